@@ -1,0 +1,9 @@
+"""Light in world space: probes with traced rays, relight, latents, surface pages, and the cache that reuses all of it.
+
+Reading order: trace, surface, probes, relight, lamps, latents, decode, pages, cache.
+"""
+
+import os
+
+# An idle OpenMP worker that spins takes its core from llvmpipe: 64 ms against 7 ms for a small batch on two cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

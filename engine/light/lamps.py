@@ -1,0 +1,398 @@
+"""Direct light of box lamps: exact form factors, shadow rays, and one number per texel and lamp.
+
+Probe rays cannot see a lamp of 30 cm (few would hit it), so lamps are analytic. For a lamp of radiance L, e = L * F
+with F the form factor from a surface point to the box: the sum over the box's faces turned to the point of the
+clipped-polygon form factor (Lambert's formula; Baum, Rushmeier and Winget, "Improving Radiosity Solutions Through the
+Use of Analytically Determined Form Factors", 1989), times the share of the lamp that shadow rays see. F depends on
+geometry alone: dimming, colour and switching never trace a ray."""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.light.surface import face_centre
+from engine.light.trace import Voxels, is_clear, unit_hash
+from engine.view import Lamps
+
+FAINT = 1e-3  # e below which a lamp's light fades out on what the camera sees
+FAINT_BOUNCE = 1e-2  # the same for light that only bounces
+FAR_SIZES = 8.0  # beyond so many edges a face of the box counts as a point: under 1 % off
+LAMPS_PER_TEXEL = 16  # the strongest are kept
+FIRST_RAYS = 4  # if these agree (all or none arrive) the point is fully lit or fully dark
+MORE_RAYS = 12  # else these are added: penumbrae get 16
+
+
+@njit(cache=True)
+def _rectangle_factor(corner, nx, ny, nz, buffer):  # type: ignore[no-untyped-def]
+    """Form factor from a point at the origin with normal n to a rectangle `corner` [4, 3], clipped by the horizon."""
+    m = 0
+    for i in range(4):
+        j = (i + 1) & 3
+        d = corner[i, 0] * nx + corner[i, 1] * ny + corner[i, 2] * nz
+        e = corner[j, 0] * nx + corner[j, 1] * ny + corner[j, 2] * nz
+        if d >= 0:
+            for c in range(3):
+                buffer[m, c] = corner[i, c]
+            m += 1
+        if (d > 0 and e < 0) or (d < 0 and e > 0):
+            t = d / (d - e)
+            for c in range(3):
+                buffer[m, c] = corner[i, c] + t * (corner[j, c] - corner[i, c])
+            m += 1
+    if m < 3:
+        return 0.0
+    for i in range(m):
+        r = 1.0 / math.sqrt(buffer[i, 0] ** 2 + buffer[i, 1] ** 2 + buffer[i, 2] ** 2 + 1e-12)
+        for c in range(3):
+            buffer[i, c] *= r
+    total = 0.0
+    for i in range(m):
+        j = (i + 1) % m
+        x = buffer[i, 1] * buffer[j, 2] - buffer[i, 2] * buffer[j, 1]
+        y = buffer[i, 2] * buffer[j, 0] - buffer[i, 0] * buffer[j, 2]
+        z = buffer[i, 0] * buffer[j, 1] - buffer[i, 1] * buffer[j, 0]
+        length = math.sqrt(x * x + y * y + z * z)
+        if length < 1e-9:
+            continue
+        cosine = buffer[i, 0] * buffer[j, 0] + buffer[i, 1] * buffer[j, 1] + buffer[i, 2] * buffer[j, 2]
+        total += math.atan2(length, cosine) * (x * nx + y * ny + z * nz) / length
+    return abs(total) / (2 * math.pi)
+
+
+@njit(cache=True)
+def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):  # type: ignore[no-untyped-def]
+    """Form factors from a point with a normal to the six faces of a box into factor[6]; returns their sum, no
+    shadows.
+    """
+    total = 0.0
+    sx, sy, sz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
+    dx, dy, dz = 0.5 * (low[0] + high[0]) - px, 0.5 * (low[1] + high[1]) - py, 0.5 * (low[2] + high[2]) - pz
+    r2 = dx * dx + dy * dy + dz * dz
+    if r2 > FAR_SIZES * FAR_SIZES * max(sx * sx, sy * sy, sz * sz):
+        ahead = dx * nx + dy * ny + dz * nz
+        if ahead <= 0.0:
+            factor[:] = 0.0
+            return 0.0
+        scale = ahead / (math.pi * r2 * r2)
+        factor[0], factor[1] = max(-dx, 0.0) * sy * sz * scale, max(dx, 0.0) * sy * sz * scale
+        factor[2], factor[3] = max(-dy, 0.0) * sz * sx * scale, max(dy, 0.0) * sz * sx * scale
+        factor[4], factor[5] = max(-dz, 0.0) * sx * sy * scale, max(dz, 0.0) * sx * sy * scale
+        return factor[0] + factor[1] + factor[2] + factor[3] + factor[4] + factor[5]
+    for face in range(6):
+        factor[face] = 0.0
+        axis = face >> 1
+        p = px if axis == 0 else (py if axis == 1 else pz)
+        plane = high[axis] if face & 1 == 0 else low[axis]
+        if (face & 1 == 0 and p <= plane) or (face & 1 == 1 and p >= plane):
+            continue
+        u, v = (axis + 1) % 3, (axis + 2) % 3
+        for k in range(4):
+            corner[k, axis] = plane
+            corner[k, u] = high[u] if k == 1 or k == 2 else low[u]
+            corner[k, v] = high[v] if k >= 2 else low[v]
+            corner[k, 0] -= px
+            corner[k, 1] -= py
+            corner[k, 2] -= pz
+        factor[face] = _rectangle_factor(corner, nx, ny, nz, buffer)
+        total += factor[face]
+    return total
+
+
+@njit(cache=True)
+def _fade(strength, faint):  # type: ignore[no-untyped-def]
+    """1 for light well above `faint`, smoothly 0 at it, so that the reach of a lamp has no edge."""
+    if strength <= faint:
+        return 0.0
+    x = min((strength - faint) / (3 * faint), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+@njit(cache=True)
+def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed, found):  # type: ignore[no-untyped-def]
+    """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds (weight, unblocked
+    weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle."""
+    for k in range(first, last):
+        a = (k * 0.7548776662466927 + seed) % 1.0  # R2 sequence, Roberts 2018
+        b = (k * 0.5698402909980532 + seed * 7.13) % 1.0
+        pick = (k * 0.618033988749895 + seed * 3.71) % 1.0 * total
+        face = 0
+        passed = factor[0]
+        while passed < pick and face < 5:
+            face += 1
+            passed += factor[face]
+        if factor[face] <= 0.0:
+            continue
+        axis = face >> 1
+        u, v = (axis + 1) % 3, (axis + 2) % 3
+        tu, tv = low[u] + a * (high[u] - low[u]), low[v] + b * (high[v] - low[v])
+        plane = high[axis] if face & 1 == 0 else low[axis]
+        if axis == 0:
+            tx, ty, tz = plane, tu, tv
+        elif axis == 1:
+            tx, ty, tz = tv, plane, tu
+        else:
+            tx, ty, tz = tu, tv, plane
+        found[0] += 1.0
+        if is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3):
+            found[1] += 1.0
+
+
+@njit(parallel=True, cache=True)
+def coarse_factors(voxels, place, texels, low, high, strength, factor_out):  # type: ignore[no-untyped-def]
+    """Form factor times visibility (one ray) from the centres of some texels to one lamp: factor_out [n] f32.
+
+    `strength` is the lamp's brightest channel when fully on; fainter light than FAINT_BOUNCE is let go.
+    """
+    for i in prange(len(texels)):
+        t = texels[i]
+        factor_out[i] = 0.0
+        p = np.empty(3, np.float64)
+        axis, sign = face_centre(place, t, p)
+        p[axis] += 1e-3 * sign
+        nx = sign if axis == 0 else 0.0
+        ny = sign if axis == 1 else 0.0
+        nz = sign if axis == 2 else 0.0
+        factor = np.empty(6, np.float64)
+        corner = np.empty((4, 3), np.float64)
+        buffer = np.empty((10, 3), np.float64)
+        total = box_factors(p[0], p[1], p[2], nx, ny, nz, low, high, factor, corner, buffer)
+        fade = _fade(total * strength, FAINT_BOUNCE)
+        if fade <= 0.0:
+            continue
+        found = np.zeros(2, np.float64)
+        seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
+        _shadow_rays(voxels, p[0], p[1], p[2], low, high, factor, total, 0, 1, seed, found)
+        if found[0] > 0:
+            factor_out[i] = total * fade * found[1] / found[0]
+
+
+@njit(cache=True)
+def point_factor(voxels, px, py, pz, nx, ny, nz, low, high, strength, seed, factor, corner, buffer):  # type: ignore[no-untyped-def]
+    """Form factor times visibility at any surface point, with 4 to 16 shadow rays: what fine texels and pixels use."""
+    ox, oy, oz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
+    total = box_factors(ox, oy, oz, nx, ny, nz, low, high, factor, corner, buffer)
+    fade = _fade(total * strength, FAINT)
+    if fade <= 0.0:
+        return 0.0
+    found = np.zeros(2, np.float64)
+    _shadow_rays(voxels, ox, oy, oz, low, high, factor, total, 0, FIRST_RAYS, seed, found)
+    if 0.0 < found[1] < found[0]:
+        _shadow_rays(voxels, ox, oy, oz, low, high, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS, seed, found)
+    return total * fade * found[1] / found[0] if found[0] > 0 else 0.0
+
+
+@njit(parallel=True, cache=True)
+def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_of, factor_of):  # type: ignore[no-untyped-def]
+    """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
+
+    Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
+    """
+    for i in prange(len(texels)):
+        t, row = texels[i], rows[i]
+        p = np.empty(3, np.float64)
+        axis, sign = face_centre(place, t, p)
+        nx = sign if axis == 0 else 0.0
+        ny = sign if axis == 1 else 0.0
+        nz = sign if axis == 2 else 0.0
+        ua, va = (axis + 1) % 3, (axis + 2) % 3
+        factor = np.empty(6, np.float64)
+        corner = np.empty((4, 3), np.float64)
+        buffer = np.empty((10, 3), np.float64)
+        seen = 0
+        brightness = np.zeros(LAMPS_PER_TEXEL, np.float64)
+        lamp_of[row, :] = -1
+        for lamp in range(len(low)):
+            dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
+            dy = max(low[lamp, 1] - p[1], 0.0, p[1] - high[lamp, 1])
+            dz = max(low[lamp, 2] - p[2], 0.0, p[2] - high[lamp, 2])
+            if dx * dx + dy * dy + dz * dz > reach[lamp] * reach[lamp]:
+                continue
+            bright = strength[lamp] * box_factors(
+                p[0], p[1], p[2], nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer
+            )
+            if bright <= 0.5 * FAINT:
+                continue
+            slot = seen
+            if seen == LAMPS_PER_TEXEL:
+                slot = int(np.argmin(brightness))
+                if brightness[slot] >= bright:
+                    continue
+            else:
+                seen += 1
+            brightness[slot] = bright
+            lamp_of[row, slot] = lamp
+        q = np.empty(3, np.float64)
+        for slot in range(seen):
+            lamp = lamp_of[row, slot]
+            for s in range(4):
+                q[:] = p
+                q[ua] += 0.0625 if s & 1 else -0.0625
+                q[va] += 0.0625 if s & 2 else -0.0625
+                seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] * 4 + s)
+                factor_of[row, slot, s] = point_factor(
+                    voxels,
+                    q[0],
+                    q[1],
+                    q[2],
+                    nx,
+                    ny,
+                    nz,
+                    low[lamp],
+                    high[lamp],
+                    strength[lamp],
+                    seed,
+                    factor,
+                    corner,
+                    buffer,
+                )
+
+
+@njit(parallel=True, cache=True)
+def fine_light(rows, lamp_of, factor_of, radiance, e):  # type: ignore[no-untyped-def]
+    """Direct lamp light of some rows: e [R, 4, 3], one point per quarter of the face."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        e[row] = 0.0
+        for slot in range(lamp_of.shape[1]):
+            lamp = lamp_of[row, slot]
+            if lamp < 0:
+                break
+            for s in range(4):
+                f = factor_of[row, slot, s]
+                for c in range(3):
+                    e[row, s, c] += f * radiance[lamp, c]
+
+
+@njit(cache=True)
+def _in_reach(place, low, high, reach, out):  # type: ignore[no-untyped-def]
+    """Texels within `reach` of a lamp that face it at all; returns how many are in out [T]."""
+    n = 0
+    p = np.empty(3, np.float64)
+    for t in range(len(place)):
+        if place[t, 3] < 0:
+            continue
+        axis, sign = face_centre(place, t, p)
+        d2 = 0.0
+        for c in range(3):
+            d = max(low[c] - p[c], 0.0, p[c] - high[c])
+            d2 += d * d
+        if d2 > reach * reach:
+            continue
+        if (sign > 0 and high[axis] > p[axis]) or (sign < 0 and low[axis] < p[axis]):
+            out[n] = t
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def _add_light(texels, factor, radiance, direct):  # type: ignore[no-untyped-def]
+    for i in range(len(texels)):
+        for c in range(3):
+            direct[texels[i], c] += factor[i] * radiance[c]
+
+
+class LampTransport:
+    """Coarse factors of every lamp on every texel that it reaches: what relight uses for direct light."""
+
+    def __init__(self) -> None:
+        self.entity = np.zeros(0, np.uint32)  # [L]
+        self.low = np.zeros((0, 3), np.float64)  # [L, 3] metres, world
+        self.high = np.zeros((0, 3), np.float64)
+        self.strength = np.zeros(0, np.float64)  # [L] brightest channel when fully on
+        self.reach = np.zeros(0, np.float64)  # [L] metres at which the lamp is fainter than FAINT
+        self.texels: list[NDArray[np.int32]] = []
+        self.factor: list[NDArray[np.float32]] = []
+
+    def update(
+        self, lamps: Lamps, voxels: Voxels, place: NDArray[np.int32],
+        low: NDArray[np.float64], high: NDArray[np.float64], fresh: NDArray[np.int32],
+    ) -> bool:  # fmt: skip
+        """Bring factors up to date with the lamps, with boxes of changed voxels [n, 3] (metres) and fresh texels.
+
+        Returns whether a lamp came, went, moved or changed its size: then fine factors are void.
+        """
+        lamp_low = lamps.centre.astype(np.float64) - lamps.size / 2
+        lamp_high = lamps.centre.astype(np.float64) + lamps.size / 2
+        strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
+        known = {
+            (int(e), a.tobytes(), b.tobytes(), float(s)): i
+            for i, (e, a, b, s) in enumerate(zip(self.entity, self.low, self.high, self.strength, strict=True))
+        }
+        keys = [
+            (int(e), a.tobytes(), b.tobytes(), float(s))
+            for e, a, b, s in zip(lamps.entity, lamp_low, lamp_high, strength, strict=True)
+        ]
+        moved = len(keys) != len(known) or any(known.get(key) != i for i, key in enumerate(keys))
+        old_texels, old_factor = self.texels, self.factor
+        self.texels, self.factor = [], []
+        for i, key in enumerate(keys):
+            if key in known:
+                texels, factor = self._mend(
+                    old_texels[known[key]], old_factor[known[key]], lamp_low[i], lamp_high[i], strength[i],
+                    voxels, place, low, high, fresh,
+                )  # fmt: skip
+            else:
+                texels, factor = self._cast(lamp_low[i], lamp_high[i], strength[i], voxels, place)
+            self.texels.append(texels)
+            self.factor.append(factor)
+        area = self._area(lamp_low, lamp_high)
+        self.entity, self.low, self.high, self.strength = lamps.entity.copy(), lamp_low, lamp_high, strength
+        self.reach = np.sqrt(area * strength / (math.pi * FAINT))
+        return moved
+
+    @staticmethod
+    def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Largest area that a box shows from anywhere: half the diagonal of its three face areas is enough."""
+        size = high - low
+        faces = np.stack([size[..., 1] * size[..., 2], size[..., 2] * size[..., 0], size[..., 0] * size[..., 1]], -1)
+        return np.asarray(np.sqrt((faces**2).sum(-1)))
+
+    def _cast(
+        self, low: NDArray[np.float64], high: NDArray[np.float64], strength: float,
+        voxels: Voxels, place: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+        reach = math.sqrt(float(self._area(low, high)) * strength / (math.pi * FAINT_BOUNCE))
+        found = np.empty(len(place), np.int32)
+        texels = found[: _in_reach(place, low, high, reach, found)].copy()
+        factor = np.empty(len(texels), np.float32)
+        coarse_factors(voxels, place, texels, low, high, strength, factor)
+        return texels, factor
+
+    def _mend(
+        self, texels: NDArray[np.int32], factor: NDArray[np.float32],
+        low: NDArray[np.float64], high: NDArray[np.float64], strength: float, voxels: Voxels, place: NDArray[np.int32],
+        changed_low: NDArray[np.float64], changed_high: NDArray[np.float64], fresh: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+        """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
+        reach = math.sqrt(float(self._area(low, high)) * strength / (math.pi * FAINT_BOUNCE))
+        near = (changed_low <= high + reach + 1.0).all(1) & (changed_high >= low - reach - 1.0).all(1)
+        if not near.any():
+            return texels, factor
+        changed_low, changed_high = changed_low[near], changed_high[near]
+        side = place[texels, 3]
+        kept = side >= 0
+        kept[np.isin(texels, fresh)] = False
+        texels, factor = texels[kept], factor[kept]
+        found = np.empty(len(fresh), np.int32)
+        new = fresh[found[: _in_reach(place[fresh], low, high, reach, found)]]
+        centre = (place[texels, :3] + 0.5) * 0.25
+        # The rays of a texel stay within the box around its voxel and the lamp.
+        hull_low, hull_high = np.minimum(centre - 0.126, low), np.maximum(centre + 0.126, high)
+        dirty = np.zeros(len(texels), np.bool_)
+        for a, b in zip(changed_low, changed_high, strict=True):
+            dirty |= ((hull_low <= b) & (hull_high >= a)).all(1)
+        again = np.concatenate([texels[dirty], new]).astype(np.int32)
+        redone = np.empty(len(again), np.float32)
+        coarse_factors(voxels, place, again, low, high, strength, redone)
+        texels, factor = np.concatenate([texels[~dirty], again]), np.concatenate([factor[~dirty], redone])
+        return texels.astype(np.int32), factor
+
+    def direct(self, n_texels: int, radiance: NDArray[np.float32]) -> NDArray[np.float32]:
+        """e [T, 3] of all lamps at texel centres for radiance [L, 3]."""
+        e = np.zeros((n_texels, 3), np.float32)
+        for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
+            if colour.any():
+                _add_light(texels, factor, colour, e)
+        return e

@@ -1,0 +1,135 @@
+"""Surface pages: where decoded light waits for the camera.
+
+Two atlases, one slot per resident page: indirect light at one texel per voxel face (8 x 8 and a border of one),
+direct lamp light at two (16 x 16 and a border). Borders are copies of the neighbours' values, so a picture needs one
+filtered fetch. Colour is multiplied by validity and validity is the fourth channel: dividing after filtering leaves
+out texels that are not there."""
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.light.surface import PAGES_PER_BRICK, texel_at
+
+SLOTS_PER_BAND = 128  # a band is one contiguous row of slots: what is uploaded as a whole
+INDIRECT_PX = 10
+LAMP_PX = 18
+
+
+@njit(cache=True)
+def _page_origin(key, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+    """(side, and the voxel at u = v = 0) of a page."""
+    brick, rest = key // PAGES_PER_BRICK, key % PAGES_PER_BRICK
+    side, layer = rest // 8, rest % 8
+    bz = brick % nz_bricks
+    by = (brick // nz_bricks) % ny_bricks
+    bx = brick // (nz_bricks * ny_bricks)
+    x, y, z = bx * 8, by * 8, bz * 8
+    axis = side // 2
+    if axis == 0:
+        x += layer
+    elif axis == 1:
+        y += layer
+    else:
+        z += layer
+    return side, x, y, z
+
+
+@njit(cache=True)
+def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):  # type: ignore[no-untyped-def]
+    """Texel at (u, v) of a page's plane, -1..8; -1 if there is none."""
+    axis = side // 2
+    if axis == 0:
+        y += u
+        z += v
+    elif axis == 1:
+        z += u
+        x += v
+    else:
+        x += u
+        y += v
+    if x < 0 or y < 0 or z < 0 or x >= shape[0] or y >= shape[1] or z >= shape[2]:
+        return -1
+    return texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+
+
+@njit(parallel=True, cache=True)
+def page_texels(keys, page_row, page_texel, shape, texels):  # type: ignore[no-untyped-def]
+    """Texels of some pages with their borders: texels [n, 10, 10] int32 (v, u), -1 where none."""
+    for i in prange(len(keys)):
+        side, x, y, z = _page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
+        for v in range(INDIRECT_PX):
+            for u in range(INDIRECT_PX):
+                texels[i, v, u] = _page_neighbour(page_row, page_texel, shape, side, x, y, z, u - 1, v - 1)
+
+
+@njit(parallel=True, cache=True)
+def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp):  # type: ignore[no-untyped-def]
+    """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3]."""
+    for i in prange(len(slots)):
+        band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND
+        for v in range(INDIRECT_PX):
+            for u in range(INDIRECT_PX):
+                t = texels[i, v, u]
+                row = row_of_texel[t] if t >= 0 else -1
+                for c in range(3):
+                    indirect[band, v, x * INDIRECT_PX + u, c] = max(e_indirect[row, c], 0.0) if row >= 0 else 0.0
+                indirect[band, v, x * INDIRECT_PX + u, 3] = 1.0 if row >= 0 else 0.0
+        for v in range(LAMP_PX):
+            for u in range(LAMP_PX):
+                t = texels[i, (v + 1) // 2, (u + 1) // 2]
+                row = row_of_texel[t] if t >= 0 else -1
+                # Atlas column 1 is the page's first half texel: odd columns are the lower quarter of a face.
+                s = (1 - (v & 1)) * 2 + (1 - (u & 1))
+                for c in range(3):
+                    lamp[band, v, x * LAMP_PX + u, c] = e_lamp[row, s, c] if row >= 0 else 0.0
+                lamp[band, v, x * LAMP_PX + u, 3] = 1.0 if row >= 0 else 0.0
+
+
+class PageTable:
+    """Which page lies in which slot, and the atlases."""
+
+    def __init__(self, n_keys: int, n_slots: int) -> None:
+        """`n_keys` possible pages, room for `n_slots` (rounded up to whole bands)."""
+        n_bands = -(-n_slots // SLOTS_PER_BAND)
+        self.n_slots = n_bands * SLOTS_PER_BAND
+        self.table = np.full(n_keys, -1, np.int32)  # [n_keys] slot, -1 not resident
+        self.key_of_slot = np.full(self.n_slots, -1, np.int32)  # [S] key, -1 free
+        self.last_seen = np.zeros(self.n_slots, np.int64)  # [S] number of the decode that last asked for it
+        self.stamp = np.full(self.n_slots, -1, np.int64)  # [S] light stamp of its content
+
+        self.indirect = np.zeros((n_bands, INDIRECT_PX, SLOTS_PER_BAND * INDIRECT_PX, 4), np.float32)
+        self.lamp = np.zeros((n_bands, LAMP_PX, SLOTS_PER_BAND * LAMP_PX, 4), np.float32)
+        self._free = list(range(self.n_slots - 1, -1, -1))
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the atlases."""
+        return self.indirect.nbytes + self.lamp.nbytes
+
+    def admit(self, keys: NDArray[np.int32], now: int) -> bool:
+        """Give every key [n] a slot, taking those of the least recently seen pages if it must; whether the table
+        changed.
+
+        Pages beyond the number of slots are left out (the nearest come first in `keys`): the picture falls back to
+        ambient there."""
+        resident = self.table[keys]
+        self.last_seen[resident[resident >= 0]] = now
+        missing = keys[resident < 0]
+        short = len(missing) - len(self._free)
+        if short > 0:
+            old = np.flatnonzero((self.key_of_slot >= 0) & (self.last_seen < now))
+            old = old[np.lexsort((self.key_of_slot[old], self.last_seen[old]))][:short]
+            self.drop(old.astype(np.int32))
+            missing = missing[: len(self._free)]
+        for key in missing:
+            slot = self._free.pop()
+            self.table[key], self.key_of_slot[slot] = slot, key
+            self.last_seen[slot], self.stamp[slot] = now, -1
+        return len(missing) > 0
+
+    def drop(self, slots: NDArray[np.int32]) -> None:
+        """Free some slots [n]."""
+        self.table[self.key_of_slot[slots]] = -1
+        self.key_of_slot[slots] = -1
+        self._free.extend(int(s) for s in slots[::-1])

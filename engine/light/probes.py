@@ -1,0 +1,265 @@
+"""Probes: points in the air near surfaces, and the transport that each one keeps.
+
+Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each keeps 64 rays (a Fibonacci
+lattice turned by a hash of its cell), traced once: the texel that a ray hits and how far away it is. That is
+*transport*: it depends on geometry alone, so neither camera nor lamps nor the hour ever trace a ray. When voxels
+change, only the rays that cross the changed box are traced again."""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.light.surface import Surface, texel_at
+from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, unit_hash
+
+CELL_VOXELS = 4  # a probe cell is 1 m
+NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of its centre along every axis
+SKY = -1  # `hit` of a ray that leaves the world
+BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
+CLEARANCE_M = 6.0  # distances are cut here in `clearance`
+
+ALL_SIDES = 6
+
+
+@njit(cache=True)
+def _solid_count(grid, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped-def]
+    nx, ny, nz = grid.shape
+    n = 0
+    for x in range(max(x0, 0), min(x1, nx)):
+        for y in range(max(y0, 0), min(y1, ny)):
+            for z in range(max(z0, 0), min(z1, nz)):
+                if grid[x, y, z] != 0:
+                    n += 1
+    return n
+
+
+@njit(cache=True)
+def _is_near(grid, occupied, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped-def]
+    bx, by, bz = occupied.shape
+    for i in range(max(x0, 0) >> 3, min((x1 - 1) >> 3, bx - 1) + 1):
+        for j in range(max(y0, 0) >> 3, min((y1 - 1) >> 3, by - 1) + 1):
+            for k in range(max(z0, 0) >> 3, min((z1 - 1) >> 3, bz - 1) + 1):
+                if not occupied[i, j, k]:
+                    continue
+                for x in range(max(x0, i * 8), min(x1, i * 8 + 8)):
+                    for y in range(max(y0, j * 8), min(y1, j * 8 + 8)):
+                        for z in range(max(z0, k * 8), min(z1, k * 8 + 8)):
+                            if grid[x, y, z] != 0:
+                                return True
+    return False
+
+
+@njit(parallel=True, cache=True)
+def _place(grid, occupied, cells, position, found):  # type: ignore[no-untyped-def]
+    """Where each cell's probe goes: of 27 voxel corners the one with most room, the middle one preferred."""
+    for i in prange(len(cells)):
+        cx, cy, cz = cells[i, 0], cells[i, 1], cells[i, 2]
+        x, y, z = cx * 4, cy * 4, cz * 4
+        found[i] = False
+        near = _is_near(
+            grid, occupied, x + 2 - NEAR_VOXELS, y + 2 - NEAR_VOXELS, z + 2 - NEAR_VOXELS,
+            x + 2 + NEAR_VOXELS, y + 2 + NEAR_VOXELS, z + 2 + NEAR_VOXELS,
+        )  # fmt: skip
+        if not near:
+            continue
+        best = 0.0
+        for a in range(3):
+            for b in range(3):
+                for c in range(3):
+                    px, py, pz = x + a + 1, y + b + 1, z + c + 1
+                    if _solid_count(grid, px - 1, py - 1, pz - 1, px + 1, py + 1, pz + 1) > 0:
+                        continue
+                    room = 0.25
+                    if _solid_count(grid, px - 2, py - 2, pz - 2, px + 2, py + 2, pz + 2) == 0:
+                        room += 0.25
+                    off = (a - 1) * (a - 1) + (b - 1) * (b - 1) + (c - 1) * (c - 1)
+                    room -= 0.06 * math.sqrt(off)
+                    if room > best + 1e-6:
+                        best = room
+                        found[i] = True
+                        position[i, 0], position[i, 1], position[i, 2] = px * 0.25, py * 0.25, pz * 0.25
+        if found[i]:
+            # Off the voxel planes by a few centimetres, so that no ray runs inside one.
+            for axis in range(3):
+                position[i, axis] += 0.06 * (unit_hash(cx, cy, cz, axis) - 0.5)
+
+
+@njit(cache=True)
+def cell_rotation(cx, cy, cz, out):  # type: ignore[no-untyped-def]
+    """A uniformly random rotation that belongs to a cell (Shoemake, Graphics Gems III, "Uniform Random Rotations")."""
+    u, a, b = unit_hash(cx, cy, cz, 11), unit_hash(cx, cy, cz, 12), unit_hash(cx, cy, cz, 13)
+    s, t = math.sqrt(1 - u), math.sqrt(u)
+    x, y = s * math.sin(2 * math.pi * a), s * math.cos(2 * math.pi * a)
+    z, w = t * math.sin(2 * math.pi * b), t * math.cos(2 * math.pi * b)
+    out[0, 0], out[0, 1], out[0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)
+    out[1, 0], out[1, 1], out[1, 2] = 2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)
+    out[2, 0], out[2, 1], out[2, 2] = 2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)
+
+
+@njit(cache=True)
+def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance):  # type: ignore[no-untyped-def]
+    t, side, x, y, z = first_hit(
+        voxels, position[p, 0], position[p, 1], position[p, 2],
+        direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], 1e4,
+    )  # fmt: skip
+    distance[p, k] = t
+    if side < 0:
+        hit[p, k] = SKY
+    else:
+        shape = voxels.material.shape
+        texel = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+        hit[p, k] = texel if texel >= 0 else BLOCKED
+
+
+@njit(parallel=True, cache=True)
+def _set_up(probes, cell, direction, cosine_sum, fibonacci):  # type: ignore[no-untyped-def]
+    for i in prange(len(probes)):
+        p = probes[i]
+        rotation = np.empty((3, 3), np.float64)
+        cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
+        cosine_sum[p, :] = 0.0
+        for k in range(len(fibonacci)):
+            for axis in range(3):
+                d = (
+                    rotation[axis, 0] * fibonacci[k, 0]
+                    + rotation[axis, 1] * fibonacci[k, 1]
+                    + rotation[axis, 2] * fibonacci[k, 2]
+                )
+                direction[p, k, axis] = d
+                if d > 0:
+                    cosine_sum[p, 2 * axis] += d
+                else:
+                    cosine_sum[p, 2 * axis + 1] -= d
+
+
+@njit(parallel=True, cache=True)
+def _trace(voxels, page_row, page_texel, position, direction, probes, hit, distance):  # type: ignore[no-untyped-def]
+    for i in prange(len(probes)):
+        for k in range(direction.shape[1]):
+            _trace_one(voxels, page_row, page_texel, position, direction, probes[i], k, hit, distance)
+
+
+@njit(parallel=True, cache=True)
+def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high, hit, distance, touched):  # type: ignore[no-untyped-def]
+    """Trace again each ray that crosses one of the boxes [n, 3] (metres); `touched` [P] counts them per probe."""
+    for p in prange(len(position)):
+        touched[p] = 0
+        if not alive[p]:
+            continue
+        for k in range(direction.shape[1]):
+            for b in range(len(low)):
+                if crosses_box(
+                    position[p, 0], position[p, 1], position[p, 2],
+                    direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], distance[p, k] + 1e-3, low[b], high[b],
+                ):  # fmt: skip
+                    _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance)
+                    touched[p] += 1
+                    break
+
+
+@njit(parallel=True, cache=True)
+def _clearance(probes, direction, distance, clearance, bin_at):  # type: ignore[no-untyped-def]
+    """Mean log2 distance per side (cosine squared weights) and the soft distance bin of every ray (see latents)."""
+    for i in prange(len(probes)):
+        p = probes[i]
+        total = np.zeros(6, np.float64)
+        weight = np.zeros(6, np.float64)
+        for k in range(direction.shape[1]):
+            t = distance[p, k]
+            near = math.log2(0.25 + min(t, CLEARANCE_M))
+            bin_at[p, k] = min(max(math.log2(max(t, 1e-3) / 0.5) / 1.5, 0.0), 3.0)
+            for axis in range(3):
+                d = direction[p, k, axis]
+                side = 2 * axis if d > 0 else 2 * axis + 1
+                weight[side] += d * d
+                total[side] += d * d * near
+        for side in range(6):
+            clearance[p, side] = total[side] / max(weight[side], 1e-9)
+
+
+class Probes:
+    """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
+
+    def __init__(self, voxels: Voxels, surface: Surface) -> None:
+        """Place probes everywhere and trace their rays."""
+        self.fibonacci = fibonacci_directions(RAYS)
+        self.n_cells = tuple(n // CELL_VOXELS for n in voxels.material.shape)
+        self.probe_of_cell = np.full(self.n_cells, -1, np.int32)  # [CX, CY, CZ] slot, -1 none
+        self.alive = np.zeros(0, np.bool_)  # [P]
+        self.cell = np.zeros((0, 3), np.int32)  # [P, 3]
+        self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
+        self.direction = np.zeros((0, RAYS, 3), np.float32)  # [P, K, 3] unit, world
+        self.cosine_sum = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] sum of positive cosines over the rays
+        self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
+        self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
+        self.bin_at = np.zeros((0, RAYS), np.float32)  # [P, K] 0..3, soft distance bin
+        self.clearance = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] log2 metres
+        self._free: list[int] = []
+        cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
+        moved = self.place(voxels, cells.astype(np.int32))
+        self.trace(voxels, surface, moved)
+        self.measure(moved)
+
+    def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
+        rays are not traced yet); slots of cells that lost their probe are freed."""
+        position = np.zeros((len(cells), 3), np.float32)
+        found = np.zeros(len(cells), np.bool_)
+        _place(voxels.material, voxels.occupied, cells, position, found)
+        slot = self.probe_of_cell[cells[:, 0], cells[:, 1], cells[:, 2]]
+        lost = slot[~found & (slot >= 0)]
+        if len(lost):
+            self.alive[lost] = False
+            self.probe_of_cell[tuple(self.cell[lost].T)] = -1
+            self._free.extend(int(s) for s in lost[::-1])
+        new = np.flatnonzero(found & (slot < 0))
+        self._grow(len(new) - len(self._free))
+        fresh = np.array([self._free.pop() for _ in range(len(new))], np.int32)
+        self.alive[fresh] = True
+        self.cell[fresh] = cells[new]
+        self.position[fresh] = position[new]
+        self.probe_of_cell[tuple(cells[new].T)] = fresh
+        kept = np.flatnonzero(found & (slot >= 0))
+        kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
+        self.position[slot[kept]] = position[kept]
+        _set_up(fresh, self.cell, self.direction, self.cosine_sum, self.fibonacci)
+        return np.concatenate([fresh, slot[kept]]).astype(np.int32)
+
+    def _grow(self, n: int) -> None:
+        if n <= 0:
+            return
+        old = len(self.alive)
+        n += (old + n) // 8  # room for edits, so that the first one does not copy everything
+        for name in ("alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "bin_at", "clearance"):
+            array = getattr(self, name)
+            grown = np.zeros((old + n, *array.shape[1:]), array.dtype)
+            grown[:old] = array
+            setattr(self, name, grown)
+        self._free = list(range(old + n - 1, old - 1, -1)) + self._free
+
+    def trace(self, voxels: Voxels, surface: Surface, probes: NDArray[np.int32]) -> None:
+        """Trace all rays of some probes [n]."""
+        _trace(
+            voxels, surface.page_row, surface.page_texel, self.position, self.direction, probes, self.hit, self.distance
+        )
+
+    def retrace(
+        self, voxels: Voxels, surface: Surface, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> NDArray[np.int32]:
+        """Trace again the rays that cross the boxes `low`..`high` [n, 3] metres; returns rays traced per probe [P]."""
+        touched = np.zeros(len(self.alive), np.int32)
+        _retrace(
+            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.alive, low, high,
+            self.hit, self.distance, touched,
+        )  # fmt: skip
+        return touched
+
+    def measure(self, probes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Clearance and distance bins of some probes [n] after their rays changed; says whose clearance is now
+        another.
+        """
+        before = self.clearance[probes]
+        _clearance(probes, self.direction, self.distance, self.clearance, self.bin_at)
+        return np.asarray((self.clearance[probes] != before).any(1))

@@ -1,0 +1,213 @@
+"""The lit surface: one texel per exposed voxel face, kept in pages.
+
+A *page* is one 8x8 slice of a brick seen from one side; its key is ((bx * BY + by) * BZ + bz) * 48 + side * 8 +
+slice. Rays that hit a voxel find their texel through the page, and so does the picture: light is worked out once per
+texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK
+from engine.light.trace import Voxels
+
+PAGES_PER_BRICK = 6 * BRICK
+PAGE_TEXELS = BRICK * BRICK
+
+
+@njit(cache=True)
+def page_key(x, y, z, side, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+    """The key of the page that holds the face `side` of voxel (x, y, z)."""
+    axis = side // 2
+    c = x if axis == 0 else (y if axis == 1 else z)
+    return (((x >> 3) * ny_bricks + (y >> 3)) * nz_bricks + (z >> 3)) * PAGES_PER_BRICK + side * BRICK + (c & 7)
+
+
+@njit(cache=True)
+def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+    """Texel of a voxel's face, or -1 if that face is not exposed."""
+    row = page_row[page_key(x, y, z, side, ny_bricks, nz_bricks)]
+    if row < 0:
+        return -1
+    axis = side // 2
+    if axis == 0:
+        u, v = y, z
+    elif axis == 1:
+        u, v = z, x
+    else:
+        u, v = x, y
+    return page_texel[row, (v & 7) * BRICK + (u & 7)]
+
+
+@njit(cache=True)
+def _is_exposed(grid, x, y, z, side):  # type: ignore[no-untyped-def]
+    if grid[x, y, z] == 0:
+        return False
+    axis, step = side // 2, 1 - 2 * (side % 2)
+    if axis == 0:
+        x += step
+    elif axis == 1:
+        y += step
+    else:
+        z += step
+    nx, ny, nz = grid.shape
+    return 0 <= x < nx and 0 <= y < ny and 0 <= z < nz and grid[x, y, z] == 0
+
+
+@njit(cache=True)
+def _count_exposed(grid, bricks):  # type: ignore[no-untyped-def]
+    faces = 0
+    pages = 0
+    seen = np.zeros(PAGES_PER_BRICK, np.uint8)
+    for b in range(len(bricks)):
+        seen[:] = 0
+        for x in range(bricks[b, 0] * 8, bricks[b, 0] * 8 + 8):
+            for y in range(bricks[b, 1] * 8, bricks[b, 1] * 8 + 8):
+                for z in range(bricks[b, 2] * 8, bricks[b, 2] * 8 + 8):
+                    if grid[x, y, z] == 0:
+                        continue
+                    for side in range(6):
+                        if _is_exposed(grid, x, y, z, side):
+                            faces += 1
+                            c = x if side < 2 else (y if side < 4 else z)
+                            seen[side * 8 + (c & 7)] = 1
+        pages += seen.sum()
+    return faces, pages
+
+
+@njit(cache=True)
+def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh):  # type: ignore[no-untyped-def]
+    """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
+    stacks whose first entry is their height. Returns how many fresh texels were made; their numbers are in
+    `fresh`."""
+    ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
+    n_fresh = 0
+    want = np.zeros(PAGE_TEXELS, np.uint8)
+    for b in range(len(bricks)):
+        bx, by, bz = bricks[b, 0], bricks[b, 1], bricks[b, 2]
+        brick_key = ((bx * ny_bricks + by) * nz_bricks + bz) * PAGES_PER_BRICK
+        for side in range(6):
+            axis = side // 2
+            for layer in range(8):
+                any_face = False
+                for v in range(8):
+                    for u in range(8):
+                        if axis == 0:
+                            x, y, z = bx * 8 + layer, by * 8 + u, bz * 8 + v
+                        elif axis == 1:
+                            x, y, z = bx * 8 + v, by * 8 + layer, bz * 8 + u
+                        else:
+                            x, y, z = bx * 8 + u, by * 8 + v, bz * 8 + layer
+                        exposed = _is_exposed(grid, x, y, z, side)
+                        want[v * 8 + u] = exposed
+                        any_face = any_face or exposed
+                key = brick_key + side * 8 + layer
+                row = page_row[key]
+                if row < 0 and not any_face:
+                    continue
+                if row < 0:
+                    row = free_rows[free_rows[0]]
+                    free_rows[0] -= 1
+                    page_row[key] = row
+                    page_key_of_row[row] = key
+                    page_texel[row, :] = -1
+                for i in range(PAGE_TEXELS):
+                    texel = page_texel[row, i]
+                    if want[i] and texel < 0:
+                        u, v = i & 7, i >> 3
+                        if axis == 0:
+                            x, y, z = bx * 8 + layer, by * 8 + u, bz * 8 + v
+                        elif axis == 1:
+                            x, y, z = bx * 8 + v, by * 8 + layer, bz * 8 + u
+                        else:
+                            x, y, z = bx * 8 + u, by * 8 + v, bz * 8 + layer
+                        texel = free_texels[free_texels[0]]
+                        free_texels[0] -= 1
+                        place[texel, 0] = x
+                        place[texel, 1] = y
+                        place[texel, 2] = z
+                        place[texel, 3] = side
+                        page_texel[row, i] = texel
+                        fresh[n_fresh] = texel
+                        n_fresh += 1
+                    elif not want[i] and texel >= 0:
+                        place[texel, 3] = -1
+                        free_texels[0] += 1
+                        free_texels[free_texels[0]] = texel
+                        page_texel[row, i] = -1
+                if not any_face:
+                    page_row[key] = -1
+                    page_key_of_row[row] = -1
+                    free_rows[0] += 1
+                    free_rows[free_rows[0]] = row
+    return n_fresh
+
+
+def _grown_stack(stack: NDArray[np.int32], old: int, new: int) -> NDArray[np.int32]:
+    """A free stack that also holds the numbers old..new-1, the smallest on top."""
+    height = int(stack[0])
+    grown = np.zeros(new + 1, np.int32)
+    grown[0] = height + new - old
+    grown[1 : 1 + new - old] = np.arange(new - 1, old - 1, -1)
+    grown[1 + new - old : 1 + new - old + height] = stack[1 : 1 + height]
+    return grown
+
+
+class Surface:
+    """Texels and pages of a grid."""
+
+    def __init__(self, voxels: Voxels) -> None:
+        """Texels of all exposed faces; sizes of the grid are multiples of 8."""
+        grid = voxels.material
+        self.n_bricks = tuple(n // BRICK for n in grid.shape)
+        n_keys = int(np.prod(self.n_bricks)) * PAGES_PER_BRICK
+        self.page_row = np.full(n_keys, -1, np.int32)  # [n_keys] key -> row of page_texel, -1 none
+        self.page_texel = np.zeros((0, PAGE_TEXELS), np.int32)  # [n_pages, 64] texel by v * 8 + u, -1 none
+        self.page_key_of_row = np.zeros(0, np.int32)  # [n_pages] -1 free
+        self.place = np.zeros((0, 4), np.int32)  # [T, 4] voxel x, y, z and side; side -1 = free
+        self._free_texels = np.zeros(1, np.int32)
+        self._free_rows = np.zeros(1, np.int32)
+        bricks = np.argwhere(voxels.occupied).astype(np.int32)
+        self.rebuild(grid, bricks)
+
+    def rebuild(self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels."""
+        faces, pages = _count_exposed(grid, bricks)
+        if self._free_texels[0] < faces:
+            old = len(self.place)
+            new = old + faces + (old + faces) // 8  # room for edits, so that the first one does not copy everything
+            self.place = np.concatenate([self.place, np.full((new - old, 4), -1, np.int32)])
+            self._free_texels = _grown_stack(self._free_texels, old, new)
+        if self._free_rows[0] < pages:
+            old = len(self.page_texel)
+            new = old + pages + (old + pages) // 8
+            self.page_texel = np.concatenate([self.page_texel, np.full((new - old, PAGE_TEXELS), -1, np.int32)])
+            self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
+            self._free_rows = _grown_stack(self._free_rows, old, new)
+        fresh = np.empty(max(faces, 1), np.int32)
+        n = _rebuild(
+            grid, bricks, self.page_row, self.page_texel, self.page_key_of_row, self.place, self._free_texels,
+            self._free_rows, fresh,
+        )  # fmt: skip
+        return fresh[:n].copy()
+
+    @property
+    def capacity(self) -> int:
+        """Length of every per-texel array."""
+        return len(self.place)
+
+    def alive(self) -> NDArray[np.int32]:
+        """Numbers of all texels in use."""
+        return np.flatnonzero(self.place[:, 3] >= 0).astype(np.int32)
+
+
+@njit(cache=True)
+def face_centre(place, t, out):  # type: ignore[no-untyped-def]
+    """Centre of texel t's face in metres into out[3], its outward normal's axis and sign returned."""
+    side = place[t, 3]
+    axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+    out[0] = (place[t, 0] + 0.5) * 0.25
+    out[1] = (place[t, 1] + 0.5) * 0.25
+    out[2] = (place[t, 2] + 0.5) * 0.25
+    out[axis] += 0.125 * sign
+    return axis, sign

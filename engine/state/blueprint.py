@@ -1,0 +1,110 @@
+"""The blueprint: the constant part of a world, made from a world file. State refers to it; nothing changes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.units import VOXEL_M
+from engine.state.camera import CameraRail
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+U16 = NDArray[np.uint16]
+U8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Materials by index; index 0 is air and is never drawn."""
+
+    names: tuple[str, ...]  # [M]
+    albedo: F32  # [M, 3] linear RGB, 0..1
+    emission: F32  # [M, 3] linear RGB radiance
+    pattern: U8  # [M] 0 plain, 1 brick, 2 planks, 3 paving, 4 grass, 5 plaster, 6 tiles: how the raster varies the albedo
+
+
+@dataclass(frozen=True)
+class Prefab:
+    """A mesh in its own frame (metres, z up, looking along +x, the origin on the ground under its centre).
+
+    Its parts (boxes, cylinders, balls) are the unit in which it is lit.
+    """
+
+    name: str
+    position: F32  # [V, 3] metres, prefab
+    normal: F32  # [V, 3] unit, prefab
+    material: U16  # [V] index into Materials
+    part: U16  # [V] which part a vertex belongs to, 0..n_parts-1
+    triangles: I32  # [I, 3] vertex indices, counter-clockwise seen from outside
+    part_low: F32  # [n_parts, 3] metres, prefab: bounding box of each part
+    part_high: F32  # [n_parts, 3]
+    half_extent: F32  # [3] metres: half of the collider box whose bottom centre is the origin
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A box that tells when entities with a collider enter or leave it."""
+
+    name: str
+    low: tuple[float, float, float]  # metres, world
+    high: tuple[float, float, float]  # metres, world
+
+
+@dataclass(frozen=True)
+class Sky:
+    """How the sky of a world is made; renderers derive radiance from it and the hour (engine/view.py)."""
+
+    latitude_deg: float = 45.0
+    sun_azimuth_offset_deg: float = 0.0  # turns the whole path of the sun around the vertical
+    haze: float = 0.25  # 0 clear .. 1 overcast: sun fades, sky whitens
+    night: tuple[float, float, float] = (0.010, 0.016, 0.034)  # linear RGB radiance of the night sky
+    fog_density: float = 0.0  # 1/m, exponential
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """One entity to be made when the world starts; `components` holds column values by column name."""
+
+    name: str  # unique, may be ""
+    prefab: int  # index into Blueprint.prefabs, -1 for none
+    position: tuple[float, float, float]  # metres, world
+    yaw: float = 0.0  # radians
+    components: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Points that a patrolling entity visits in a ring."""
+
+    points: F64  # [n, 3] metres, world
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Everything about a world that never changes while it runs."""
+
+    name: str
+    digest: bytes  # 16 bytes: blake2b-128 of the world file's text and of everything it loaded
+    voxels: U8  # [X, Y, Z] material index at the start, 0 = air; X, Y, Z multiples of 8
+    materials: Materials
+    prefabs: tuple[Prefab, ...]
+    spawns: tuple[Spawn, ...]
+    paths: tuple[Path, ...]
+    triggers: tuple[Trigger, ...]
+    cameras: tuple[CameraRail, ...]  # at least one; the first is the opening shot
+    sky: Sky
+    start_hour: float  # 0..24, the hour of day at tick 0
+    day_rate: float  # seconds of world time per second of simulation; 0 freezes the sun
+    player_start: tuple[float, float, float]  # metres, world: the feet
+    player_yaw: float  # radians
+    handlers: Mapping[str, tuple[str, ...]]  # event name -> names of script functions, in the order of on(...)
+    variables: Mapping[str, int | float | str | bool]  # script variables at tick 0
+
+    @property
+    def size_m(self) -> tuple[float, float, float]:
+        """Extent of the voxel grid in metres; the grid's low corner is the world's origin."""
+        x, y, z = self.voxels.shape
+        return x * VOXEL_M, y * VOXEL_M, z * VOXEL_M

@@ -1,0 +1,106 @@
+"""The bridge: a View is all that renderers ever see of a world. Nothing above this file sees the state.
+
+`engine.sim.extract.extract(blueprint, state, ...)` makes one. It is a frozen copy: renderers may keep it as long as they like.
+Light is given as *radiance of a white diffuse surface*, e = irradiance / pi, so that a surface of albedo a shines with a * e.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.state.blueprint import Materials, Prefab
+from engine.state.camera import Camera
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+U32 = NDArray[np.uint32]
+U8 = NDArray[np.uint8]
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class VoxelView:
+    """The static grid as it is now. A brick's `stamp` tells its content: equal stamps, equal voxels, in any state."""
+
+    material: U8  # [X, Y, Z] material index, 0 = air; read-only
+    stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in the blueprint, else a 63-bit hash of its voxels
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Everything drawn from a prefab mesh: people, lanterns, swinging doors. Poses are interpolated by alpha."""
+
+    entity: U32  # [B] entity index (not the whole id), unique within a view
+    prefab: I32  # [B] index into View.prefabs
+    position: F32  # [B, 3] metres, world: the prefab's origin
+    yaw: F32  # [B] radians
+    previous_position: F32  # [B, 3] one tick earlier, for the motion channel
+    previous_yaw: F32  # [B]
+    glow: F32  # [B, 3] radiance that replaces the emission of emissive materials of this body (a lamp's colour now, 0 = off)
+    glows: U8  # [B] 1 where `glow` counts
+
+
+@dataclass(frozen=True)
+class Lamps:
+    """Box-shaped emitters. Not in the voxel grid and no obstacle to rays. Zero radiance is a lamp that is off."""
+
+    entity: U32  # [L]
+    centre: F32  # [L, 3] metres, world
+    size: F32  # [L, 3] metres, full extents of the box
+    radiance: F32  # [L, 3] linear RGB, now
+    full_radiance: F32  # [L, 3] linear RGB when fully on: what culling may rely on
+
+
+@dataclass(frozen=True)
+class SkyView:
+    """Light from outside at this hour, already in its small fixed steps (so that caches see few values)."""
+
+    sun_direction: F32  # [3] unit, towards the sun
+    sun: F32  # [3] e of a white surface facing the sun; 0 below the horizon
+    zenith: F32  # [3] radiance straight up
+    horizon: F32  # [3] radiance at the horizon
+    glow: F32  # [3] radiance added around the sun near the horizon (dawn, dusk)
+    ground: F32  # [3] radiance seen below the horizon where the world ends
+    exposure: float  # multiplies radiance before the tone curve; a function of the state, never of pixels
+    fog_density: float  # 1/m
+
+
+@dataclass(frozen=True)
+class View:
+    """What one camera may see of the world between two ticks."""
+
+    tick: int
+    alpha: float  # 0..1 between `tick - 1` and `tick`
+    materials: Materials
+    prefabs: tuple[Prefab, ...]
+    voxels: VoxelView
+    bodies: Bodies
+    lamps: Lamps
+    sky: SkyView
+    camera: Camera
+    previous_camera: Camera  # of the previous frame or tick, for the motion channel
+    subtitle: str = ""  # a line that the world wants shown
+
+
+def sky_radiance(sky: SkyView, direction: F32) -> F32:
+    """Radiance of the sky without the sun's disc, for unit directions [..., 3] -> [..., 3] linear RGB.
+
+    A gradient from horizon to zenith by the square root of height, a glow around the sun, and a plain ground below the
+    horizon. light/sky.py (numba) and raster/resolve.glsl hold the same formula; tests keep the three in step.
+    """
+    d = np.asarray(direction, np.float32)
+    height = np.clip(d[..., 2], 0.0, 1.0)[..., None]
+    colour = sky.horizon + (sky.zenith - sky.horizon) * np.sqrt(height)
+    towards = np.clip(d @ sky.sun_direction, 0.0, 1.0)[..., None]
+    colour = colour + sky.glow * towards**8 * (1.0 - height)
+    return np.where(d[..., 2:3] < 0.0, sky.ground, colour).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture and what it cost."""
+
+    rgb: U8  # [H, W, 3] sRGB
+    tick: int
+    stats: dict[str, object] = field(default_factory=dict)  # frame_ms, probes/tiles {reused, regenerated}, ms per stage

@@ -1,0 +1,78 @@
+"""Small scenes for tests of light, as views."""
+
+import dataclasses
+
+import numpy as np
+
+from engine.state.blueprint import Materials
+from engine.state.camera import Camera
+from engine.view import Bodies, Lamps, SkyView, View, VoxelView
+
+
+def materials() -> Materials:
+    """0 air, 1 grey, 2 red, 3 white."""
+    albedo = np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.7, 0.15, 0.1], [0.85, 0.85, 0.85]], np.float32)
+    return Materials(("air", "grey", "red", "white"), albedo, np.zeros((4, 3), np.float32), np.zeros(4, np.uint8))
+
+
+def sky(sun: float = 3.0, direction: tuple[float, float, float] = (0.4, 0.3, 0.866), blue: float = 0.5) -> SkyView:
+    d = np.array(direction, np.float32)
+    one = np.ones(3, np.float32)
+    return SkyView(d / np.linalg.norm(d), one * sun, one * blue, one * blue, one * 0, one * 0, 1.0, 0.0)
+
+
+def lamps(*boxes: tuple[tuple[float, float, float], float, tuple[float, float, float]]) -> Lamps:
+    """Lamps from (centre, edge, radiance)."""
+    n = len(boxes)
+    radiance = np.array([b[2] for b in boxes], np.float32).reshape(n, 3)
+    return Lamps(
+        np.arange(n, dtype=np.uint32), np.array([b[0] for b in boxes], np.float32).reshape(n, 3),
+        np.array([[b[1]] * 3 for b in boxes], np.float32).reshape(n, 3), radiance, radiance.copy(),
+    )  # fmt: skip
+
+
+def no_bodies() -> Bodies:
+    z = np.zeros((0, 3), np.float32)
+    f = np.zeros(0, np.float32)
+    i = np.zeros(0, np.int32)
+    return Bodies(i.astype(np.uint32), i, z, f, z, f, z, i.astype(np.uint8))
+
+
+def view_of(grid: np.ndarray, light: Lamps | None = None, outside: SkyView | None = None) -> View:
+    camera = Camera((1.0, 1.0, 1.7), 0.7, -0.2)
+    return View(
+        0, 1.0, materials(), (), VoxelView(grid, np.zeros(tuple(n // 8 for n in grid.shape), np.int64)), no_bodies(),
+        light or lamps(), outside or sky(), camera, camera,
+    )  # fmt: skip
+
+
+def with_voxels(view: View, grid: np.ndarray) -> View:
+    """The view after its grid became `grid`; stamps of bricks that differ change."""
+    old = view.voxels
+    n = old.stamp.shape
+    differs = (old.material != grid).reshape(n[0], 8, n[1], 8, n[2], 8).any(axis=(1, 3, 5))
+    return dataclasses.replace(view, voxels=VoxelView(grid, old.stamp + differs * (old.stamp.max() + 1)))
+
+
+def plaza() -> np.ndarray:
+    """16 x 16 x 6 m: a floor, a house with a door and a window, a free wall, a pillar, an overhang."""
+    grid = np.zeros((64, 64, 24), np.uint8)
+    grid[:, :, :2] = 1
+    grid[8:32, 8:28, 2:14] = 3
+    grid[10:30, 10:26, 2:12] = 0
+    grid[30:32, 14:19, 2:10] = 0
+    grid[14:22, 8:10, 6:10] = 0
+    grid[44:46, 10:50, 2:12] = 2
+    grid[36:38, 40:42, 2:12] = 1
+    grid[32:40, 36:44, 12:13] = 1
+    return grid
+
+
+def closed_room(wall_voxels: int = 2) -> np.ndarray:
+    """A 4 m room without any opening in a 12 m world."""
+    grid = np.zeros((48, 48, 32), np.uint8)
+    grid[:, :, :2] = 1
+    w = wall_voxels
+    grid[12 - w : 28 + w, 12 - w : 28 + w, 2 : 16 + w] = 3
+    grid[12:28, 12:28, 4:16] = 0
+    return grid

@@ -1,0 +1,131 @@
+"""Light obeys physics: linear, bounded, dark where it must be, right where it is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.light.cache import LightCache
+from engine.light.lamps import LampTransport, box_factors, point_factor
+from engine.light.trace import Voxels, occupied_bricks
+from engine.view import Lamps, View
+from tests.light.scenes_for_light import closed_room, lamps, plaza, sky, view_of
+
+
+def texel_light(view: View) -> tuple[np.ndarray, np.ndarray]:
+    """(place [T, 4], e [T, 3]) of all texels: indirect plus the mean of the four lamp points."""
+    cache = LightCache()
+    cache.update(view)
+    texels = cache.surface.alive()
+    cache._decode_texels(texels)
+    rows = cache._row_of_texel[texels]
+    place = cache.surface.place[texels]
+    order = np.lexsort(place.T)
+    return place[order], (cache._e_indirect[rows] + cache._e_lamp[rows].mean(1))[order]
+
+
+def test_open_ground_sees_the_whole_sky() -> None:
+    grid = np.zeros((48, 48, 16), np.uint8)
+    grid[:, :, :2] = 1
+    place, e = texel_light(view_of(grid, outside=sky(sun=0.0, blue=0.7)))
+    up = place[:, 3] == 4
+    assert up.sum() == 48 * 48
+    np.testing.assert_allclose(e[up], 0.7, rtol=1e-4)
+
+
+def test_a_closed_room_is_dark_at_noon() -> None:
+    place, e = texel_light(view_of(closed_room(), outside=sky(sun=4.0, blue=1.0)))
+    inside = ((place[:, :3] >= [11, 11, 3]) & (place[:, :3] <= [28, 28, 16])).all(1) & ~(
+        (place[:, :3] < [10, 10, 2]) | (place[:, :3] > [29, 29, 17])
+    ).any(1)
+    faces_in = inside & _faces_inwards(place)
+    assert faces_in.sum() > 500
+    assert e[faces_in].max() < 0.01 * e[place[:, 3] == 4].mean()
+
+
+def _faces_inwards(place: np.ndarray) -> np.ndarray:
+    axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
+    front = place[:, :3].copy()
+    front[np.arange(len(place)), axis] += sign
+    return ((front >= [12, 12, 4]) & (front < [28, 28, 16])).all(1)
+
+
+def test_sources_add() -> None:
+    both = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((12.5, 3, 2.2), 0.3, (20, 20, 40)))
+    none = dataclasses.replace(both, radiance=both.radiance * 0)
+    first = dataclasses.replace(both, radiance=both.radiance * np.array([[1], [0]], np.float32))
+    second = dataclasses.replace(both, radiance=both.radiance * np.array([[0], [1]], np.float32))
+    night, day = sky(sun=0.0, blue=0.0), sky()
+    total = texel_light(view_of(plaza(), both, day))[1]
+    parts = [texel_light(view_of(plaza(), x, y))[1] for x, y in ((first, night), (second, night), (none, day))]
+    np.testing.assert_allclose(total, sum(parts), rtol=1e-3, atol=1e-5)
+
+
+def test_a_red_and_a_blue_lamp_swap_channels_and_twice_the_power_is_twice_the_light() -> None:
+    grid = plaza()
+    grid[grid == 2] = 1  # no coloured walls: channels must be alike
+    night = sky(sun=0.0, blue=0.0)
+
+    def lit(radiance: tuple[float, float, float], full: float = 60.0) -> np.ndarray:
+        lamp = lamps(((5, 4.5, 2.5), 0.3, radiance))
+        lamp = dataclasses.replace(lamp, full_radiance=np.full((1, 3), full, np.float32))
+        return texel_light(view_of(grid, lamp, night))[1]
+
+    red = lit((30, 2, 1))
+    np.testing.assert_array_equal(red, lit((1, 2, 30))[:, ::-1])
+    np.testing.assert_allclose(lit((60, 4, 2)), 2 * red, rtol=1e-5)
+
+
+def test_a_wall_stops_a_lamp() -> None:
+    night = sky(sun=0.0, blue=0.0)
+    lamp = lamps(((5.0, 5.0, 2.2), 0.3, (40, 40, 40)))
+    walled, free = closed_room(), np.zeros((48, 48, 32), np.uint8)
+    free[:, :, :2] = 1
+    place, shut = texel_light(view_of(walled, lamp, night))
+    floor, open_ = texel_light(view_of(free, lamp, night))
+    far = (place[:, 3] == 4) & (place[:, 2] == 1) & (place[:, 0] > 34) & (place[:, 0] < 40)
+    also = (floor[:, 3] == 4) & (floor[:, 0] > 34) & (floor[:, 0] < 40)
+    assert far.sum() > 100
+    assert shut[far].mean() < 0.02 * open_[also].mean()
+
+
+@pytest.mark.parametrize("height", [0.6, 2.0])
+def test_form_factor_against_sampling(height: float) -> None:
+    """A box above a tilted point, by two million directions."""
+    low, high = np.array([0.3, -0.2, height]), np.array([0.7, 0.3, height + 0.4])
+    normal = np.array([0.36, 0.48, 0.8])
+    factor, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
+    exact = box_factors(0.0, 0.0, 0.0, *normal, low, high, factor, corner, buffer)
+    random = np.random.default_rng(0)
+    d = random.normal(size=(2_000_000, 3))
+    d /= np.linalg.norm(d, axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        a, b = low / d, high / d
+    hit = np.minimum(a, b).max(1) <= np.maximum(a, b).min(1)
+    cosine = np.maximum(d @ normal, 0)
+    sampled = 4 * (cosine * hit * (d[:, 2] > 0)).mean()  # mean over the sphere; (1 / pi) integral cos = 4 mean
+    assert exact == pytest.approx(sampled, rel=0.02)
+
+
+def test_a_lamp_through_a_half_open_gap_is_half_seen() -> None:
+    grid = np.zeros((32, 32, 32), np.uint8)
+    grid[:, :16, 16] = 1  # a ceiling over one half
+    voxels = Voxels(grid, occupied_bricks(grid))
+    low, high = np.array([3.9, 3.9, 6.0]), np.array([4.1, 4.1, 6.2])
+    buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
+    seen = [
+        point_factor(voxels, 4.0, y, 2.0, 0.0, 0.0, 1.0, low, high, 50.0, 0.3, *buffers)
+        / box_factors(4.0, y, 2.0, 0.0, 0.0, 1.0, low, high, *buffers)
+        for y in (3.0, 3.99, 5.0)
+    ]
+    assert seen[0] == 0.0
+    assert 0.2 < seen[1] < 0.8
+    assert seen[2] == pytest.approx(1.0, rel=0.01)
+
+
+def test_no_lamps_is_no_light() -> None:
+    empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
+    transport = LampTransport()
+    none = np.zeros((0, 3))
+    transport.update(empty, plaza(), np.zeros((5, 4), np.int32), none, none, np.zeros(0, np.int32))
+    assert not transport.direct(5, empty.radiance).any()
