@@ -23,7 +23,7 @@ PATCH = 7 * 7 * 4
 
 
 @njit(cache=True)
-def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index, weight):  # type: ignore[no-untyped-def]
+def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index, weight):
     """The 8 probes that a point with a normal sees and their weights (sum 1, or all 0 if it sees none).
 
     A zero normal is allowed: a point in the air, which has no back.
@@ -83,7 +83,7 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
 
 
 @njit(parallel=True, cache=True)
-def texel_weights(voxels, place, probe_of_cell, position, texels, index, weight):  # type: ignore[no-untyped-def]
+def texel_weights(voxels, place, probe_of_cell, position, texels, index, weight):
     """`probe_weights` of some texels: fills index [T, 8] int32 and weight [T, 8] f32 at their rows."""
     for i in prange(len(texels)):
         t = texels[i]
@@ -96,7 +96,7 @@ def texel_weights(voxels, place, probe_of_cell, position, texels, index, weight)
 
 
 @njit(cache=True)
-def occupancy_patch(grid, x, y, z, side, out):  # type: ignore[no-untyped-def]
+def occupancy_patch(grid, x, y, z, side, out):
     """Share of solid voxels in 7 x 7 x 4 bins above a face ([u][v][height], flattened); beyond the grid is air."""
     nx, ny, nz = grid.shape
     axis, sign = side // 2, 1 - 2 * (side % 2)
@@ -118,7 +118,7 @@ def occupancy_patch(grid, x, y, z, side, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def local_side(axis, sign, f):  # type: ignore[no-untyped-def]
+def local_side(axis, sign, f):
     """World side of a face's local side f in the order +u, -u, +v, -v, +n, -n."""
     if f < 2:
         return 2 * ((axis + 1) % 3) + f
@@ -129,7 +129,7 @@ def local_side(axis, sign, f):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def probe_means(place, t, index, weight, position, clearance, mean_clearance, mean_offset):  # type: ignore[no-untyped-def]
+def probe_means(place, t, index, weight, position, clearance, mean_clearance, mean_offset):
     """Means over a texel's probes, in its local frame: clearance by local side [6] and offset (u, v, n) [3] metres."""
     p = np.empty(3, np.float64)
     axis, sign = face_centre(place, t, p)
@@ -149,7 +149,7 @@ def probe_means(place, t, index, weight, position, clearance, mean_clearance, me
 
 
 @njit(parallel=True, cache=True)
-def texel_features(grid, place, index, weight, position, clearance, texels, patch, mean_clearance, mean_offset):  # type: ignore[no-untyped-def]
+def texel_features(grid, place, index, weight, position, clearance, texels, patch, mean_clearance, mean_offset):
     """What the network sees of some texels: patch [n, 196], clearance [n, 6], offset [n, 3]."""
     for i in prange(len(texels)):
         t = texels[i]
@@ -158,9 +158,7 @@ def texel_features(grid, place, index, weight, position, clearance, texels, patc
 
 
 @njit(parallel=True, cache=True)
-def texel_residuals(  # type: ignore[no-untyped-def]
-    grid, place, index, weight, position, clearance, texels, rows, w1, b1, w2, b2, w3, b3, residual
-):
+def texel_residuals(grid, place, index, weight, position, clearance, texels, rows, w1, b1, w2, b2, w3, b3, residual):
     """Run the network on some texels; residual [R, 18] is written at `rows`. Weights are [in, out].
 
     196 -> 16 -> (+ 6 clearances + 3 offsets) -> 24 -> 18, leaky rectifier 0.1: what `network.forward` does in numpy.
@@ -201,7 +199,7 @@ def texel_residuals(  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def texel_light(place, index, weight, latent, residual, texels, rows, e):  # type: ignore[no-untyped-def]
+def texel_light(place, index, weight, latent, residual, texels, rows, e):
     """Indirect e of some texels: e [R, 3] at `rows`, from latents [P, 6, 3, 3] and residuals [R, 18].
 
     e = sum over probes, local sides f and channels c of weight * (residual[f, c] + [f is outward and c is 0]) *

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.units import BRICK
 from engine.light import decode
 from engine.light.lamps import LampTransport
 from engine.light.latents import MOMENTS, probe_moments
-from engine.light.probes import Probes
 from engine.light.relight import Relight, sun_visibility
-from engine.light.surface import Surface
-from engine.light.trace import Voxels, occupied_bricks
-from engine.view import Lamps, SkyView, View
+from engine.light.transport import Transport
+from engine.view import Lamps, SkyView, View, VoxelView
 
 F32 = NDArray[np.float32]
 
@@ -34,41 +33,26 @@ class SceneFeatures:
 
     def __init__(self, voxels: NDArray[np.uint8], albedo: F32, emission: F32) -> None:
         """`voxels` [X, Y, Z] material indices; `albedo`, `emission` [M, 3]."""
-        self.grid = np.ascontiguousarray(voxels)
         self.albedo, self.emission = albedo.astype(np.float32), emission.astype(np.float32)
-        self.voxels = Voxels(self.grid, occupied_bricks(self.grid))
-        self.surface = Surface(self.voxels)
-        self.probes = Probes(self.voxels, self.surface)
+        stamp = np.zeros(tuple(n // BRICK for n in voxels.shape), np.int64)
+        self.transport = Transport(VoxelView(voxels, stamp))
+        self.surface, self.probes = self.transport.surface, self.transport.probes
         self.texels = self.surface.alive()
-        n = self.surface.capacity
-        self._index, self._weight = np.zeros((n, 8), np.int32), np.zeros((n, 8), np.float32)
-        probes = self.probes
-        decode.texel_weights(
-            self.voxels,
-            self.surface.place,
-            probes.probe_of_cell,
-            probes.position,
-            self.texels,
-            self._index,
-            self._weight,
-        )
         place = self.surface.place
-        self._material = np.zeros(n, np.uint8)
-        self._material[self.texels] = self.grid[tuple(place[self.texels, :3].T)]
+        self._material = np.zeros(len(place), np.uint8)
+        self._material[self.texels] = self.transport.grid[tuple(place[self.texels, :3].T)]
 
     def geometry(self, texels: NDArray[np.int32]) -> TexelFeatures:
         """Features of some texels [n] (numbers from `self.texels`)."""
         n = len(texels)
         patch = np.empty((n, decode.PATCH), np.float32)
         clearance, offset = np.empty((n, 6), np.float32), np.empty((n, 3), np.float32)
-        probes = self.probes
+        probes, index, weight = self.probes, self.transport.index, self.transport.weight
         decode.texel_features(
-            self.grid, self.surface.place, self._index, self._weight, probes.position, probes.clearance, texels,
+            self.transport.grid, self.surface.place, index, weight, probes.position, probes.clearance, texels,
             patch, clearance, offset,
         )  # fmt: skip
-        return TexelFeatures(
-            self.surface.place[texels], self._index[texels], self._weight[texels], patch, clearance, offset
-        )
+        return TexelFeatures(self.surface.place[texels], index[texels], weight[texels], patch, clearance, offset)
 
     def moments(self, sky: SkyView, lamps: Lamps | None) -> F32:
         """Moments [P, 6, 8, 3] under a sky (its sun reaches surfaces, never rays) and lamps (direct light on surfaces
@@ -78,16 +62,15 @@ class SceneFeatures:
         direct = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
-            none = np.zeros((0, 3), np.float64)
-            transport.update(lamps, self.voxels, place, none, none, np.zeros(0, np.int32))
+            transport.update(lamps, self.transport.voxels, place, None)
             direct += transport.direct(len(place), lamps.radiance)
         if sky.sun.any():
             visible = np.zeros(len(place), np.float32)
             x, y, z = (float(v) for v in sky.sun_direction)
-            sun_visibility(self.voxels, place, x, y, z, self.texels, visible)
+            sun_visibility(self.transport.voxels, place, x, y, z, self.texels, visible)
             direct += visible[:, None] * sky.sun
         relight = Relight()
-        relight.run(probes, place, self._index, self._weight, self._material, self.albedo, self.emission, direct, sky)
+        relight.run(self.transport, self._material, self.albedo, self.emission, direct, sky)
         moment = np.zeros((len(probes.alive), 6, MOMENTS, 3), np.float32)
         alive = np.flatnonzero(probes.alive).astype(np.int32)
         part = np.empty((len(alive), 6, MOMENTS, 3), np.float32)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.light.surface import face_centre
 from engine.light.trace import Voxels, is_clear, unit_hash
+from engine.light.transport import Change
 from engine.view import Lamps
 
 FAINT = 1e-3  # e below which a lamp's light fades out on what the camera sees
@@ -21,11 +22,11 @@ FAINT_BOUNCE = 1e-2  # the same for light that only bounces
 FAR_SIZES = 8.0  # beyond so many edges a face of the box counts as a point: under 1 % off
 LAMPS_PER_TEXEL = 16  # the strongest are kept
 FIRST_RAYS = 4  # if these agree (all or none arrive) the point is fully lit or fully dark
-MORE_RAYS = 12  # else these are added: penumbrae get 16
+MORE_RAYS = 12  # else these are added: penumbrae get 13 to 16
 
 
 @njit(cache=True)
-def _rectangle_factor(corner, nx, ny, nz, buffer):  # type: ignore[no-untyped-def]
+def _rectangle_factor(corner, nx, ny, nz, buffer):
     """Form factor from a point at the origin with normal n to a rectangle `corner` [4, 3], clipped by the horizon."""
     m = 0
     for i in range(4):
@@ -62,7 +63,7 @@ def _rectangle_factor(corner, nx, ny, nz, buffer):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):  # type: ignore[no-untyped-def]
+def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):
     """Form factors from a point with a normal to the six faces of a box into factor[6]; returns their sum, no
     shadows.
     """
@@ -101,7 +102,7 @@ def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):  # t
 
 
 @njit(cache=True)
-def _fade(strength, faint):  # type: ignore[no-untyped-def]
+def _fade(strength, faint):
     """1 for light well above `faint`, smoothly 0 at it, so that the reach of a lamp has no edge."""
     if strength <= faint:
         return 0.0
@@ -110,7 +111,7 @@ def _fade(strength, faint):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed, found):  # type: ignore[no-untyped-def]
+def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed, found):
     """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds (weight, unblocked
     weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle."""
     for k in range(first, last):
@@ -140,7 +141,7 @@ def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed
 
 
 @njit(parallel=True, cache=True)
-def coarse_factors(voxels, place, texels, low, high, strength, factor_out):  # type: ignore[no-untyped-def]
+def coarse_factors(voxels, place, texels, low, high, strength, factor_out):
     """Form factor times visibility (one ray) from the centres of some texels to one lamp: factor_out [n] f32.
 
     `strength` is the lamp's brightest channel when fully on; fainter light than FAINT_BOUNCE is let go.
@@ -169,7 +170,7 @@ def coarse_factors(voxels, place, texels, low, high, strength, factor_out):  # t
 
 
 @njit(cache=True)
-def point_factor(voxels, px, py, pz, nx, ny, nz, low, high, strength, seed, factor, corner, buffer):  # type: ignore[no-untyped-def]
+def point_factor(voxels, px, py, pz, nx, ny, nz, low, high, strength, seed, factor, corner, buffer):
     """Form factor times visibility at any surface point, with 4 to 16 shadow rays: what fine texels and pixels use."""
     ox, oy, oz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
     total = box_factors(ox, oy, oz, nx, ny, nz, low, high, factor, corner, buffer)
@@ -183,8 +184,18 @@ def point_factor(voxels, px, py, pz, nx, ny, nz, low, high, strength, seed, fact
     return total * fade * found[1] / found[0] if found[0] > 0 else 0.0
 
 
+@njit(cache=True)
+def _quarter(p, ua, va, s):
+    """Centre of the quarter s = v * 2 + u of a face with centre p [3] and tangent axes ua, va."""
+    du, dv = (0.0625 if s & 1 else -0.0625), (0.0625 if s & 2 else -0.0625)
+    x = p[0] + (du if ua == 0 else (dv if va == 0 else 0.0))
+    y = p[1] + (du if ua == 1 else (dv if va == 1 else 0.0))
+    z = p[2] + (du if ua == 2 else (dv if va == 2 else 0.0))
+    return x, y, z
+
+
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_of, factor_of):  # type: ignore[no-untyped-def]
+def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_of, factor_of):
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
 
     Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
@@ -223,34 +234,33 @@ def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_o
                 seen += 1
             brightness[slot] = bright
             lamp_of[row, slot] = lamp
-        q = np.empty(3, np.float64)
+        full = np.empty(4, np.float64)
+        found = np.zeros((4, 2), np.float64)
         for slot in range(seen):
             lamp = lamp_of[row, slot]
+            # One ray from each quarter first: where they agree the texel is lit or dark, else all quarters get more rays.
+            found[:] = 0.0
+            for more in range(2):
+                for s in range(4):
+                    px, py, pz = _quarter(p, ua, va, s)
+                    px, py, pz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
+                    total = box_factors(px, py, pz, nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer)
+                    full[s] = total * _fade(total * strength[lamp], FAINT)
+                    first, last = (s, s + 1) if more == 0 else (4, 4 + MORE_RAYS)
+                    if full[s] > 0.0:
+                        seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] * 4 + (s if more else 0))
+                        _shadow_rays(
+                            voxels, px, py, pz, low[lamp], high[lamp], factor, total, first, last, seed, found[s]
+                        )
+                rays, clear = found[:, 0].sum(), found[:, 1].sum()
+                if clear == 0.0 or clear == rays:
+                    break
             for s in range(4):
-                q[:] = p
-                q[ua] += 0.0625 if s & 1 else -0.0625
-                q[va] += 0.0625 if s & 2 else -0.0625
-                seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] * 4 + s)
-                factor_of[row, slot, s] = point_factor(
-                    voxels,
-                    q[0],
-                    q[1],
-                    q[2],
-                    nx,
-                    ny,
-                    nz,
-                    low[lamp],
-                    high[lamp],
-                    strength[lamp],
-                    seed,
-                    factor,
-                    corner,
-                    buffer,
-                )
+                factor_of[row, slot, s] = full[s] * found[s, 1] / found[s, 0] if found[s, 0] > 0.0 else 0.0
 
 
 @njit(parallel=True, cache=True)
-def fine_light(rows, lamp_of, factor_of, radiance, e):  # type: ignore[no-untyped-def]
+def fine_light(rows, lamp_of, factor_of, radiance, e):
     """Direct lamp light of some rows: e [R, 4, 3], one point per quarter of the face."""
     for i in prange(len(rows)):
         row = rows[i]
@@ -266,7 +276,7 @@ def fine_light(rows, lamp_of, factor_of, radiance, e):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _in_reach(place, low, high, reach, out):  # type: ignore[no-untyped-def]
+def _in_reach(place, low, high, reach, out):
     """Texels within `reach` of a lamp that face it at all; returns how many are in out [T]."""
     n = 0
     p = np.empty(3, np.float64)
@@ -287,7 +297,7 @@ def _in_reach(place, low, high, reach, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _add_light(texels, factor, radiance, direct):  # type: ignore[no-untyped-def]
+def _add_light(texels, factor, radiance, direct):
     for i in range(len(texels)):
         for c in range(3):
             direct[texels[i], c] += factor[i] * radiance[c]
@@ -305,13 +315,10 @@ class LampTransport:
         self.texels: list[NDArray[np.int32]] = []
         self.factor: list[NDArray[np.float32]] = []
 
-    def update(
-        self, lamps: Lamps, voxels: Voxels, place: NDArray[np.int32],
-        low: NDArray[np.float64], high: NDArray[np.float64], fresh: NDArray[np.int32],
-    ) -> bool:  # fmt: skip
-        """Bring factors up to date with the lamps, with boxes of changed voxels [n, 3] (metres) and fresh texels.
+    def update(self, lamps: Lamps, voxels: Voxels, place: NDArray[np.int32], change: Change | None) -> bool:
+        """Bring factors up to date with the lamps and with a change of voxels.
 
-        Returns whether a lamp came, went, moved or changed its size: then fine factors are void.
+        Returns whether a lamp came, went, moved or changed its size or full power: then fine factors are void.
         """
         lamp_low = lamps.centre.astype(np.float64) - lamps.size / 2
         lamp_high = lamps.centre.astype(np.float64) + lamps.size / 2
@@ -329,10 +336,11 @@ class LampTransport:
         self.texels, self.factor = [], []
         for i, key in enumerate(keys):
             if key in known:
-                texels, factor = self._mend(
-                    old_texels[known[key]], old_factor[known[key]], lamp_low[i], lamp_high[i], strength[i],
-                    voxels, place, low, high, fresh,
-                )  # fmt: skip
+                texels, factor = old_texels[known[key]], old_factor[known[key]]
+                if change is not None:
+                    texels, factor = self._mend(
+                        texels, factor, lamp_low[i], lamp_high[i], strength[i], voxels, place, change
+                    )
             else:
                 texels, factor = self._cast(lamp_low[i], lamp_high[i], strength[i], voxels, place)
             self.texels.append(texels)
@@ -363,14 +371,14 @@ class LampTransport:
     def _mend(
         self, texels: NDArray[np.int32], factor: NDArray[np.float32],
         low: NDArray[np.float64], high: NDArray[np.float64], strength: float, voxels: Voxels, place: NDArray[np.int32],
-        changed_low: NDArray[np.float64], changed_high: NDArray[np.float64], fresh: NDArray[np.int32],
+        change: Change,
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
         """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
         reach = math.sqrt(float(self._area(low, high)) * strength / (math.pi * FAINT_BOUNCE))
-        near = (changed_low <= high + reach + 1.0).all(1) & (changed_high >= low - reach - 1.0).all(1)
+        near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
-        changed_low, changed_high = changed_low[near], changed_high[near]
+        fresh = change.fresh
         side = place[texels, 3]
         kept = side >= 0
         kept[np.isin(texels, fresh)] = False
@@ -381,7 +389,7 @@ class LampTransport:
         # The rays of a texel stay within the box around its voxel and the lamp.
         hull_low, hull_high = np.minimum(centre - 0.126, low), np.maximum(centre + 0.126, high)
         dirty = np.zeros(len(texels), np.bool_)
-        for a, b in zip(changed_low, changed_high, strict=True):
+        for a, b in zip(change.low[near], change.high[near], strict=True):
             dirty |= ((hull_low <= b) & (hull_high >= a)).all(1)
         again = np.concatenate([texels[dirty], new]).astype(np.int32)
         redone = np.empty(len(again), np.float32)

@@ -23,7 +23,7 @@ def classical_theta() -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _ray_light(hit, sky, texel_radiance, p, k, out):  # type: ignore[no-untyped-def]
+def _ray_light(hit, sky, texel_radiance, p, k, out):
     t = hit[p, k]
     if t >= 0:
         out[0], out[1], out[2] = texel_radiance[t, 0], texel_radiance[t, 1], texel_radiance[t, 2]
@@ -34,7 +34,7 @@ def _ray_light(hit, sky, texel_radiance, p, k, out):  # type: ignore[no-untyped-
 
 
 @njit(parallel=True, cache=True)
-def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probes, moment):  # type: ignore[no-untyped-def]
+def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probes, moment):
     """Moments [n, 6, 8, 3] of some probes: what the network is trained on."""
     for i in prange(len(probes)):
         p = probes[i]
@@ -65,7 +65,7 @@ def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probe
 
 
 @njit(parallel=True, cache=True)
-def probe_latents(direction, cosine_sum, hit, bin_at, sky, texel_radiance, theta, probes, latent):  # type: ignore[no-untyped-def]
+def probe_latents(direction, cosine_sum, hit, bin_at, sky, texel_radiance, theta, probes, latent):
     """Latents of some probes, written into latent [P, 6, 3, 3]: moments times theta, folded ray by ray."""
     for i in prange(len(probes)):
         p = probes[i]

@@ -17,7 +17,7 @@ LAMP_PX = 18
 
 
 @njit(cache=True)
-def _page_origin(key, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+def _page_origin(key, ny_bricks, nz_bricks):
     """(side, and the voxel at u = v = 0) of a page."""
     brick, rest = key // PAGES_PER_BRICK, key % PAGES_PER_BRICK
     side, layer = rest // 8, rest % 8
@@ -36,7 +36,7 @@ def _page_origin(key, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):  # type: ignore[no-untyped-def]
+def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
     """Texel at (u, v) of a page's plane, -1..8; -1 if there is none."""
     axis = side // 2
     if axis == 0:
@@ -54,7 +54,7 @@ def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):  # type: 
 
 
 @njit(parallel=True, cache=True)
-def page_texels(keys, page_row, page_texel, shape, texels):  # type: ignore[no-untyped-def]
+def page_texels(keys, page_row, page_texel, shape, texels):
     """Texels of some pages with their borders: texels [n, 10, 10] int32 (v, u), -1 where none."""
     for i in prange(len(keys)):
         side, x, y, z = _page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
@@ -64,7 +64,7 @@ def page_texels(keys, page_row, page_texel, shape, texels):  # type: ignore[no-u
 
 
 @njit(parallel=True, cache=True)
-def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp):  # type: ignore[no-untyped-def]
+def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp):
     """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3]."""
     for i in prange(len(slots)):
         band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND

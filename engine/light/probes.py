@@ -24,7 +24,7 @@ ALL_SIDES = 6
 
 
 @njit(cache=True)
-def _solid_count(grid, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped-def]
+def _solid_count(grid, x0, y0, z0, x1, y1, z1):
     nx, ny, nz = grid.shape
     n = 0
     for x in range(max(x0, 0), min(x1, nx)):
@@ -36,7 +36,7 @@ def _solid_count(grid, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _is_near(grid, occupied, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped-def]
+def _is_near(grid, occupied, x0, y0, z0, x1, y1, z1):
     bx, by, bz = occupied.shape
     for i in range(max(x0, 0) >> 3, min((x1 - 1) >> 3, bx - 1) + 1):
         for j in range(max(y0, 0) >> 3, min((y1 - 1) >> 3, by - 1) + 1):
@@ -52,7 +52,7 @@ def _is_near(grid, occupied, x0, y0, z0, x1, y1, z1):  # type: ignore[no-untyped
 
 
 @njit(parallel=True, cache=True)
-def _place(grid, occupied, cells, position, found):  # type: ignore[no-untyped-def]
+def _place(grid, occupied, cells, position, found):
     """Where each cell's probe goes: of 27 voxel corners the one with most room, the middle one preferred."""
     for i in prange(len(cells)):
         cx, cy, cz = cells[i, 0], cells[i, 1], cells[i, 2]
@@ -87,7 +87,7 @@ def _place(grid, occupied, cells, position, found):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def cell_rotation(cx, cy, cz, out):  # type: ignore[no-untyped-def]
+def cell_rotation(cx, cy, cz, out):
     """A uniformly random rotation that belongs to a cell (Shoemake, Graphics Gems III, "Uniform Random Rotations")."""
     u, a, b = unit_hash(cx, cy, cz, 11), unit_hash(cx, cy, cz, 12), unit_hash(cx, cy, cz, 13)
     s, t = math.sqrt(1 - u), math.sqrt(u)
@@ -99,7 +99,7 @@ def cell_rotation(cx, cy, cz, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance):  # type: ignore[no-untyped-def]
+def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance):
     t, side, x, y, z = first_hit(
         voxels, position[p, 0], position[p, 1], position[p, 2],
         direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], 1e4,
@@ -114,7 +114,7 @@ def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, dis
 
 
 @njit(parallel=True, cache=True)
-def _set_up(probes, cell, direction, cosine_sum, fibonacci):  # type: ignore[no-untyped-def]
+def _set_up(probes, cell, direction, cosine_sum, fibonacci):
     for i in prange(len(probes)):
         p = probes[i]
         rotation = np.empty((3, 3), np.float64)
@@ -135,14 +135,14 @@ def _set_up(probes, cell, direction, cosine_sum, fibonacci):  # type: ignore[no-
 
 
 @njit(parallel=True, cache=True)
-def _trace(voxels, page_row, page_texel, position, direction, probes, hit, distance):  # type: ignore[no-untyped-def]
+def _trace(voxels, page_row, page_texel, position, direction, probes, hit, distance):
     for i in prange(len(probes)):
         for k in range(direction.shape[1]):
             _trace_one(voxels, page_row, page_texel, position, direction, probes[i], k, hit, distance)
 
 
 @njit(parallel=True, cache=True)
-def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high, hit, distance, touched):  # type: ignore[no-untyped-def]
+def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high, hit, distance, touched):
     """Trace again each ray that crosses one of the boxes [n, 3] (metres); `touched` [P] counts them per probe."""
     for p in prange(len(position)):
         touched[p] = 0
@@ -160,7 +160,7 @@ def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high
 
 
 @njit(parallel=True, cache=True)
-def _clearance(probes, direction, distance, clearance, bin_at):  # type: ignore[no-untyped-def]
+def _clearance(probes, direction, distance, clearance, bin_at):
     """Mean log2 distance per side (cosine squared weights) and the soft distance bin of every ray (see latents)."""
     for i in prange(len(probes)):
         p = probes[i]

@@ -8,16 +8,16 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.probes import Probes
 from engine.light.surface import face_centre
 from engine.light.trace import NOTHING, crosses_box, first_hit
+from engine.light.transport import Transport
 from engine.view import SkyView
 
 PASSES = 4  # passes 1 / 2 / 3 / 6 measured 36.6 / 38.3 / 38.6 / 38.6 dB by day in the prototype
 
 
 @njit(cache=True)
-def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):  # type: ignore[no-untyped-def]
+def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
     """`view.sky_radiance` for one direction."""
     if dz < 0.0:
         out[0], out[1], out[2] = ground[0], ground[1], ground[2]
@@ -31,7 +31,7 @@ def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):  # type: i
 
 
 @njit(parallel=True, cache=True)
-def _sky_of_rays(direction, hit, sun, zenith, horizon, glow, ground, sky, cosine_sum, sky_side):  # type: ignore[no-untyped-def]
+def _sky_of_rays(direction, hit, sun, zenith, horizon, glow, ground, sky, cosine_sum, sky_side):
     """Sky radiance along every ray that leaves the world: sky [P, K, 3]; and its sum by side: sky_side [P, 6, 3]."""
     for p in prange(len(hit)):
         sky_side[p] = 0.0
@@ -60,7 +60,7 @@ def _sky_of_rays(direction, hit, sun, zenith, horizon, glow, ground, sky, cosine
 
 
 @njit(parallel=True, cache=True)
-def _probe_sides(direction, hit, cosine_sum, sky_side, texel_radiance, side_light):  # type: ignore[no-untyped-def]
+def _probe_sides(direction, hit, cosine_sum, sky_side, texel_radiance, side_light):
     """Light of every probe by side: side_light [P, 6, 3]."""
     for p in prange(len(hit)):
         total = sky_side[p].copy()
@@ -82,7 +82,7 @@ def _probe_sides(direction, hit, cosine_sum, sky_side, texel_radiance, side_ligh
 
 
 @njit(parallel=True, cache=True)
-def _texel_radiance(place, index, weight, material, albedo, emission, direct, side_light, texel_radiance):  # type: ignore[no-untyped-def]
+def _texel_radiance(place, index, weight, material, albedo, emission, direct, side_light, texel_radiance):
     for t in prange(len(place)):
         side = place[t, 3]
         if side < 0:
@@ -98,7 +98,7 @@ def _texel_radiance(place, index, weight, material, albedo, emission, direct, si
 
 
 @njit(parallel=True, cache=True)
-def sun_visibility(voxels, place, sx, sy, sz, texels, visible):  # type: ignore[no-untyped-def]
+def sun_visibility(voxels, place, sx, sy, sz, texels, visible):
     """Cosine times visibility of the sun at the centres of some texels, into visible [T]."""
     for i in prange(len(texels)):
         t = texels[i]
@@ -115,7 +115,7 @@ def sun_visibility(voxels, place, sx, sy, sz, texels, visible):  # type: ignore[
 
 
 @njit(parallel=True, cache=True)
-def sun_crosses(place, sx, sy, sz, low, high, dirty):  # type: ignore[no-untyped-def]
+def sun_crosses(place, sx, sy, sz, low, high, dirty):
     """Marks the texels whose ray to the sun touches one of the boxes [n, 3] (metres)."""
     for t in prange(len(place)):
         if place[t, 3] < 0:
@@ -137,20 +137,14 @@ class Relight:
         self.texel_radiance = np.zeros((0, 3), np.float32)  # [T, 3]
 
     def run(
-        self,
-        probes: Probes,
-        place: NDArray[np.int32],
-        index: NDArray[np.int32],
-        weight: NDArray[np.float32],
-        material: NDArray[np.uint8],
-        albedo: NDArray[np.float32],
-        emission: NDArray[np.float32],
-        direct: NDArray[np.float32],
-        sky: SkyView,
-    ) -> None:
+        self, transport: Transport, material: NDArray[np.uint8], albedo: NDArray[np.float32],
+        emission: NDArray[np.float32], direct: NDArray[np.float32], sky: SkyView,
+    ) -> None:  # fmt: skip
         """Gather `PASSES` times from zero. `direct` [T, 3] is e from sun and lamps; `material` [T] indexes albedo [M,
         3].
         """
+        probes, place = transport.probes, transport.surface.place
+        index, weight = transport.index, transport.weight
         n_probes, n_rays = probes.hit.shape
         self.sky = np.zeros((n_probes, n_rays, 3), np.float32)
         self.side_light = np.zeros((n_probes, 6, 3), np.float32)

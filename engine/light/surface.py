@@ -16,7 +16,7 @@ PAGE_TEXELS = BRICK * BRICK
 
 
 @njit(cache=True)
-def page_key(x, y, z, side, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+def page_key(x, y, z, side, ny_bricks, nz_bricks):
     """The key of the page that holds the face `side` of voxel (x, y, z)."""
     axis = side // 2
     c = x if axis == 0 else (y if axis == 1 else z)
@@ -24,7 +24,7 @@ def page_key(x, y, z, side, ny_bricks, nz_bricks):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):  # type: ignore[no-untyped-def]
+def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):
     """Texel of a voxel's face, or -1 if that face is not exposed."""
     row = page_row[page_key(x, y, z, side, ny_bricks, nz_bricks)]
     if row < 0:
@@ -40,7 +40,7 @@ def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):  # type
 
 
 @njit(cache=True)
-def _is_exposed(grid, x, y, z, side):  # type: ignore[no-untyped-def]
+def _is_exposed(grid, x, y, z, side):
     if grid[x, y, z] == 0:
         return False
     axis, step = side // 2, 1 - 2 * (side % 2)
@@ -55,7 +55,7 @@ def _is_exposed(grid, x, y, z, side):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _count_exposed(grid, bricks):  # type: ignore[no-untyped-def]
+def _count_exposed(grid, bricks):
     faces = 0
     pages = 0
     seen = np.zeros(PAGES_PER_BRICK, np.uint8)
@@ -76,7 +76,7 @@ def _count_exposed(grid, bricks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh):  # type: ignore[no-untyped-def]
+def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
     stacks whose first entry is their height. Returns how many fresh texels were made; their numbers are in
     `fresh`."""
@@ -202,7 +202,7 @@ class Surface:
 
 
 @njit(cache=True)
-def face_centre(place, t, out):  # type: ignore[no-untyped-def]
+def face_centre(place, t, out):
     """Centre of texel t's face in metres into out[3], its outward normal's axis and sign returned."""
     side = place[t, 3]
     axis, sign = side // 2, 1.0 - 2.0 * (side % 2)

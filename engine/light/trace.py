@@ -40,7 +40,7 @@ def occupied_bricks(grid: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 @njit(cache=True)
-def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):  # type: ignore[no-untyped-def]
+def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):
     """First solid voxel along a ray: (t, side, x, y, z). `d` is of unit length; side is NOTHING or INSIDE if none."""
     grid, occupied = voxels.material, voxels.occupied
     nx, ny, nz = grid.shape
@@ -101,7 +101,7 @@ def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def is_clear(voxels, ox, oy, oz, tx, ty, tz, short):  # type: ignore[no-untyped-def]
+def is_clear(voxels, ox, oy, oz, tx, ty, tz, short):
     """Whether nothing solid lies between a point and a target; the last `short` metres are not looked at."""
     dx, dy, dz = tx - ox, ty - oy, tz - oz
     r = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -126,7 +126,7 @@ def first_hit_reference(
 
 
 @njit(cache=True)
-def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):  # type: ignore[no-untyped-def]
+def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):
     """Whether a segment touches a box (slab test, Kay and Kajiya 1986); the caller widens the box by its own margin."""
     t0, t1 = 0.0, t_max
     for axis in range(3):
@@ -142,7 +142,7 @@ def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):  # type: ignore[no-un
 
 
 @njit(cache=True)
-def hash3(x, y, z, salt):  # type: ignore[no-untyped-def]
+def hash3(x, y, z, salt):
     """A 32-bit hash of a place (finaliser of Murmur3): randomness that belongs to a place, not to an order of work."""
     h = (x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (salt * 2654435761)
     h = h & 0xFFFFFFFF
@@ -152,7 +152,7 @@ def hash3(x, y, z, salt):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def unit_hash(x, y, z, salt):  # type: ignore[no-untyped-def]
+def unit_hash(x, y, z, salt):
     """A number in [0, 1) that belongs to a place."""
     return hash3(x, y, z, salt) / 4294967296.0
 

@@ -72,7 +72,7 @@ class CameraRail:
             p, y, t = self.position[0], float(self.yaw[0]), float(self.pitch[0])
             return Camera((float(p[0]), float(p[1]), float(p[2])), y, t, self.fov_y)
         s = min(max(time_s, float(self.time_s[0])), float(self.time_s[-1]))
-        i = int(min(np.searchsorted(self.time_s, s, side="right") - 1, len(self.time_s) - 2))
+        i = min(int(np.searchsorted(self.time_s, s, side="right")) - 1, len(self.time_s) - 2)
         u = (s - self.time_s[i]) / (self.time_s[i + 1] - self.time_s[i])
         keys = np.column_stack([self.position, self.yaw, self.pitch])
         p0, p1, p2, p3 = (keys[min(max(j, 0), len(keys) - 1)] for j in range(i - 1, i + 3))

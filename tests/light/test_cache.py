@@ -21,7 +21,7 @@ def random_network() -> Network:
 
 
 def all_pages(cache: LightCache) -> np.ndarray:
-    return np.flatnonzero(cache.surface.page_row >= 0).astype(np.int32)
+    return np.flatnonzero(cache.transport.surface.page_row >= 0).astype(np.int32)
 
 
 def light_by_place(cache: LightCache) -> dict[str, np.ndarray]:

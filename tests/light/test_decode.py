@@ -18,15 +18,15 @@ def test_network_in_kernels_is_the_network_in_numpy() -> None:
     view = view_of(plaza(), LAMPS)
     cache = LightCache(network)
     cache.update(view)
-    texels = cache.surface.alive()[::7]
-    cache._decode_texels(texels)
+    texels = cache.transport.surface.alive()[::7]
+    cache.decode_texels(texels)
     scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
     number = {tuple(p): i for i, p in enumerate(scene.surface.place.tolist())}
-    mine = np.array([number[tuple(p)] for p in cache.surface.place[texels].tolist()], np.int32)
+    mine = np.array([number[tuple(p)] for p in cache.transport.surface.place[texels].tolist()], np.int32)
     inputs = scene.geometry(mine)
     residual = network.forward(inputs.patch, inputs.clearance, inputs.offset)
-    rows = cache._row_of_texel[texels]
-    np.testing.assert_allclose(cache._residual[rows], residual, rtol=2e-4, atol=2e-5)
+    rows = cache._pool.row_of_texel[texels]
+    np.testing.assert_allclose(cache._pool.residual[rows], residual, rtol=2e-4, atol=2e-5)
 
     latent = np.einsum("psqc,qk->pskc", scene.moments(view.sky, view.lamps), network.theta)
     for i in range(0, len(texels), 5):
@@ -38,13 +38,13 @@ def test_network_in_kernels_is_the_network_in_numpy() -> None:
         for j in range(8):
             for f in range(6):
                 expected += inputs.weight[i, j] * gain[f] @ latent[inputs.index[i, j], decode.local_side(axis, sign, f)]
-        np.testing.assert_allclose(cache._e_indirect[rows[i]], expected, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(cache._pool.e_indirect[rows[i]], expected, rtol=2e-3, atol=2e-4)
 
 
 def test_latents_are_moments_times_theta() -> None:
     cache = LightCache()
     cache.update(view_of(plaza(), LAMPS))
-    p, relit = cache.probes, cache._relit
+    p, relit = cache.transport.probes, cache._relit
     some = np.flatnonzero(p.alive)[::9].astype(np.int32)
     moment = np.empty((len(some), 6, 8, 3), np.float32)
     args = (p.direction, p.cosine_sum, p.hit, p.bin_at, relit.sky, relit.texel_radiance)
@@ -72,14 +72,16 @@ def test_patch_counts_voxels_in_local_bins() -> None:
 def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
     cache = LightCache()
     cache.update(view_of(plaza()))
-    texels = cache.surface.alive()
-    np.testing.assert_allclose(cache._weight[texels].sum(1), 1, rtol=1e-5)
-    place = cache.surface.place[texels]
+    texels = cache.transport.surface.alive()
+    np.testing.assert_allclose(cache.transport.weight[texels].sum(1), 1, rtol=1e-5)
+    place = cache.transport.surface.place[texels]
     axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
     n = np.arange(len(texels))
     plane = (place[n, axis] + (sign > 0)) * 0.25
-    ahead = (cache.probes.position[cache._index[texels]][n, :, axis] - plane[:, None]) * sign[:, None]
-    assert (ahead[cache._weight[texels] > 0] > 0).all()
+    ahead = (cache.transport.probes.position[cache.transport.index[texels]][n, :, axis] - plane[:, None]) * sign[
+        :, None
+    ]
+    assert (ahead[cache.transport.weight[texels] > 0] > 0).all()
 
 
 def test_light_under_a_clear_sky_is_the_sky() -> None:

@@ -16,12 +16,11 @@ def texel_light(view: View) -> tuple[np.ndarray, np.ndarray]:
     """(place [T, 4], e [T, 3]) of all texels: indirect plus the mean of the four lamp points."""
     cache = LightCache()
     cache.update(view)
-    texels = cache.surface.alive()
-    cache._decode_texels(texels)
-    rows = cache._row_of_texel[texels]
-    place = cache.surface.place[texels]
+    texels = cache.transport.surface.alive()
+    indirect, lamp = cache.decode_texels(texels)
+    place = cache.transport.surface.place[texels]
     order = np.lexsort(place.T)
-    return place[order], (cache._e_indirect[rows] + cache._e_lamp[rows].mean(1))[order]
+    return place[order], (indirect + lamp.mean(1))[order]
 
 
 def test_open_ground_sees_the_whole_sky() -> None:
@@ -126,6 +125,6 @@ def test_a_lamp_through_a_half_open_gap_is_half_seen() -> None:
 def test_no_lamps_is_no_light() -> None:
     empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
     transport = LampTransport()
-    none = np.zeros((0, 3))
-    transport.update(empty, plaza(), np.zeros((5, 4), np.int32), none, none, np.zeros(0, np.int32))
+    grid = plaza()
+    transport.update(empty, Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
     assert not transport.direct(5, empty.radiance).any()

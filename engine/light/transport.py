@@ -1,0 +1,157 @@
+"""Transport: all that light needs to know of geometry, and how it follows a change of voxels.
+
+Texels, probes with their traced rays, and the weights with which texels see probes. What a change dirties, with `box`
+the voxels that differ:
+
+- probes of cells whose candidates can see the box: placed again; those that move are traced whole;
+- rays that cross the box: traced again; clearances that come out different dirty the texels that use them;
+- texels within REACH_M of the box: their weights (rays to probes) and occupancy patches are done again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK, VOXEL_M
+from engine.light.decode import texel_weights
+from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes
+from engine.light.surface import Surface
+from engine.light.trace import Voxels, occupied_bricks
+from engine.view import VoxelView
+
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy hands them out
+Bool = NDArray[np.bool_]
+
+REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), patch (1.5 m), with a margin
+BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
+MOST_BOXES = 16  # more boxes cost more to test than one that holds them all
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of voxels did."""
+
+    low: F64  # [n, 3] metres: boxes of the voxels that differ, a little widened
+    high: F64  # [n, 3]
+    fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
+    reweighed: Bool  # [T] texels whose weights were worked out again
+    reread: Bool  # [T] texels whose decoder inputs may differ: reweighed, or a probe of theirs has another clearance
+    bricks: Bool  # [BX, BY, BZ] bricks in which anything was worked out again
+    probes: int  # probes with at least one ray traced
+    rays: int  # rays traced
+
+
+class Transport:
+    """The geometry side of light, kept in step with a voxel grid."""
+
+    def __init__(self, voxels: VoxelView) -> None:
+        """Trace everything; the grid is copied, so that later changes can be told voxel by voxel."""
+        self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
+        self._stamp = voxels.stamp.copy()
+        self.voxels = Voxels(self.grid, occupied_bricks(self.grid))
+        self.surface = Surface(self.voxels)
+        self.probes = Probes(self.voxels, self.surface)
+        n = self.surface.capacity
+        self.index = np.zeros((n, 8), np.int32)  # [T, 8] probes that a texel sees
+        self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
+        self._weigh(self.surface.alive())
+
+    def first_change(self) -> Change:
+        """The change from nothing to all there is: one box around the world."""
+        alive = self.surface.place[:, 3] >= 0
+        n = int(self.probes.alive.sum())
+        low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
+        fresh = self.surface.alive()
+        return Change(low, high, fresh, alive, alive, self.bricks(), n, n * self.probes.hit.shape[1])
+
+    def bricks(self) -> Bool:
+        """[BX, BY, BZ] bricks with any texel."""
+        return np.asarray((self.surface.page_row.reshape(*self.surface.n_bricks, -1) >= 0).any(-1))
+
+    def follow(self, voxels: VoxelView) -> Change | None:
+        """Bring everything in step with the grid; None if no voxel differs."""
+        changed = np.argwhere(voxels.stamp != self._stamp)
+        boxes = []
+        for brick in changed:
+            part = tuple(slice(b * BRICK, b * BRICK + BRICK) for b in brick)
+            differs = np.argwhere(self.grid[part] != voxels.material[part])
+            if len(differs):
+                boxes.append((brick * BRICK + differs.min(0), brick * BRICK + differs.max(0) + 1))
+            self.grid[part] = voxels.material[part]
+        self._stamp[:] = voxels.stamp
+        if not boxes:
+            return None
+        low = np.array([a for a, _ in boxes])
+        high = np.array([b for _, b in boxes])
+        if len(boxes) > MOST_BOXES:
+            low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
+        self.voxels = Voxels(self.grid, self._occupied(changed))
+        fresh = self._rebuild_surface(changed)
+        return self._retrace(low, high, fresh)
+
+    def _occupied(self, changed: Ints) -> Bool:
+        old = self.voxels.occupied
+        occupied = np.zeros(self.surface.n_bricks, np.bool_)
+        occupied[:, :, : old.shape[2]] = old
+        for brick in changed:
+            occupied[tuple(brick)] = self.grid[tuple(slice(b * BRICK, b * BRICK + BRICK) for b in brick)].any()
+        layers = np.flatnonzero(occupied.any((0, 1)))
+        return np.ascontiguousarray(occupied[:, :, : int(layers.max(initial=0)) + 1])
+
+    def _rebuild_surface(self, changed: Ints) -> I32:
+        touched = np.zeros(self.surface.n_bricks, np.bool_)
+        for brick in changed:  # a face is exposed by its neighbour, who may lie in the next brick
+            touched[tuple(slice(max(b - 1, 0), b + 2) for b in brick)] = True
+        fresh = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
+        more = self.surface.capacity - len(self.weight)
+        if more:
+            self.index = np.concatenate([self.index, np.zeros((more, 8), np.int32)])
+            self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
+        return fresh
+
+    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32) -> Change:
+        surface, probes = self.surface, self.probes
+        low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
+        high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
+        cells = np.zeros(probes.n_cells, np.bool_)
+        for a, b in zip(low_vox, high_vox, strict=True):
+            first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)
+            last = (b + NEAR_VOXELS) // CELL_VOXELS + 1
+            cells[tuple(slice(f, e) for f, e in zip(first, last, strict=True))] = True
+        moved = probes.place(self.voxels, np.argwhere(cells).astype(np.int32))
+        traced = probes.retrace(self.voxels, surface, low, high)
+        probes.trace(self.voxels, surface, moved)
+        traced[moved] = probes.hit.shape[1]
+        again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
+        other_clearance = np.zeros(len(probes.alive), np.bool_)
+        other_clearance[again[probes.measure(again)]] = True
+
+        place = surface.place
+        centre = (place[:, :3] + 0.5) * VOXEL_M
+        near = np.zeros(len(place), np.bool_)
+        for box_low, box_high in zip(low, high, strict=True):
+            near |= ((centre >= box_low - REACH_M) & (centre <= box_high + REACH_M)).all(1)
+        near[fresh] = True
+        near &= place[:, 3] >= 0
+        self._weigh(np.flatnonzero(near).astype(np.int32))
+        reread = near | (other_clearance[self.index] & (self.weight != 0)).any(1)
+
+        bricks = np.zeros(surface.n_bricks, np.bool_)
+        bricks[tuple((probes.cell[again] * CELL_VOXELS // BRICK).T)] = True
+        bricks[tuple((place[near, :3] // BRICK).T)] = True
+        return Change(low, high, fresh, near, reread, bricks, len(again), int(traced[again].sum()))
+
+    def _weigh(self, texels: I32) -> None:
+        probes = self.probes
+        texel_weights(
+            self.voxels,
+            self.surface.place,
+            probes.probe_of_cell,
+            probes.position,
+            texels,
+            self.index,
+            self.weight,
+        )
