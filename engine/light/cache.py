@@ -43,6 +43,7 @@ class LightStats:
     relit: bool = False
     pages: int = 0  # asked for by the last decode
     pages_regenerated: int = 0  # of them decoded again
+    pages_stale: int = 0  # of them still with coarse lamp light
 
 
 class LightCache:
@@ -152,15 +153,19 @@ class LightCache:
         alive = transport.surface.alive()
         material = np.zeros(len(place), np.uint8)
         material[alive] = transport.grid[place[alive, 0], place[alive, 1], place[alive, 2]]
-        direct = self._lamps.direct(len(place), view.lamps.radiance)
+        self._lamp_direct = direct = self._lamps.direct(len(place), view.lamps.radiance)
         if view.sky.sun.any():
-            direct += self._sun_visible[:, None] * view.sky.sun
+            direct = direct + self._sun_visible[:, None] * view.sky.sun
         self._relit.run(transport, material, view.materials.albedo, view.materials.emission, direct, view.sky)
 
     # ---- camera side ----
 
-    def decode(self, keys: I32) -> None:
-        """Make the pages `keys` [n] current. Keys without any lit face are left out."""
+    def decode(self, keys: I32, most_texels: int | None = None) -> None:
+        """Make the pages `keys` [n] current. Keys without any lit face are left out.
+
+        With `most_texels` lamp shadows are worked out for at most so many texels; the others show the coarse lamp light
+        meanwhile, and their pages count as stale and are taken up again by the next decode.
+        """
         self._decodes += 1
         surface, table = self.transport.surface, self.table
         keys = keys[surface.page_row[keys] >= 0]
@@ -175,24 +180,28 @@ class LightCache:
         texels = np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
         pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
         wanted = np.unique(texels)
-        self.decode_texels(wanted[wanted >= 0])
+        self.decode_texels(wanted[wanted >= 0], most_texels)
         pool = self._pool
         pages.fill_pages(slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp)
-        table.stamp[slots] = self.light_stamp
+        waits = np.append(~pool.lamps_valid, False)[np.append(pool.row_of_texel, -1)[texels]].any((1, 2))
+        table.stamp[slots] = np.where(waits, -1, self.light_stamp)
+        self.stats.pages_stale = int(waits.sum())
         self._dirty_bands.update(np.unique(slots // pages.SLOTS_PER_BAND).tolist())
 
-    def decode_texels(self, texels: I32) -> tuple[F32, F32]:
+    def decode_texels(self, texels: I32, most_lamps: int | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
         u).
         """
         pool = self._pool
         rows = pool.admit(texels)
-        pool.work_out_geometry(texels, rows, self.transport, self.network, self._lamps)
+        pool.work_out_geometry(texels, rows, self.transport, self.network, self._lamps, most_lamps)
         old = pool.light_stamp[rows] != self.light_stamp
         if old.any():
             self._make_latents(texels[old])
             radiance = np.frombuffer(self._light[0], np.float32).reshape(-1, 3)
-            pool.work_out_light(texels[old], rows[old], self.transport, self._latent, radiance, self.light_stamp)
+            pool.work_out_light(
+                texels[old], rows[old], self.transport, self._latent, radiance, self._lamp_direct, self.light_stamp
+            )
         return pool.e_indirect[rows], pool.e_lamp[rows]
 
     def _make_latents(self, texels: I32) -> None:

@@ -226,19 +226,22 @@ def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_o
             if bright <= 0.5 * FAINT:
                 continue
             slot = seen
-            if seen == LAMPS_PER_TEXEL:
-                slot = int(np.argmin(brightness))
+            if seen < LAMPS_PER_TEXEL:
+                seen += 1
+            else:
+                slot = 0
+                for k in range(1, LAMPS_PER_TEXEL):
+                    if brightness[k] < brightness[slot]:
+                        slot = k
                 if brightness[slot] >= bright:
                     continue
-            else:
-                seen += 1
             brightness[slot] = bright
             lamp_of[row, slot] = lamp
         full = np.empty(4, np.float64)
         found = np.zeros((4, 2), np.float64)
         for slot in range(seen):
             lamp = lamp_of[row, slot]
-            # One ray from each quarter first: where they agree the texel is lit or dark, else all quarters get more rays.
+            # One ray from each quarter first: where they agree the texel is lit or dark, else all get more rays.
             found[:] = 0.0
             for more in range(2):
                 for s in range(4):

@@ -82,9 +82,15 @@ class TexelPool:
         return self.row_of_texel[texels]
 
     def work_out_geometry(
-        self, texels: I32, rows: I32, transport: Transport, network: Network, lamps: LampTransport
+        self,
+        texels: I32,
+        rows: I32,
+        transport: Transport,
+        network: Network,
+        lamps: LampTransport,
+        most_lamps: int | None = None,
     ) -> None:
-        """Residuals and lamp factors of some texels, where they are void."""
+        """Residuals and lamp factors of some texels, where they are void; of lamps the first `most_lamps` only."""
         surface, probes = transport.surface, transport.probes
         void = ~self.residual_valid[rows]
         if void.any():
@@ -95,8 +101,8 @@ class TexelPool:
             )  # fmt: skip
             self.residual_valid[rows[void]] = True
             self.light_stamp[rows[void]] = -1
-        void = ~self.lamps_valid[rows]
-        if void.any():
+        void = np.flatnonzero(~self.lamps_valid[rows])[:most_lamps]
+        if len(void):
             fine_factors(
                 transport.voxels, surface.place, texels[void], rows[void], lamps.low, lamps.high, lamps.reach,
                 lamps.strength, self.lamp_of, self.factor_of,
@@ -105,12 +111,17 @@ class TexelPool:
             self.light_stamp[rows[void]] = -1
 
     def work_out_light(
-        self, texels: I32, rows: I32, transport: Transport, latent: F32, lamp_radiance: F32, stamp: int
+        self, texels: I32, rows: I32, transport: Transport, latent: F32, lamp_radiance: F32, coarse: F32, stamp: int
     ) -> None:
-        """Light of some texels from latents [P, 6, 3, 3] and lamps [L, 3]."""
+        """Light of some texels from latents [P, 6, 3, 3] and lamps [L, 3].
+
+        Texels whose lamp factors are still void get the coarse lamp light [T, 3] that bounces are made of.
+        """
         decode.texel_light(
             transport.surface.place, transport.index, transport.weight, latent, self.residual, texels, rows,
             self.e_indirect,
         )  # fmt: skip
         fine_light(rows, self.lamp_of, self.factor_of, lamp_radiance, self.e_lamp)
+        waits = ~self.lamps_valid[rows]
+        self.e_lamp[rows[waits]] = coarse[texels[waits], None]
         self.light_stamp[rows] = stamp

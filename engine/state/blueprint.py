@@ -23,7 +23,9 @@ class Materials:
     names: tuple[str, ...]  # [M]
     albedo: F32  # [M, 3] linear RGB, 0..1
     emission: F32  # [M, 3] linear RGB radiance
-    pattern: U8  # [M] 0 plain, 1 brick, 2 planks, 3 paving, 4 grass, 5 plaster, 6 tiles: how the raster varies the albedo
+    pattern: (
+        U8  # [M] 0 plain, 1 brick, 2 planks, 3 paving, 4 grass, 5 plaster, 6 tiles: how the raster varies the albedo
+    )
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Camera:
         t = math.tan(self.fov_y / 2)
         x = ((np.arange(width_px) + 0.5) / width_px * 2 - 1) * t * width_px / height_px
         y = (1 - (np.arange(height_px) + 0.5) / height_px * 2) * t
-        return forward + x[None, :, None] * right + y[:, None, None] * up
+        rays: F64 = forward + x[None, :, None] * right + y[:, None, None] * up
+        return rays
 
 
 @dataclass(frozen=True)

@@ -173,3 +173,17 @@ def test_few_slots_give_the_same_light_only_slower() -> None:
             small.lamp[a // 128, :, a % 128 * 18 : a % 128 * 18 + 18],
             large.lamp[b // 128, :, b % 128 * 18 : b % 128 * 18 + 18],
         )
+
+
+def test_a_budget_shows_coarse_lamps_first_and_ends_with_the_exact_light() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, exact = LightCache(), LightCache()
+    cache.update(view)
+    exact.update(view)
+    keys = all_pages(cache)
+    stale = []
+    for _ in range(12):
+        cache.decode(keys, most_texels=1000)
+        stale.append(cache.stats.pages_stale)
+    assert stale[0] > 0 and stale == sorted(stale, reverse=True) and stale[-1] == 0
+    assert_same(cache, exact)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.light.cache import LightCache
-from engine.light.lamps import LampTransport, box_factors, point_factor
+from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, box_factors, point_factor
 from engine.light.trace import Voxels, occupied_bricks
 from engine.view import Lamps, View
 from tests.light.scenes_for_light import closed_room, lamps, plaza, sky, view_of
@@ -128,3 +128,17 @@ def test_no_lamps_is_no_light() -> None:
     grid = plaza()
     transport.update(empty, Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
     assert not transport.direct(5, empty.radiance).any()
+
+
+def test_more_lamps_than_a_texel_keeps_drops_the_faintest() -> None:
+    grid = np.zeros((48, 48, 16), np.uint8)
+    grid[:, :, :2] = 1
+    boxes = [((1.125 + 0.5 * i, 6.125, 2.5), 0.2, (8.0, 8.0, 8.0)) for i in range(LAMPS_PER_TEXEL + 4)]
+    cache = LightCache()
+    cache.update(view_of(grid, lamps(*boxes), sky(sun=0.0, blue=0.0)))
+    texels = cache.transport.surface.alive()
+    _, e = cache.decode_texels(texels)
+    at = {tuple(p): i for i, p in enumerate(cache.transport.surface.place[texels].tolist())}
+    under_last = e[at[(4 + 2 * 19, 24, 1, 4)]].mean()
+    under_first = e[at[(4, 24, 1, 4)]].mean()
+    assert under_last == pytest.approx(under_first, rel=0.05)

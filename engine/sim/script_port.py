@@ -1,0 +1,24 @@
+"""What the simulation asks of scripts. Any object with `handle` will do; engine/script/sandbox.py brings Starlark."""
+
+from typing import Protocol
+
+from engine.core.errors import DaguerreError
+from engine.state.blueprint import Blueprint
+from engine.state.world import State
+
+Value = int | float | str | bool
+
+
+class ScriptFailure(DaguerreError):
+    """A handler that failed while it ran. The tick goes on without it; what it did before it failed stays done."""
+
+    def __init__(self, handler: str, message: str) -> None:
+        super().__init__(f"{handler}: {message}")
+        self.handler, self.message = handler, message
+
+
+class Script(Protocol):
+    """Runs a world's handlers. Holds no state of its own: all that a handler remembers lives in `state.variables`."""
+
+    def handle(self, blueprint: Blueprint, state: State, handler_name: str, args: tuple[Value, ...]) -> None:
+        """Calls a handler with an event's arguments; it acts through engine.sim.actions. Raises ScriptFailure."""

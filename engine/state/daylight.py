@@ -1,0 +1,57 @@
+"""The world's clock, exact in integers, and where its sun stands.
+
+The clock counts units of 1/65536 s of world time since the midnight before the start, so a tick at rate 1 is 1024 units
+and nothing is ever rounded while time passes.
+"""
+
+import math
+from typing import Final
+
+from engine.core.units import DAY_S, TICK_HZ
+from engine.state.blueprint import Sky
+
+UNITS_PER_S: Final = 65_536
+UNITS_PER_DAY: Final = UNITS_PER_S * DAY_S
+SUN_STEP: Final = 120 * UNITS_PER_S  # the sun moves in steps of two world minutes, so caches see few values
+DECLINATION_RAD: Final = math.radians(10.0)  # of the sun: mid-April, the same every day
+DUSK_SIN: Final = math.sin(math.radians(4.0))  # lamps come on when the sun stands below 4 degrees
+
+
+def clock_at(hour: float) -> int:
+    """Clock units at an hour of the first day."""
+    return round(hour * 3600 * UNITS_PER_S) % UNITS_PER_DAY
+
+
+def units_per_tick(day_rate: float) -> int:
+    """How far the clock moves in a tick, for so many seconds of world time per second."""
+    return round(day_rate * (UNITS_PER_S // TICK_HZ))
+
+
+def hour_of(clock: int) -> float:
+    """The hour of day, 0..24."""
+    return clock % UNITS_PER_DAY / (3600 * UNITS_PER_S)
+
+
+def sun_direction(sky: Sky, clock: int) -> tuple[float, float, float]:
+    """Unit vector towards the sun: east is +x and north +y before the world's own turn of the sun's path.
+
+    Spherical astronomy with a fixed declination; z is the sine of the elevation.
+    """
+    angle = (hour_of(clock // SUN_STEP * SUN_STEP) - 12.0) * math.pi / 12.0  # hour angle, growing westwards
+    latitude = math.radians(sky.latitude_deg)
+    sin_l, cos_l, sin_d, cos_d = (
+        math.sin(latitude),
+        math.cos(latitude),
+        math.sin(DECLINATION_RAD),
+        math.cos(DECLINATION_RAD),
+    )
+    east = -cos_d * math.sin(angle)
+    north = cos_l * sin_d - sin_l * cos_d * math.cos(angle)
+    up = sin_l * sin_d + cos_l * cos_d * math.cos(angle)
+    turn = math.radians(sky.sun_azimuth_offset_deg)
+    return east * math.cos(turn) - north * math.sin(turn), east * math.sin(turn) + north * math.cos(turn), up
+
+
+def is_dark(sky: Sky, clock: int) -> bool:
+    """Whether lamps that mind the dusk are on at this time."""
+    return sun_direction(sky, clock)[2] < DUSK_SIN

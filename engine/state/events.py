@@ -1,0 +1,66 @@
+"""Events: what comes out of a tick. The world's handlers get them in order; they are kept for one tick for others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import LimitError
+
+if TYPE_CHECKING:
+    from engine.state.world import State
+
+Value = int | float | str | bool
+
+MAX_EVENTS: Final = 10_000  # in one tick
+MAX_TEXT: Final = 4096  # characters of one string value
+MAX_ARGUMENTS: Final = 16
+
+KINDS: Final = {
+    "start": "()",
+    "enter": "(trigger name, entity)",
+    "leave": "(trigger name, entity)",
+    "use": "(entity)",
+    "timer": "(name)",
+    "dusk": "()",
+    "dawn": "()",
+    "door": "(entity, is open)",
+    "lamp": "(entity, is on)",
+    "script_error": "(handler, message)",
+}
+"""Events that the simulation sends itself, with their arguments. "tick" is none of them: handlers of on("tick", ...)
+are called once a tick without arguments. Scripts may send events of any other name."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    kind: str
+    args: tuple[Value, ...] = ()
+
+
+def value_problem(value: object) -> str | None:
+    """Why something cannot be an event's argument or a variable; None where it can."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is not a finite number"
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        return f"{value} does not fit into 64 bits"
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        return f"a text of {len(value)} characters is longer than {MAX_TEXT}"
+    if not isinstance(value, int | float | str | bool):
+        return f"a {type(value).__name__} is neither a number, a text nor a truth value"
+    return None
+
+
+def emit(state: State, kind: str, *args: Value) -> None:
+    """Appends an event to this tick's queue. LimitError beyond MAX_EVENTS, or for arguments that no event may have."""
+    if len(state.queue) >= MAX_EVENTS:
+        raise LimitError(f"event {kind!r} is one too many: a tick holds at most {MAX_EVENTS} events")
+    if not isinstance(kind, str) or not kind or len(kind) > MAX_TEXT or len(args) > MAX_ARGUMENTS:
+        raise LimitError(f"event {kind!r}: a kind is a short text, and it has at most {MAX_ARGUMENTS} arguments")
+    for arg in args:
+        if problem := value_problem(arg):
+            raise LimitError(f"event {kind!r}: {problem}")
+    state.queue.append(Event(kind, args))

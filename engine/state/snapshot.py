@@ -1,0 +1,251 @@
+"""Snapshots: the bytes of a state at a tick boundary, and back.
+
+A header (magic, version, length, blake2b-256 of what follows, digest of the world) and the state's canonical sections
+as msgpack. The digest finds accidents, the checks after it find forgeries; `load` gives a whole, valid state or
+SnapshotError, and touches nothing else.
+"""
+
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Any, Final, NoReturn
+
+import msgpack
+import numpy as np
+
+from engine.core.errors import SnapshotError
+from engine.core.ids import LAST_GENERATION, PLAYER, index_of
+from engine.state.blueprint import Blueprint
+from engine.state.components import ALIVE, COLUMNS, DOOR, MAX_SLOTS, PATROL, SWITCH, WALKS, Column
+from engine.state.entities import LONGEST_NAME
+from engine.state.events import MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
+from engine.state.world import MAX_TIMERS, MAX_VARIABLES, Player, State, Timer, empty_state, pack
+
+MAGIC: Final = b"DAGUERRE"
+VERSION: Final = 1
+HEADER: Final = struct.Struct(
+    "<8sHxxxxxxQ32s16s"
+)  # magic, version, bytes that follow, their digest, the world's digest
+PLAYER_RANGES: Final = {  # of every number of a Player
+    "pitch": 1.6,
+    "previous_pitch": 1.6,
+    "forward": 1.0,
+    "right": 1.0,
+    "up": 1.0,
+    "fall_speed": 100.0,
+    "eye_lag": 10.0,
+    "previous_eye_lag": 10.0,
+}
+
+
+def save(blueprint: Blueprint, state: State) -> bytes:
+    """The bytes of a state; equal states give equal bytes."""
+    payload = pack([[name, data] for name, data in state.sections()])
+    return HEADER.pack(MAGIC, VERSION, len(payload), _content_digest(payload), blueprint.digest) + payload
+
+
+def load(blueprint: Blueprint, data: bytes) -> State:
+    """The state that `save` wrote. SnapshotError says what is wrong with bytes that are not one of this world."""
+    if len(data) < HEADER.size or data[:8] != MAGIC:
+        raise SnapshotError("these bytes are no snapshot: they do not begin with the header of one")
+    _, version, length, digest, world = HEADER.unpack_from(data)
+    payload = data[HEADER.size :]
+    if version != VERSION:
+        raise SnapshotError(f"the snapshot has version {version}, this program reads version {VERSION}")
+    if length != len(payload):
+        raise SnapshotError(
+            f"the snapshot is incomplete: {len(payload)} bytes follow its header, it announces {length}"
+        )
+    if digest != _content_digest(payload):
+        raise SnapshotError("the snapshot is damaged: its content does not match its digest")
+    if world != blueprint.digest:
+        raise SnapshotError(f"the snapshot is of another world, or of another version of {blueprint.name!r}")
+    try:
+        state = _state_from(blueprint, _sections(payload))
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
+        raise SnapshotError(f"the snapshot's content is no state: {error}") from error
+    if save(blueprint, state) != data:
+        raise SnapshotError("the snapshot's content is not in canonical form")
+    return state
+
+
+def _content_digest(payload: bytes) -> bytes:
+    return blake2b(payload, digest_size=32).digest()
+
+
+def _unpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+
+
+def _refuse(section: str, why: str) -> NoReturn:
+    raise SnapshotError(f"the snapshot's section {section!r} is wrong: {why}")
+
+
+def _sections(payload: bytes) -> dict[str, bytes]:
+    entries = _unpack(payload)
+    if not isinstance(entries, list):
+        raise ValueError("it is not a list of sections")
+    sections: dict[str, bytes] = {}
+    for entry in entries:
+        name, data = entry
+        if not isinstance(name, str) or not isinstance(data, bytes) or name in sections:
+            raise ValueError("a section is not a new name with bytes")
+        sections[name] = data
+    return sections
+
+
+def _rows(section: str, data: bytes, *kinds: type, limit: int) -> list[list[Any]]:
+    """A section that is a list of rows of these types."""
+    rows = _unpack(data)
+    if not isinstance(rows, list) or len(rows) > limit:
+        _refuse(section, f"it must be a list of at most {limit}")
+    for row in rows:
+        if (
+            not isinstance(row, list)
+            or len(row) != len(kinds)
+            or any(type(v) is not k for v, k in zip(row, kinds, strict=True))
+        ):
+            _refuse(section, f"each row must hold {', '.join(k.__name__ for k in kinds)}")
+    return rows
+
+
+def _whole(section: str, value: object, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        _refuse(section, f"{value!r} must be a whole number from {low} to {high}")
+    return value
+
+
+def _state_from(blueprint: Blueprint, sections: dict[str, bytes]) -> State:
+    state = empty_state(blueprint, 0)
+    seed, tick, clock, dark, dark_since, n_slots = _unpack(sections["world"])
+    state.seed = _whole("world", seed, 0, 2**63 - 1)
+    state.tick = _whole("world", tick, 0, 2**62)
+    state.clock = _whole("world", clock, -(2**62), 2**62)
+    state.dark_since = _whole("world", dark_since, -(2**62), state.tick)
+    state.n_slots = _whole("world", n_slots, 1, MAX_SLOTS)
+    if not isinstance(dark, bool):
+        _refuse("world", "dark must be true or false")
+    state.dark = dark
+    _read_columns(blueprint, state, sections)
+    _read_slots(state, sections)
+    _read_player(state, _unpack(sections["player"]))
+    _read_voxels(blueprint, state, sections["voxels.index"], sections["voxels.material"])
+    _read_script_side(state, sections)
+    return state
+
+
+def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]) -> None:
+    c, n = state.columns, state.n_slots
+    c.resize(max(n, len(c)))
+    for column in COLUMNS:
+        rows = np.arange(n) if column.part == ALIVE else np.flatnonzero(c.parts[:n] & column.part)
+        c[column.name][rows] = _column(column, sections[column.name], len(rows))
+    free = c.parts[:n] == 0
+    for column in COLUMNS[2:]:  # all but generation and parts
+        if column.part == ALIVE and (c[column.name][:n][free] != np.array(column.default, column.dtype)).any():
+            _refuse(column.name, "a free slot holds something")
+
+    def demand(section: str, good: Any, why: str) -> None:
+        if not np.all(good):
+            _refuse(section, why)
+
+    parts = c.parts[:n]
+    demand("generation", c.generation[:n] >= 1, "a used slot has no generation")
+    demand("parts", (parts == 0) | ((parts & ALIVE) != 0), "a slot has parts but does not live")
+    demand("parts", parts[0] == ALIVE and c.generation[0] == index_of(PLAYER) + 1, "slot 0 is not the player")
+    demand("prefab", c.prefab[:n] < len(blueprint.prefabs), "there is no such prefab")
+    demand("inside", c.inside[:n] >> np.uint64(min(len(blueprint.triggers), 63)) <= (len(blueprint.triggers) == 64),
+           "there is no such trigger")  # fmt: skip
+    demand("path", c.path[:n] < len(blueprint.paths), "there is no such path")
+    demand("behaviour", (c.behaviour[:n] != PATROL) | (c.path[:n] >= 0), "a patrol has no path")
+    for section, rows in (("follows", parts & WALKS), ("switches", parts & SWITCH)):
+        targets = c[section][:n][rows != 0].tolist()
+        demand(section, [t == 0 or state.alive(t) for t in targets], "an id names no living entity")
+    doors = (parts & DOOR) != 0
+    low, high = c.door_low[:n][doors], c.door_high[:n][doors]
+    demand(
+        "door_high", (low < high) & (high <= state.voxels.material.shape), "a door's box is empty or leaves the world"
+    )
+    demand("door_material", c.door_material[:n] < max(len(blueprint.materials.names), 2), "there is no such material")
+
+
+def _column(column: Column, data: bytes, n_rows: int) -> Any:
+    dtype = np.dtype(column.dtype).newbyteorder("<")
+    count = n_rows * math.prod(column.shape)
+    if len(data) != count * dtype.itemsize:
+        _refuse(column.name, f"{len(data)} bytes are not {count} values")
+    if column.dtype == "?" and any(b > 1 for b in set(data)):
+        _refuse(column.name, "a truth value is neither 0 nor 1")
+    values = np.frombuffer(data, dtype).reshape(n_rows, *column.shape)
+    if not ((values >= column.low) & (values <= column.high)).all():  # NaN fails both
+        _refuse(column.name, f"a value lies outside {column.low:g} to {column.high:g}")
+    if dtype.kind == "f" and not np.isfinite(values).all():
+        _refuse(column.name, "a value is not finite")
+    return values
+
+
+def _read_slots(state: State, sections: dict[str, bytes]) -> None:
+    c, n = state.columns, state.n_slots
+    free = _unpack(sections["free"])
+    empty = np.flatnonzero((c.parts[:n] == 0) & (c.generation[:n] < LAST_GENERATION)).tolist()
+    if not isinstance(free, list) or any(type(f) is not int for f in free) or sorted(free) != empty:
+        _refuse("free", "it must list every free slot once")
+    state.free = free
+    for entity, name in _rows("names", sections["names"], int, str, limit=MAX_SLOTS):
+        if not state.alive(entity) or name in state.id_by_name or not 0 < len(name) <= LONGEST_NAME:
+            _refuse("names", f"{name!r} is no new name of a living entity")
+        state.names[entity] = name
+        state.id_by_name[name] = entity
+    if state.id_by_name.get("player") != PLAYER:
+        _refuse("names", "the player is not named so")
+
+
+def _read_player(state: State, values: Iterable[object]) -> None:
+    for f, value in zip(fields(Player), values, strict=True):
+        limit = PLAYER_RANGES.get(f.name)
+        if not (isinstance(value, bool) if limit is None else isinstance(value, float) and -limit <= value <= limit):
+            _refuse("player", f"{f.name} is {value!r}")
+        setattr(state.player, f.name, value)
+
+
+def _read_voxels(blueprint: Blueprint, state: State, index_data: bytes, material_data: bytes) -> None:
+    index, material = np.frombuffer(index_data, "<i4"), np.frombuffer(material_data, np.uint8)
+    n = state.voxels.base.size
+    if len(index) != len(material) or (
+        len(index) and not (index[0] >= 0 and index[-1] < n and (np.diff(index) > 0).all())
+    ):
+        _refuse("voxels.index", "places must grow and lie in the world, one for each material")
+    if (material >= len(blueprint.materials.names)).any():
+        _refuse("voxels.material", "there is no such material")
+    state.voxels.apply(index, material)
+
+
+def _value(section: str, value: object) -> Value:
+    if (problem := value_problem(value)) or not isinstance(value, int | float | str | bool):
+        _refuse(section, str(problem))
+    return value
+
+
+def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
+    for section, queue in (("queue", state.queue), ("events", state.events)):
+        for kind, args in _rows(section, sections[section], str, list, limit=2 * MAX_EVENTS):
+            queue.append(Event(kind, tuple(_value(section, a) for a in args)))
+    variables = _unpack(sections["variables"])
+    if not isinstance(variables, list) or len(variables) > MAX_VARIABLES:
+        _refuse("variables", f"it must be a list of at most {MAX_VARIABLES}")
+    for name, value in variables:
+        if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT:
+            _refuse("variables", f"{name!r} is no name")
+        state.variables[name] = _value("variables", value)
+    for name, due, period in _rows("timers", sections["timers"], str, int, int, limit=MAX_TIMERS):
+        state.timers[name] = Timer(_whole("timers", due, 0, 2**62), _whole("timers", period, 0, 2**62))
+    disabled = _unpack(sections["disabled"])
+    if not isinstance(disabled, list) or any(not isinstance(d, str) for d in disabled):
+        _refuse("disabled", "it must be a list of names")
+    state.disabled = set(disabled)
+    subtitle, until = _unpack(sections["subtitle"])
+    if not isinstance(subtitle, str) or len(subtitle) > MAX_TEXT:
+        _refuse("subtitle", "it must be a text")
+    state.subtitle, state.subtitle_until = subtitle, _whole("subtitle", until, 0, 2**62)

@@ -1,0 +1,194 @@
+"""The state: everything about a world that can change, explicit, and its canonical bytes."""
+
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.digest import Section, canonical_bytes, digest_of
+from engine.core.errors import LimitError, WorldFileError
+from engine.core.ids import INDEX_MASK, generation_of, index_of
+from engine.state import daylight, entities
+from engine.state.blueprint import Blueprint
+from engine.state.components import ALIVE, COLUMNS, Columns
+from engine.state.events import MAX_TEXT, Event, Value, emit, value_problem
+from engine.state.voxels import VoxelGrid
+
+MAX_VARIABLES: Final = 1_000
+MAX_TIMERS: Final = 1_000
+MAX_TRIGGERS: Final = 64  # bits of Columns.inside
+
+
+@dataclass
+class Player:
+    """What only the player has; its place is in slot 0 of the columns."""
+
+    pitch: float = 0.0  # radians
+    previous_pitch: float = 0.0  # one tick earlier
+    forward: float = 0.0  # -1..1, held since the last "move"
+    right: float = 0.0  # -1..1
+    up: float = 0.0  # -1..1; more than 0 jumps, again and again
+    run: bool = False
+    jump: bool = False  # asked for, not yet done
+    on_ground: bool = False
+    fall_speed: float = 0.0  # m/s, upwards is positive
+    eye_lag: float = 0.0  # metres by which the eye still trails after a step up
+    previous_eye_lag: float = 0.0
+
+
+@dataclass
+class Timer:
+    """Rings at tick `due`; then again every `period` ticks, 0 = only once."""
+
+    due: int
+    period: int
+
+
+@dataclass(eq=False)
+class State:
+    """A running world at a tick boundary. Two states with equal `sections` are the same world and go on alike."""
+
+    seed: int
+    voxels: VoxelGrid
+    clock: int  # units of engine.state.daylight
+    dark: bool  # the sun stands below the dusk line
+    dark_since: int = -1_000_000  # tick of the last dusk or dawn
+    tick: int = 0  # steps done
+    columns: Columns = field(default_factory=Columns)
+    n_slots: int = 0  # slots ever used
+    free: list[int] = field(default_factory=list)  # free slots, the last one is taken next
+    names: dict[int, str] = field(default_factory=dict)  # entity id -> name
+    player: Player = field(default_factory=Player)
+    queue: list[Event] = field(default_factory=list)  # sent, not yet handled
+    events: list[Event] = field(default_factory=list)  # handled in the last tick, for whoever listens
+    variables: dict[str, Value] = field(default_factory=dict)
+    timers: dict[str, Timer] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)  # handlers that failed
+    subtitle: str = ""
+    subtitle_until: int = 0  # tick
+
+    id_by_name: dict[str, int] = field(default_factory=dict)  # derived from names
+    draws: int = 0  # numbers drawn by scripts in this tick; 0 between ticks, so it is not saved
+
+    def alive(self, entity: int) -> bool:
+        """Whether an id names an entity that lives now."""
+        if isinstance(entity, bool) or not isinstance(entity, int) or entity < 0:
+            return False
+        index = index_of(entity)
+        c = self.columns
+        return index < self.n_slots and bool(c.parts[index]) and int(c.generation[index]) == generation_of(entity)
+
+    def entity_at(self, index: int) -> int:
+        """The id of the entity in a slot."""
+        return int(self.columns.generation[index]) << 20 | index
+
+    def ids(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Ids of the entities in an array of slots."""
+        return self.columns.generation[rows].astype(np.int64) << 20 | (rows & INDEX_MASK)
+
+    @property
+    def hour(self) -> float:
+        """The hour of day, 0..24."""
+        return daylight.hour_of(self.clock)
+
+    @property
+    def n_entities(self) -> int:
+        """How many entities live, besides the player."""
+        return self.n_slots - 1 - len(self.free)
+
+    def sections(self) -> list[Section]:
+        """The canonical bytes of the whole state, by name: what is hashed, compared and saved."""
+        result = [("world", pack([self.seed, self.tick, self.clock, self.dark, self.dark_since, self.n_slots]))]
+        n = self.n_slots
+        rows: dict[int, slice | NDArray[np.intp]] = {ALIVE: slice(n)}
+        for c in COLUMNS:
+            if c.part not in rows:
+                rows[c.part] = np.flatnonzero(self.columns.parts[:n] & c.part)
+            result.append((c.name, canonical_bytes(self.columns[c.name][rows[c.part]])))
+        index, material = self.voxels.edits()
+        result += [
+            ("free", pack(self.free)),
+            ("names", pack(sorted(self.names.items()))),
+            ("player", pack([_plain(getattr(self.player, f.name)) for f in fields(Player)])),
+            ("voxels.index", canonical_bytes(index)),
+            ("voxels.material", canonical_bytes(material)),
+            ("queue", pack([[e.kind, [_plain(a) for a in e.args]] for e in self.queue])),
+            ("events", pack([[e.kind, [_plain(a) for a in e.args]] for e in self.events])),
+            ("variables", pack([[k, _plain(v)] for k, v in sorted(self.variables.items())])),
+            ("timers", pack([[k, t.due, t.period] for k, t in sorted(self.timers.items())])),
+            ("disabled", pack(sorted(self.disabled))),
+            ("subtitle", pack([self.subtitle, self.subtitle_until])),
+        ]
+        return result
+
+    def digest(self) -> int:
+        """64 bits that name this state."""
+        return digest_of(self.sections())
+
+
+def pack(value: object) -> bytes:
+    """msgpack, whose bytes depend on the value alone (no sets or mappings are packed here)."""
+    data: bytes = msgpack.packb(value)
+    return data
+
+
+def _plain(value: Value) -> Value:
+    return value + 0.0 if isinstance(value, float) else value  # -0.0 and 0.0 are one number
+
+
+def set_variable(state: State, name: str, value: Value) -> None:
+    """Keeps a script variable. LimitError for too many, too long, or a value that is not one."""
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT:
+        raise LimitError(f"variable {name!r}: its name must be a text of 1 to {MAX_TEXT} characters")
+    if problem := value_problem(value):
+        raise LimitError(f"variable {name!r}: {problem}")
+    if name not in state.variables and len(state.variables) >= MAX_VARIABLES:
+        raise LimitError(f"variable {name!r} is one too many: a world holds at most {MAX_VARIABLES}")
+    state.variables[name] = value
+
+
+def set_timer(state: State, name: str, timer: Timer) -> None:
+    """Starts a timer. LimitError for too many."""
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT:
+        raise LimitError(f"timer {name!r}: its name must be a text of 1 to {MAX_TEXT} characters")
+    if name not in state.timers and len(state.timers) >= MAX_TIMERS:
+        raise LimitError(f"timer {name!r} is one too many: a world holds at most {MAX_TIMERS}")
+    state.timers[name] = timer
+
+
+def empty_state(blueprint: Blueprint, seed: int) -> State:
+    """A state with the blueprint's voxels and nobody in it, not even the player."""
+    clock = daylight.clock_at(blueprint.start_hour)
+    return State(seed, VoxelGrid(blueprint.voxels), clock, daylight.is_dark(blueprint.sky, clock))
+
+
+def new_state(blueprint: Blueprint, seed: int = 0) -> State:
+    """The world at tick 0: the player, every spawn, doors shut or open, lamps as the hour wants them, "start" queued.
+
+    WorldFileError names the spawn that is wrong; LimitError names a cap and its number.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise LimitError(f"seed is {seed!r}, it must be a whole number from 0 to 2^63 - 1")
+    if len(blueprint.triggers) > MAX_TRIGGERS:
+        raise LimitError(f"{len(blueprint.triggers)} triggers: a world holds at most {MAX_TRIGGERS}")
+    if not entities.player_fits(blueprint, blueprint.player_start):
+        raise WorldFileError(f"the player starts at {blueprint.player_start}, outside of {blueprint.size_m} m")
+    state = empty_state(blueprint, seed)
+    for name, value in blueprint.variables.items():
+        set_variable(state, name, value)
+    entities.seat_player(blueprint, state)
+    for number, wanted in enumerate(blueprint.spawns):
+        try:
+            entities.spawn(blueprint, state, wanted, links=False)
+        except entities.ComponentError as error:
+            raise WorldFileError(f"spawn {number} ({wanted.name or 'unnamed'}): {error}") from error
+    try:
+        for index, wanted in enumerate(blueprint.spawns, 1):
+            entities.link(state, index, wanted.components)
+    except entities.ComponentError as error:
+        raise WorldFileError(f"spawn {index - 1} ({wanted.name or 'unnamed'}): {error}") from error
+    entities.settle(blueprint, state)
+    emit(state, "start")
+    return state
