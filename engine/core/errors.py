@@ -13,7 +13,12 @@ class WorldFileError(DaguerreError):
     exit_code = 2
 
     def __init__(
-        self, message: str, file: str | None = None, line: int | None = None, column: int | None = None, excerpt: str = ""
+        self,
+        message: str,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        excerpt: str = "",
     ) -> None:
         where = ":".join(str(part) for part in (file, line, column) if part is not None)
         text = f"{where}: {message}" if where else message
