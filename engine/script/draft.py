@@ -1,0 +1,164 @@
+"""A world being written: what the declarations of a world file have said so far, and the blueprint made from it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.errors import LimitError, WorldFileError
+from engine.core.units import BRICK, VOXEL_M
+from engine.script.values import colour, hint, point
+from engine.state.blueprint import Blueprint, Materials, Path, Prefab, Sky, Spawn, Trigger
+from engine.state.camera import CameraRail
+from engine.state.components import MAX_ENTITIES
+from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
+
+PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
+
+MAX_VOXELS = 128 * 1024 * 1024  # one byte each: 512 x 512 x 128 m
+MAX_VOXELS_WRITTEN = 4 * 1024 * 1024 * 1024  # by all shapes together
+MAX_MATERIALS = 255  # voxels store an index in one byte, 0 is air
+MAX_COUNTS = {
+    "prefab": 1024,
+    "spawn": MAX_ENTITIES,
+    "path": 4096,
+    "trigger": MAX_TRIGGERS,
+    "camera": 256,
+    "variable": MAX_VARIABLES,
+    "handler": 4096,
+}
+
+U8 = NDArray[np.uint8]
+Colour = tuple[float, float, float]
+Voxel = tuple[int, int, int]
+
+
+@dataclass
+class Draft:
+    """Everything declared so far. Names are unique among their kind."""
+
+    name: str = ""
+    grid: U8 | None = None
+    sky: Sky = field(default_factory=Sky)
+    start_hour: float = 12.0
+    day_rate: float = 0.0
+    materials: dict[str, tuple[Colour, Colour, int]] = field(default_factory=dict)  # albedo, emission, pattern
+    prefabs: dict[str, Prefab] = field(default_factory=dict)
+    spawns: list[Spawn] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    cameras: dict[str, CameraRail] = field(default_factory=dict)
+    player_start: tuple[float, float, float] | None = None
+    player_yaw: float = 0.0
+    handlers: dict[str, list[str]] = field(default_factory=dict)
+    variables: dict[str, int | float | str | bool] = field(default_factory=dict)
+    spawn_names: dict[str, int] = field(default_factory=dict)  # name -> index into spawns
+    voxels_written: int = 0
+
+    def voxels(self) -> U8:
+        """The grid, once world(...) has made one."""
+        if self.grid is None:
+            raise WorldFileError("world(...) must come first: it says how large the world is")
+        return self.grid
+
+    def count(self, kind: str, present: int) -> None:
+        """Refuses one more of a kind beyond its cap."""
+        if present >= MAX_COUNTS[kind]:
+            raise LimitError(f"a world may hold {MAX_COUNTS[kind]:,} of kind '{kind}', not more")
+
+    def window(self, low: Voxel, high: Voxel, cut: bool) -> None:
+        """Checks a box of voxels before a shape is written there; `cut` shapes may reach outside."""
+        size = self.voxels().shape
+        for axis, a, b, n in zip("xyz", low, high, size, strict=True):
+            if a >= b:
+                raise WorldFileError(
+                    f"low {axis} = {a * VOXEL_M:g} must be below high {axis} = {b * VOXEL_M:g} (metres)"
+                )
+            if not cut and (a < 0 or b > n):
+                raise WorldFileError(
+                    f"{axis} = {a * VOXEL_M:g}..{b * VOXEL_M:g} reaches outside the world (0..{n * VOXEL_M:g} metres)"
+                )
+        self.voxels_written += int(
+            np.prod([max(0, min(b, n) - max(a, 0)) for a, b, n in zip(low, high, size, strict=True)], dtype=np.int64)
+        )
+        if self.voxels_written > MAX_VOXELS_WRITTEN:
+            raise LimitError(f"the shapes of a world may write {MAX_VOXELS_WRITTEN:,} voxels together, not more")
+
+    def place(self, value: object, what: str) -> tuple[float, float, float]:
+        """A point inside the world, metres."""
+        x, y, z = (n * VOXEL_M for n in self.voxels().shape)
+        p = point(value, what)
+        if not all(0.0 <= v <= s for v, s in zip(p, (x, y, z), strict=True)):
+            raise WorldFileError(f"{what} = {p} lies outside the world (0..{x:g}, 0..{y:g}, 0..{z:g} metres)")
+        return p
+
+    def add_material(self, name: str, albedo: Colour, emission: Colour, pattern: str) -> int:
+        """Index of a new material."""
+        if len(self.materials) >= MAX_MATERIALS:
+            raise LimitError(f"a world may hold {MAX_MATERIALS} materials, not more (each '#rrggbb' counts as one)")
+        self.materials[name] = (albedo, emission, PATTERNS.index(pattern))
+        return len(self.materials)
+
+    def material(self, name: object, what: str = "material") -> int:
+        """Index of a material by name; a colour such as "#c0a080" is a plain material of its own."""
+        if isinstance(name, str) and name in self.materials:
+            return list(self.materials).index(name) + 1
+        if isinstance(name, str) and name.startswith("#"):
+            return self.add_material(name, colour(name, what), (0.0, 0.0, 0.0), "plain")
+        raise WorldFileError(f"there is no {what} named {name!r}{hint(str(name), self.materials)}")
+
+    def finish(self, digest: bytes) -> Blueprint:
+        """The blueprint, or what is still missing."""
+        grid = self.voxels()
+        if not self.cameras:
+            raise WorldFileError("a world needs at least one camera(...); the first one is its opening shot")
+        if self.player_start is None:
+            raise WorldFileError("a world needs player(at=...): where the visitor stands at first")
+        spawns = tuple(self.spawns)
+        for spawn in spawns:
+            for column in ("switches", "follows"):
+                other = spawn.components.get(column, "")
+                if other and other not in self.spawn_names and other != "player":
+                    near = hint(str(other), self.spawn_names)
+                    raise WorldFileError(f"spawn '{spawn.name}' {column} '{other}', which is never spawned{near}")
+        grid.flags.writeable = False
+        black = (0.0, 0.0, 0.0)
+        table = [(black, black, 0), *self.materials.values()]
+        return Blueprint(
+            name=self.name,
+            digest=digest,
+            voxels=grid,
+            materials=Materials(
+                names=("air", *self.materials),
+                albedo=np.asarray([m[0] for m in table], np.float32),
+                emission=np.asarray([m[1] for m in table], np.float32),
+                pattern=np.asarray([m[2] for m in table], np.uint8),
+            ),
+            prefabs=tuple(self.prefabs.values()),
+            spawns=spawns,
+            paths=tuple(self.paths),
+            triggers=tuple(self.triggers.values()),
+            cameras=tuple(self.cameras.values()),
+            sky=self.sky,
+            start_hour=self.start_hour,
+            day_rate=self.day_rate,
+            player_start=self.player_start,
+            player_yaw=self.player_yaw,
+            handlers={event: tuple(names) for event, names in self.handlers.items()},
+            variables=dict(self.variables),
+        )
+
+
+def grid_of(size_voxels: Voxel) -> U8:
+    """An empty grid; its edges are whole bricks."""
+    for axis, n in zip("xyz", size_voxels, strict=True):
+        if n <= 0 or n % BRICK:
+            nearest = max(1, round(n / BRICK)) * BRICK * VOXEL_M
+            raise WorldFileError(
+                f"size {axis} must be a positive multiple of {BRICK * VOXEL_M:g} m; "
+                f"the nearest to {n * VOXEL_M:g} is {nearest:g}"
+            )
+    total = size_voxels[0] * size_voxels[1] * size_voxels[2]
+    if total > MAX_VOXELS:
+        raise LimitError(f"a world may hold {MAX_VOXELS:,} voxels, not {total:,}")
+    return np.zeros(size_voxels, np.uint8)

@@ -1,0 +1,170 @@
+"""What a world file says about its ground: the world itself, its materials, and voxel shapes.
+
+Lengths are metres, z is up, and shapes lie on the 0.25 m grid. A material is a name or a colour "#rrggbb".
+"""
+
+import math
+
+from engine.core.errors import WorldFileError
+from engine.core.units import AIR, VOXELS_PER_M
+from engine.script import shapes
+from engine.script.draft import PATTERNS, Draft, grid_of
+from engine.script.values import colour, integer, number, one_of, text, voxel, voxels
+from engine.state.blueprint import Sky
+
+Voxel = tuple[int, int, int]
+
+
+class Ground:
+    """Verbs that write voxels into a draft, after `world` has made its grid."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    # --- the world ----------------------------------------------------------------------------------------------------
+
+    def world(
+        self,
+        name: object,
+        size: object,
+        hour: object = 12.0,
+        day_rate: object = 0.0,
+        latitude: object = 45.0,
+        sun_turn: object = 0.0,
+        haze: object = 0.25,
+        night: object = (0.010, 0.016, 0.034),
+        fog: object = 0.0,
+    ) -> None:
+        """Says first of all how large the world is (multiples of 2 m) and under what sky it lies."""
+        d = self.draft
+        if d.grid is not None:
+            raise WorldFileError("world(...) may be said once; this is the second")
+        d.name = text(name, "name", 40)
+        d.grid = grid_of(voxel(size, "size"))
+        d.start_hour = number(hour, "hour", 0.0, 24.0) % 24.0
+        d.day_rate = number(day_rate, "day_rate (seconds of world time a second)", 0.0, 3600.0)
+        d.sky = Sky(
+            latitude_deg=number(latitude, "latitude", -66.0, 66.0),
+            sun_azimuth_offset_deg=number(sun_turn, "sun_turn", -360.0, 360.0),
+            haze=number(haze, "haze", 0.0, 1.0),
+            night=colour(night, "night"),
+            fog_density=number(fog, "fog (1/m)", 0.0, 1.0),
+        )
+
+    def material(self, name: object, albedo: object, emission: object = (0, 0, 0), pattern: object = "plain") -> str:
+        """Gives a surface a name: its colour, the radiance it shines with, and how its colour varies."""
+        label = text(name, "the material's name", 60)
+        if not label or label.startswith("#") or label == "air":
+            raise WorldFileError(f"a material cannot be named {label!r}")
+        if label in self.draft.materials:
+            raise WorldFileError(f"there is already a material named '{label}'")
+        kind = one_of(pattern, "pattern", PATTERNS)
+        self.draft.add_material(label, colour(albedo, "albedo"), colour(emission, "emission", 1e4), kind)
+        return label
+
+    # --- voxels -------------------------------------------------------------------------------------------------------
+
+    def _box(self, low: object, high: object, cut: bool = False) -> tuple[Voxel, Voxel]:
+        lo, hi = voxel(low, "low"), voxel(high, "high")
+        self.draft.window(lo, hi, cut)
+        return lo, hi
+
+    def fill(self, low: object, high: object, material: object) -> None:
+        """A solid box of voxels."""
+        lo, hi = self._box(low, high)
+        shapes.fill(self.draft.voxels(), lo, hi, self.draft.material(material))
+
+    def clear(self, low: object, high: object) -> None:
+        """Air in a box: a window, a passage."""
+        lo, hi = self._box(low, high)
+        shapes.fill(self.draft.voxels(), lo, hi, AIR)
+
+    def room(
+        self,
+        low: object,
+        high: object,
+        wall: object,
+        floor: object = None,
+        roof: object = None,
+        thickness: object = 0.25,
+    ) -> None:
+        """A hollow box: walls, and a floor and a roof where they are given."""
+        lo, hi = self._box(low, high)
+        t = voxels(thickness, "thickness")
+        if not 0 < 2 * t < min(hi[0] - lo[0], hi[1] - lo[1]):
+            raise WorldFileError(f"thickness = {t / VOXELS_PER_M:g} m leaves no room between the walls")
+        m = self.draft.material
+        under = None if floor is None else m(floor, "floor")
+        above = None if roof is None else m(roof, "roof")
+        shapes.room(self.draft.voxels(), lo, hi, m(wall, "wall"), under, above, t)
+
+    def column(self, base: object, radius: object, height: object, material: object) -> None:
+        """An upright round column or disc of voxels; its axis stands on the grid point `base`."""
+        b, h = voxel(base, "base"), voxels(height, "height")
+        r = number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
+        reach = math.ceil(r)
+        self.draft.window((b[0] - reach, b[1] - reach, b[2]), (b[0] + reach, b[1] + reach, b[2] + h), cut=True)
+        shapes.column(self.draft.voxels(), b, r, h, self._or_air(material))
+
+    def sphere(self, centre: object, radius: object, material: object) -> None:
+        """A ball of voxels around a grid point; material "air" hollows one out."""
+        c, r = voxel(centre, "centre"), number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
+        reach = math.ceil(r)
+        low, high = (c[0] - reach, c[1] - reach, c[2] - reach), (c[0] + reach, c[1] + reach, c[2] + reach)
+        self.draft.window(low, high, cut=True)
+        shapes.sphere(self.draft.voxels(), c, r, self._or_air(material))
+
+    def _or_air(self, material: object) -> int:
+        return AIR if material == "air" else self.draft.material(material)
+
+    def arch(self, low: object, high: object, through: object = None, material: object = "air") -> None:
+        """A round-headed opening in a box; it passes along `through`, "x" or "y", or else along the shorter side."""
+        lo, hi = self._box(low, high)
+        shorter = "x" if hi[0] - lo[0] <= hi[1] - lo[1] else "y"
+        axis = shapes.AXES[one_of(shorter if through is None else through, "through", shapes.AXES)]
+        shapes.arch(self.draft.voxels(), lo, hi, self._or_air(material), axis)
+
+    def stairs(self, low: object, high: object, material: object, rises: object) -> None:
+        """A solid flight of 0.25 m steps that fills a box and rises towards "+x", "-x", "+y" or "-y"."""
+        lo, hi = self._box(low, high)
+        axis, sign = shapes.RISES[one_of(rises, "rises", shapes.RISES)]
+        shapes.stairs(self.draft.voxels(), lo, hi, self.draft.material(material), axis, sign)
+
+    def gable(self, low: object, high: object, material: object, ridge: object = "x", end_wall: object = None) -> None:
+        """A hollow pitched roof over a box, its ridge along "x" or "y"; `end_wall` closes its two gables."""
+        lo, hi = self._box(low, high)
+        axis = shapes.AXES[one_of(ridge, "ridge", shapes.AXES)]
+        end = None if end_wall is None else self.draft.material(end_wall, "end_wall")
+        shapes.gable(self.draft.voxels(), lo, hi, self.draft.material(material), axis, end)
+
+    def pyramid(self, low: object, high: object, material: object) -> None:
+        """A solid stepped pyramid in a box, its tip up."""
+        lo, hi = self._box(low, high)
+        shapes.pyramid(self.draft.voxels(), lo, hi, self.draft.material(material))
+
+    def blob(self, centre: object, radius: object, materials: object, density: object = 0.85, seed: object = 0) -> None:
+        """Foliage in air only: a ragged ball that mixes some materials; `radius` is a number or (x, y, z)."""
+        c = voxel(centre, "centre")
+        rx, ry, rz = radius if isinstance(radius, list | tuple) and len(radius) == 3 else (radius, radius, radius)
+        r = tuple(number(v, "radius", 0.25, 32.0) * VOXELS_PER_M for v in (rx, ry, rz))
+        names = materials if isinstance(materials, list | tuple) else [materials]
+        if not names:
+            raise WorldFileError("materials must name at least one material")
+        which = tuple(self.draft.material(name) for name in names)
+        reach = [math.ceil(v * 1.2) for v in r]
+        self.draft.window(
+            (c[0] - reach[0], c[1] - reach[1], c[2] - reach[2]),
+            (c[0] + reach[0], c[1] + reach[1], c[2] + reach[2]),
+            cut=True,
+        )
+        share, key = number(density, "density", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
+        shapes.blob(self.draft.voxels(), c, (r[0], r[1], r[2]), which, share, key)
+
+    def weather(
+        self, low: object, high: object, old: object, new: object, amount: object = 0.2, seed: object = 0
+    ) -> None:
+        """Turns patches of one material into another: moss, worn plaster, a path through grass."""
+        lo, hi = self._box(low, high)
+        m = self.draft.material
+        share, key = number(amount, "amount", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
+        shapes.weather(self.draft.voxels(), lo, hi, m(old, "material"), m(new, "material"), share, key)

@@ -1,0 +1,187 @@
+"""What handlers of a world file may do while the world runs: thin names over engine/sim/actions.py.
+
+Entities are whole numbers, positions metres. A handler remembers nothing itself: `put` and `get` keep values in the
+state.
+"""
+
+import math
+from collections.abc import Callable
+
+from engine.core.errors import WorldFileError
+from engine.core.units import AIR, TICK_S, VOXEL_M
+from engine.script import values
+from engine.script.sandbox import HOST_CALL_STEPS, Budget
+from engine.sim import actions
+from engine.state.blueprint import Blueprint
+from engine.state.world import State
+
+Host = Callable[..., object]
+Value = int | float | str | bool
+
+VOXELS_PER_STEP = 64  # a handler that builds pays one step for so many voxels
+
+
+class Hands:
+    """Public methods are the functions of handlers; they act on the world given to `hold`."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Blueprint, State, Budget] | None = None
+
+    def functions(self) -> dict[str, Host]:
+        """Every function by the name that authors use."""
+        return {name: getattr(self, name) for name in dir(self) if not name.startswith("_") and name not in PYTHON_ONLY}
+
+    def hold(self, blueprint: Blueprint, state: State, budget: Budget) -> None:
+        """The world that the next handler acts on."""
+        self._held = (blueprint, state, budget)
+
+    def let_go(self) -> None:
+        """No handler runs any more."""
+        self._held = None
+
+    def is_holding(self) -> bool:
+        """Whether a handler runs now."""
+        return self._held is not None
+
+    def _world(self, steps: int = HOST_CALL_STEPS) -> tuple[Blueprint, State]:
+        if self._held is None:
+            raise WorldFileError("this works in handlers only; while the file is read the world does not run yet")
+        blueprint, state, budget = self._held
+        if budget.spend(steps):
+            raise WorldFileError(f"this ran longer than {budget.steps:,} steps and was stopped")
+        return blueprint, state
+
+    # --- who is there -------------------------------------------------------------------------------------------------
+
+    def find(self, name: str) -> int:
+        """The entity of that name ("player" is one); an unknown name fails with the nearest one."""
+        blueprint, state = self._world()
+        entity = actions.find(blueprint, state, name)
+        if entity == 0:
+            raise WorldFileError(f"there is nothing named {name!r}{values.hint(str(name), state.id_by_name)}")
+        return entity
+
+    def exists(self, name: str) -> bool:
+        """Whether something of that name is in the world."""
+        return actions.find(*self._world(), name) != 0
+
+    def name_of(self, entity: int) -> str:
+        """The name of an entity, "" for none."""
+        return self._world()[1].names.get(entity, "")
+
+    def position_of(self, entity: int) -> tuple[float, float, float]:
+        """Where an entity stands."""
+        return actions.position_of(*self._world(), entity)
+
+    def distance(self, entity: int, other: int) -> float:
+        """Metres between two entities."""
+        world = self._world()
+        return math.dist(actions.position_of(*world, entity), actions.position_of(*world, other))
+
+    def move_to(self, entity: int, position: tuple[float, float, float]) -> None:
+        """Puts an entity somewhere at once."""
+        actions.move_to(*self._world(), entity, values.point(position, "position"))
+
+    def spawn_at(self, prefab: str, position: tuple[float, float, float], name: str = "", yaw_deg: float = 0.0) -> int:
+        """Makes an entity from a prefab and returns it."""
+        place, turn = values.point(position, "position"), values.number(yaw_deg, "yaw_deg")
+        return actions.spawn(*self._world(), prefab, place, math.radians(turn), name)
+
+    def despawn(self, entity: int) -> None:
+        """Takes an entity out of the world."""
+        actions.despawn(*self._world(), entity)
+
+    def set_behaviour(
+        self, entity: int, behaviour: str, path: int = -1, speed: float | None = None, follows: int = 0
+    ) -> None:
+        """Makes a walker "patrol", "wander", "follow" (the player, or `follows`) or stand ("none")."""
+        actions.set_behaviour(*self._world(), entity, behaviour, path, speed, follows)
+
+    # --- lamps, doors, voxels -----------------------------------------------------------------------------------------
+
+    def set_lamp(self, entity: int, on: bool) -> None:
+        """Switches a lamp."""
+        actions.set_lamp(*self._world(), entity, on)
+
+    def lamp_is_on(self, entity: int) -> bool:
+        """Whether a lamp is switched on."""
+        return actions.lamp_is_on(*self._world(), entity)
+
+    def dim_lamp(self, entity: int, factor: float) -> None:
+        """Dims a lamp, 0..1."""
+        actions.dim_lamp(*self._world(), entity, factor)
+
+    def open_door(self, entity: int, open: bool = True) -> None:
+        """Opens or shuts a door."""
+        actions.open_door(*self._world(), entity, open)
+
+    def door_is_open(self, entity: int) -> bool:
+        """Whether a door is open or opening."""
+        return actions.door_is_open(*self._world(), entity)
+
+    def toggle(self, entity: int) -> None:
+        """Switches a lamp or opens or shuts a door, whichever it is."""
+        actions.toggle(*self._world(), entity)
+
+    def build(self, low: object, high: object, material: str) -> None:
+        """Fills a box of voxels (metres, on the 0.25 m grid) with a material; "air" digs."""
+        lo, hi = values.voxel(low, "low"), values.voxel(high, "high")
+        volume = math.prod(max(b - a, 0) for a, b in zip(lo, hi, strict=True))
+        blueprint, state = self._world(HOST_CALL_STEPS + volume // VOXELS_PER_STEP)
+        names = blueprint.materials.names
+        if material not in names:
+            raise WorldFileError(f"there is no material named {material!r}{values.hint(str(material), names)}")
+        actions.set_voxels(blueprint, state, lo, hi, AIR if material == "air" else names.index(material))
+
+    def voxel_at(self, position: object) -> str:
+        """The material at a place, "air" where nothing is."""
+        blueprint, state = self._world()
+        x, y, z = (math.floor(v / VOXEL_M) for v in values.point(position, "position"))
+        grid = state.voxels.material
+        if not all(0 <= v < n for v, n in zip((x, y, z), grid.shape, strict=True)):
+            return "air"
+        return blueprint.materials.names[int(grid[x, y, z])]
+
+    # --- time, chance, memory, words ----------------------------------------------------------------------------------
+
+    def hour(self) -> float:
+        """The hour of day, 0..24."""
+        return actions.hour(*self._world())
+
+    def seconds(self) -> float:
+        """Seconds since the world began."""
+        return self._world()[1].tick * TICK_S
+
+    def random(self, stream: str = "script") -> float:
+        """A number in [0, 1); the same run draws the same numbers."""
+        return actions.random(*self._world(), stream)
+
+    def start_timer(self, name: str, seconds: float, repeat: bool = False) -> None:
+        """Sends the event "timer" (name) later, once or again and again."""
+        actions.start_timer(*self._world(), name, seconds, repeat)
+
+    def stop_timer(self, name: str) -> None:
+        """Stops a timer."""
+        actions.stop_timer(*self._world(), name)
+
+    def get(self, name: str) -> Value:
+        """A variable."""
+        blueprint, state = self._world()
+        if name not in state.variables:
+            raise WorldFileError(f"there is no variable named {name!r}{values.hint(str(name), state.variables)}")
+        return actions.get_var(blueprint, state, name)
+
+    def put(self, name: str, value: Value) -> None:
+        """Keeps a value under a name."""
+        actions.set_var(*self._world(), name, value)
+
+    def emit(self, event: str, *args: Value) -> None:
+        """Sends an event of one's own; it is handled in the next tick."""
+        actions.emit(*self._world(), event, *args)
+
+    def say(self, line: str, seconds: float = 4.0) -> None:
+        """Shows a line of text for a while."""
+        actions.say(*self._world(), line, seconds)
+
+
+PYTHON_ONLY = frozenset({"functions", "hold", "let_go", "is_holding"})

@@ -1,0 +1,164 @@
+"""Voxel shapes: each function writes one shape into a grid of material indices.
+
+Coordinates are whole voxels, boxes are half-open [low, high), z is up, and what lies outside the grid is cut off.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.units import AIR
+
+U8 = NDArray[np.uint8]
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Voxel = tuple[int, int, int]
+
+AXES = {"x": 0, "y": 1}
+RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
+
+
+def _window(grid: U8, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
+    x, y, z = (slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, grid.shape, strict=True))
+    return x, y, z
+
+
+def _centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
+    """Coordinates of the voxel centres of a window, one broadcastable array for each axis."""
+    x, y, z = (np.arange(s.start, max(s.stop, s.start), dtype=np.float64) + 0.5 for s in window)
+    return x[:, None, None], y[None, :, None], z[None, None, :]
+
+
+def fill(grid: U8, low: Voxel, high: Voxel, material: int) -> None:
+    """A solid box; with air it cuts one out."""
+    grid[_window(grid, low, high)] = material
+
+
+def room(grid: U8, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: int | None, thickness: int) -> None:
+    """A hollow box: walls all round, a slab below and above (None leaves that side open), air inside."""
+    t = thickness
+    fill(grid, low, high, wall)
+    inside_low = (low[0] + t, low[1] + t, low[2] + (t if floor is not None else 0))
+    inside_high = (high[0] - t, high[1] - t, high[2] - (t if roof is not None else 0))
+    fill(grid, inside_low, inside_high, AIR)
+    if floor is not None:
+        fill(grid, low, (high[0], high[1], low[2] + t), floor)
+    if roof is not None:
+        fill(grid, (low[0], low[1], high[2] - t), high, roof)
+
+
+def column(grid: U8, base: Voxel, radius: float, height: int, material: int) -> None:
+    """An upright cylinder whose axis stands on the corner `base`."""
+    reach = math.ceil(radius)
+    low = (base[0] - reach, base[1] - reach, base[2])
+    window = _window(grid, low, (base[0] + reach, base[1] + reach, base[2] + height))
+    x, y, _ = _centres(window)
+    inside = (x - base[0]) ** 2 + (y - base[1]) ** 2 <= radius**2
+    grid[window] = np.where(inside, np.uint8(material), grid[window])
+
+
+def sphere(grid: U8, centre: Voxel, radius: float, material: int) -> None:
+    """A ball around a corner of the grid."""
+    reach = math.ceil(radius)
+    low = (centre[0] - reach, centre[1] - reach, centre[2] - reach)
+    window = _window(grid, low, (centre[0] + reach, centre[1] + reach, centre[2] + reach))
+    x, y, z = _centres(window)
+    inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 <= radius**2
+    grid[window] = np.where(inside, np.uint8(material), grid[window])
+
+
+def arch(grid: U8, low: Voxel, high: Voxel, material: int, through: int) -> None:
+    """An opening with a round head that passes along axis `through`; the head is at most half as high as wide."""
+    across = 1 - through
+    window = _window(grid, low, high)
+    centres = _centres(window)
+    half = (high[across] - low[across]) / 2
+    rise = min(half, float(high[2] - low[2]))
+    from_middle = (centres[across] - (low[across] + high[across]) / 2) / half
+    head = high[2] - rise + rise * np.sqrt(np.clip(1.0 - from_middle**2, 0.0, 1.0))
+    inside = np.broadcast_to(centres[2] <= head, grid[window].shape)
+    grid[window] = np.where(inside, np.uint8(material), grid[window])
+
+
+def stairs(grid: U8, low: Voxel, high: Voxel, material: int, axis: int, sign: int) -> None:
+    """A solid flight that rises along one axis, one voxel a step; a longer box has deeper treads."""
+    run, steps = high[axis] - low[axis], high[2] - low[2]
+    for i in range(run):
+        place = low[axis] + i if sign > 0 else high[axis] - 1 - i
+        top = low[2] + (i * steps) // run + 1
+        a, b = list(low), list(high)
+        a[axis], b[axis], b[2] = place, place + 1, top
+        fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), material)
+
+
+def gable(grid: U8, low: Voxel, high: Voxel, material: int, ridge: int, end_wall: int | None) -> None:
+    """A pitched roof, one voxel thick and hollow, its ridge along axis `ridge`; `end_wall` closes the two gables.
+
+    The gable walls stand one voxel inside the roof's ends, so the roof overhangs them.
+    """
+    across = 1 - ridge
+    width, height = high[across] - low[across], high[2] - low[2]
+    top_before = low[2]
+    for i in range((width + 1) // 2):
+        top = low[2] + max(1, round((i + 1) * height / ((width + 1) // 2)))
+        for place in (low[across] + i, high[across] - 1 - i):
+            a, b = list(low), list(high)
+            a[across], b[across] = place, place + 1
+            a[2], b[2] = min(top - 1, top_before), top
+            fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), material)
+            if end_wall is not None and top_before > low[2]:
+                for end in (low[ridge] + 1, high[ridge] - 2):
+                    a[ridge], b[ridge] = end, end + 1
+                    a[2], b[2] = low[2], min(top - 1, top_before)
+                    fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), end_wall)
+        top_before = top
+
+
+def pyramid(grid: U8, low: Voxel, high: Voxel, material: int) -> None:
+    """A solid stepped pyramid over the box's floor, its tip at the box's top."""
+    half = min(high[0] - low[0], high[1] - low[1]) / 2
+    steps = high[2] - low[2]
+    for i in range(steps):
+        inset = int(i * half / steps)
+        fill(
+            grid,
+            (low[0] + inset, low[1] + inset, low[2] + i),
+            (high[0] - inset, high[1] - inset, low[2] + i + 1),
+            material,
+        )
+
+
+def hash_of_place(x: I64, y: I64, z: I64, seed: int) -> F64:
+    """A number in [0, 1) that depends on the place and the seed alone (integer mixing after Jenkins' one-at-a-time)."""
+    with np.errstate(over="ignore"):
+        h = np.asarray((x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (seed * 2654435761)).astype(np.uint32)
+        h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)  # lowbias32, Chris Wellons 2018
+        h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
+        h = h ^ (h >> np.uint32(16))
+    return np.asarray(h, np.float64) / 2.0**32
+
+
+def blob(
+    grid: U8, centre: Voxel, radius: tuple[float, float, float], materials: tuple[int, ...], density: float, seed: int
+) -> None:
+    """Foliage: a ragged ball in air only, lumps of a metre mixing its materials, `density` of its voxels present."""
+    reach = tuple(math.ceil(r * 1.2) for r in radius)
+    low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
+    window = _window(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))
+    x, y, z = _centres(window)
+    xi, yi, zi = (np.floor(v).astype(np.int64) for v in (x, y, z))
+    squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
+    lump = hash_of_place(xi // 3, yi // 3, zi // 3, seed)  # 0.75 m lumps push the surface in and out
+    speck = hash_of_place(xi, yi, zi, seed + 1)
+    inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (speck < density) & (grid[window] == AIR)
+    which = (hash_of_place(xi // 2, yi // 2, zi // 2, seed + 2) * len(materials)).astype(np.int64)
+    grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], grid[window])
+
+
+def weather(grid: U8, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
+    """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
+    window = _window(grid, low, high)
+    x, y, z = (np.floor(v).astype(np.int64) for v in _centres(window))
+    patch = 0.6 * hash_of_place(x // 3, y // 3, z // 3, seed) + 0.4 * hash_of_place(x, y, z, seed + 1)
+    grid[window] = np.where((grid[window] == old) & (patch < amount), np.uint8(new), grid[window])

@@ -1,0 +1,107 @@
+"""What a world file says about what happens and who looks: triggers, handlers, variables, cameras, the player."""
+
+import math
+
+import numpy as np
+
+from engine.core.errors import WorldFileError
+from engine.script.draft import Draft
+from engine.script.values import integer, number, point, text, triple
+from engine.state.blueprint import Trigger
+from engine.state.camera import CameraRail
+
+MAX_KEYS = 256  # of one camera rail
+NEAREST_LOOK_M = 1e-3
+
+
+class Stage:
+    """Triggers, handlers, variables and viewpoints of a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def trigger(self, name: object, low: object, high: object) -> str:
+        """A box that says when somebody comes in or leaves: events "enter" and "leave" (name, entity)."""
+        label = text(name, "the trigger's name", 60)
+        if not label or label in self.draft.triggers:
+            raise WorldFileError(f"there is already a trigger named '{label}'" if label else "a trigger needs a name")
+        self.draft.count("trigger", len(self.draft.triggers))
+        lo, hi = point(low, "low"), point(high, "high")
+        if any(a >= b for a, b in zip(lo, hi, strict=True)):
+            raise WorldFileError(f"trigger low {lo} must be below high {hi} on every axis")
+        self.draft.triggers[label] = Trigger(label, lo, hi)
+        return label
+
+    # --- who looks ----------------------------------------------------------------------------------------------------
+
+    def camera(
+        self,
+        name: object,
+        at: object = None,
+        look_at: object = None,
+        keys: object = None,
+        fov_deg: object = 60.0,
+    ) -> None:
+        """A view: still (at, look_at), or a rail with keys=[(seconds, at, look_at), ...] that starts at 0 s."""
+        label = text(name, "the camera's name", 60)
+        if not label or label in self.draft.cameras:
+            raise WorldFileError(f"there is already a camera named '{label}'" if label else "a camera needs a name")
+        self.draft.count("camera", len(self.draft.cameras))
+        if (keys is None) == (at is None or look_at is None):
+            raise WorldFileError(
+                f"camera '{label}' needs either at= and look_at=, or keys=[(seconds, at, look_at), ...]"
+            )
+        stops = [(0.0, at, look_at)] if keys is None else keys
+        if not isinstance(stops, list | tuple) or not 1 <= len(stops) <= MAX_KEYS:
+            raise WorldFileError(f"keys must be a list of 1 to {MAX_KEYS} (seconds, at, look_at)")
+        rows = []
+        for i, stop in enumerate(stops):
+            seconds, eye, target = triple(stop, f"key {i}")
+            a, b = np.asarray(point(eye, "at")), np.asarray(point(target, "look_at"))
+            ahead = b - a
+            if np.linalg.norm(ahead) < NEAREST_LOOK_M:
+                raise WorldFileError(f"camera '{label}' looks at the very point where it stands")
+            level = math.hypot(ahead[0], ahead[1])
+            turn, tilt = math.atan2(ahead[1], ahead[0]), math.atan2(ahead[2], level)
+            rows.append([number(seconds, "seconds", 0.0, 3600.0), *a, turn, tilt])
+        table = np.asarray(rows, np.float64)
+        if table[0, 0] != 0.0 or np.any(np.diff(table[:, 0]) <= 0.0):
+            raise WorldFileError(f"the keys of camera '{label}' must start at 0 seconds and grow")
+        fov = math.radians(number(fov_deg, "fov_deg", 10.0, 120.0))
+        yaw = np.unwrap(table[:, 4])
+        self.draft.cameras[label] = CameraRail(label, table[:, 0], table[:, 1:4], yaw, table[:, 5], fov)
+
+    def player(self, at: object, yaw_deg: object = 0.0) -> None:
+        """Where the visitor stands at first (the feet), and where it looks."""
+        if self.draft.player_start is not None:
+            raise WorldFileError("player(...) may be said once; this is the second")
+        place = self.draft.place(at, "at")
+        self.draft.player_start = place
+        self.draft.player_yaw = math.radians(number(yaw_deg, "yaw_deg", -3600.0, 3600.0))
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def on(self, event: object, handler: object) -> None:
+        """Calls a top-level function of the world file for every event of that name, with the event's arguments."""
+        kind = text(event, "event", 60)
+        name = text(handler, "handler", 200).rsplit(".", 1)[-1]  # the prelude sends "file.star.name"
+        names = self.draft.handlers.setdefault(kind, [])
+        self.draft.count("handler", sum(len(v) for v in self.draft.handlers.values()))
+        if name in names:
+            raise WorldFileError(f"'{name}' already handles '{kind}'")
+        names.append(name)
+
+    def var(self, name: object, value: object) -> None:
+        """A variable that handlers read with get(name) and change with put(name, value)."""
+        label = text(name, "the variable's name", 60)
+        if not label or label in self.draft.variables:
+            raise WorldFileError(f"there is already a variable named '{label}'" if label else "a variable needs a name")
+        self.draft.count("variable", len(self.draft.variables))
+        if isinstance(value, str):
+            self.draft.variables[label] = text(value, "value", 1000)
+        elif isinstance(value, bool):
+            self.draft.variables[label] = value
+        elif isinstance(value, int):
+            self.draft.variables[label] = integer(value, "value", -(2**63), 2**63 - 1)
+        else:
+            self.draft.variables[label] = number(value, "value", -1e300, 1e300)

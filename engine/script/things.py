@@ -1,0 +1,210 @@
+"""What a world file says about things: parts, the prefabs made of them, and what is spawned with which abilities.
+
+Parts are nouns (box, cylinder, ball); they lie anywhere in the prefab's own frame, metres, z up, looking along +x.
+"""
+
+import math
+
+import numpy as np
+
+from engine.core.errors import LimitError, WorldFileError
+from engine.core.units import VOXELS_PER_M
+from engine.script import prefabs
+from engine.script.draft import Draft
+from engine.script.values import colour as colour_of
+from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
+from engine.state.blueprint import Path, Spawn
+from engine.state.components import BEHAVIOURS
+
+MAX_PARTS = 200  # of one prefab
+MAX_PATH_POINTS = 1024
+
+
+class Things:
+    """Parts, prefabs and entities of a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    # --- prefabs ------------------------------------------------------------------------------------------------------
+
+    def box(self, low: object, high: object, material: object) -> dict[str, object]:
+        """A part: a box with flat faces."""
+        lo, hi = point(low, "low", -64, 64), point(high, "high", -64, 64)
+        if any(a >= b for a, b in zip(lo, hi, strict=True)):
+            raise WorldFileError(f"box low {lo} must be below high {hi} on every axis")
+        return {"part": "box", "low": lo, "high": hi, "material": self.draft.material(material)}
+
+    def cylinder(
+        self,
+        base: object,
+        radius: object,
+        height: object,
+        material: object,
+        top: object = None,
+        sides: object = 12,
+        along: object = "z",
+        smooth: object = True,
+    ) -> dict[str, object]:
+        """A part: a cylinder from `base` along an axis; `top` is its other radius (0 makes a cone)."""
+        r = number(radius, "radius", 0.001, 64)
+        return {
+            "part": "cylinder",
+            "base": point(base, "base", -64, 64),
+            "radius": r,
+            "height": number(height, "height", 0.001, 64),
+            "material": self.draft.material(material),
+            "top": r if top is None else number(top, "top", 0, 64),
+            "sides": integer(sides, "sides", 3, 64),
+            "axis": "xyz".index(one_of(along, "along", "xyz")),
+            "smooth": flag(smooth, "smooth"),
+        }
+
+    def ball(
+        self, centre: object, radius: object, material: object, sides: object = 10, smooth: object = True
+    ) -> dict[str, object]:
+        """A part: a low-poly ball, or an ellipsoid when `radius` is (x, y, z)."""
+        three = radius if isinstance(radius, list | tuple) else (radius, radius, radius)
+        return {
+            "part": "ball",
+            "centre": point(centre, "centre", -64, 64),
+            "radius": point(three, "radius", 0.001, 64),
+            "material": self.draft.material(material),
+            "sides": integer(sides, "sides", 3, 64),
+            "smooth": flag(smooth, "smooth"),
+        }
+
+    def prefab(self, name: object, parts: object, collider: object = None) -> str:
+        """A thing to spawn, made of parts around its origin on the ground, looking along +x.
+
+        `collider` (x, y, z) is the full size of the box that bumps into things; without it, the box around all parts.
+        """
+        label = text(name, "the prefab's name", 60)
+        if not label or label in self.draft.prefabs:
+            raise WorldFileError(f"there is already a prefab named '{label}'" if label else "a prefab needs a name")
+        self.draft.count("prefab", len(self.draft.prefabs))
+        if not isinstance(parts, list | tuple) or not parts:
+            raise WorldFileError(f"prefab '{label}' needs parts=[box(...), cylinder(...), ball(...)]")
+        if len(parts) > MAX_PARTS:
+            raise LimitError(f"a prefab may have {MAX_PARTS} parts, not {len(parts)}")
+        made = prefabs.assemble(label, [_part(p, label) for p in parts])
+        if collider is not None:
+            x, y, z = point(collider, "collider", 0.01, 64)
+            made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
+        self.draft.prefabs[label] = made
+        return label
+
+    # --- entities -----------------------------------------------------------------------------------------------------
+
+    def lamp(
+        self,
+        size: object = 0.3,
+        colour: object = (1.0, 0.62, 0.3),
+        power: object = 40.0,
+        on: object = True,
+        dusk: object = False,
+        offset: object = (0, 0, 0),
+    ) -> dict[str, object]:
+        """For spawn(lamp=...): a box that shines. `dusk` lamps switch themselves on at dusk and off at dawn."""
+        edges = size if isinstance(size, list | tuple) else (size, size, size)
+        return {
+            "lamp_size": point(edges, "size", 0.05, 4.0),
+            "lamp_colour": colour_of(colour, "colour", 100.0),
+            "lamp_power": number(power, "power", 0.0, 1e5),
+            "lamp_on": flag(on, "on"),
+            "lamp_dusk": flag(dusk, "dusk"),
+            "lamp_offset": point(offset, "offset", -64.0, 64.0),
+        }
+
+    def door(self, low: object, high: object, material: object, open: object = False) -> dict[str, object]:
+        """For spawn(door=...): a box of voxels, solid while shut, with its hinge at the low corner."""
+        lo, hi = voxel(low, "low"), voxel(high, "high")
+        self.draft.window(lo, hi, cut=False)
+        return {
+            "door_low": lo,
+            "door_high": hi,
+            "door_material": self.draft.material(material),
+            "door_open": flag(open, "open"),
+        }
+
+    def spawn(
+        self,
+        prefab: object = None,
+        at: object = None,
+        name: object = "",
+        yaw_deg: object = 0.0,
+        behaviour: object = "none",
+        path: object = None,
+        speed: object = None,
+        follows: object = None,
+        lamp: object = None,
+        door: object = None,
+        switches: object = None,
+        solid: object = False,
+    ) -> None:
+        """Puts a thing into the world. Its parts (walking, lamp, door, switch) are given when it is made."""
+        d = self.draft
+        d.count("spawn", len(d.spawns))
+        label = text(name, "name", 60)
+        if label and (label in d.spawn_names or label == "player"):
+            raise WorldFileError(f"there is already something named '{label}'")
+        index = -1
+        if prefab is not None:
+            if prefab not in d.prefabs:
+                raise WorldFileError(f"there is no prefab named {said(prefab)}{hint(str(prefab), d.prefabs)}")
+            index = list(d.prefabs).index(str(prefab))
+        parts: dict[str, object] = {}
+        kind = one_of(behaviour, "behaviour", BEHAVIOURS)
+        if kind != "none":
+            parts["behaviour"] = kind
+        if kind != "none" or speed is not None:  # who has a speed can walk, even if it stands at first
+            parts["speed"] = number(1.2 if speed is None else speed, "speed (m/s)", 0.0, 12.0)
+        if path is not None or kind == "patrol":
+            if path is None:
+                raise WorldFileError("behaviour='patrol' needs path=path([...])")
+            parts["path"] = integer(path, "path (what path(...) gave)", 0, len(d.paths) - 1)
+        if follows is not None:
+            parts["follows"] = text(follows, "follows")
+        for value, what, first in ((lamp, "lamp", "lamp_size"), (door, "door", "door_low")):
+            if value is not None:
+                if not isinstance(value, dict) or first not in value:
+                    raise WorldFileError(f"{what} must be given as {what}={what}(...), not {said(value)}")
+                parts.update(value)
+        if switches is not None:
+            parts["switches"] = text(switches, "switches")
+        if flag(solid, "solid"):
+            parts["solid"] = True
+        if at is None and door is not None:
+            low = parts["door_low"]
+            assert isinstance(low, list | tuple)
+            at = tuple(v / VOXELS_PER_M for v in low)
+        place = self.draft.place(at, "at")
+        if label:
+            d.spawn_names[label] = len(d.spawns)
+        yaw = math.radians(number(yaw_deg, "yaw_deg", -3600.0, 3600.0))
+        d.spawns.append(Spawn(name=label, prefab=index, position=place, yaw=yaw, components=parts))
+
+    def path(self, points: object) -> int:
+        """A ring of points to patrol; its number goes into spawn(path=...)."""
+        self.draft.count("path", len(self.draft.paths))
+        if not isinstance(points, list | tuple) or not 2 <= len(points) <= MAX_PATH_POINTS:
+            raise WorldFileError(f"path(...) takes a list of 2 to {MAX_PATH_POINTS} points (x, y, z)")
+        stops = np.asarray([point(p, f"point {i}") for i, p in enumerate(points)], np.float64)
+        self.draft.paths.append(Path(stops))
+        return len(self.draft.paths) - 1
+
+
+def _part(part: object, prefab: str) -> prefabs.Part:
+    if not isinstance(part, dict) or "part" not in part:
+        raise WorldFileError(
+            f"the parts of prefab '{prefab}' must be box(...), cylinder(...) or ball(...), not {said(part)}"
+        )
+    p = dict(part)
+    kind = p.pop("part")
+    if kind == "box":
+        return prefabs.box(p["low"], p["high"], p["material"])
+    if kind == "cylinder":
+        return prefabs.cylinder(
+            p["base"], p["radius"], p["height"], p["material"], p["top"], p["sides"], p["axis"], p["smooth"]
+        )
+    return prefabs.ball(p["centre"], p["radius"], p["material"], p["sides"], p["smooth"])

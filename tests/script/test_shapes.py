@@ -1,0 +1,114 @@
+"""Voxel shapes: each against the plain description of what it should be."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.script import shapes
+
+SIDE = 24
+
+
+def empty() -> shapes.U8:
+    return np.zeros((SIDE, SIDE, SIDE), np.uint8)
+
+
+corner = st.tuples(*[st.integers(-6, SIDE + 6)] * 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(corner, corner)
+def test_a_box_holds_exactly_its_voxels(a: tuple[int, int, int], b: tuple[int, int, int]) -> None:
+    low, high = tuple(map(min, a, b)), tuple(map(max, a, b))
+    grid = empty()
+    shapes.fill(grid, low, high, 3)  # type: ignore[arg-type]
+    x, y, z = np.indices(grid.shape)
+    inside = np.ones(grid.shape, bool)
+    for v, lo, hi in zip((x, y, z), low, high, strict=True):
+        inside &= (v >= lo) & (v < hi)
+    assert ((grid == 3) == inside).all()
+
+
+def test_a_room_is_hollow_and_closed() -> None:
+    grid = empty()
+    shapes.room(grid, (2, 2, 2), (12, 14, 10), wall=1, floor=2, roof=3, thickness=1)
+    assert (grid[3:11, 3:13, 3:9] == 0).all()
+    assert (grid[2:12, 2:14, 2] == 2).all() and (grid[2:12, 2:14, 9] == 3).all()
+    assert (grid[2, 2:14, 3:9] == 1).all() and np.count_nonzero(grid) == 10 * 12 * 8 - 8 * 10 * 6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.5, 9.0))
+def test_round_shapes_are_symmetric_and_of_the_right_size(radius: float) -> None:
+    disc, ball = empty(), empty()
+    shapes.column(disc, (12, 12, 0), radius, 1, 1)
+    shapes.sphere(ball, (12, 12, 12), radius, 1)
+    for grid in (disc, ball):
+        assert (grid == grid[::-1]).all() and (grid == grid.transpose(1, 0, 2)).all()
+    assert np.count_nonzero(disc) == pytest.approx(np.pi * radius**2, rel=0.35, abs=6)
+    assert np.count_nonzero(ball) == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.35, abs=10)
+
+
+def test_an_arch_is_widest_below_and_cuts_only_its_box() -> None:
+    grid = np.ones((SIDE, SIDE, SIDE), np.uint8)
+    shapes.arch(grid, (4, 8, 2), (14, 10, 14), 0, through=1)
+    width = [int((grid[4:14, 8, z] == 0).sum()) for z in range(2, 14)]
+    assert width[0] == 10 and all(a >= b for a, b in zip(width, width[1:], strict=False)) and 0 < width[-1] < 10
+    assert (grid[:, 8] == grid[:, 9]).all()
+    assert np.count_nonzero(grid == 0) == 2 * sum(width)
+
+
+def test_stairs_rise_one_voxel_at_a_time() -> None:
+    for axis, sign in shapes.RISES.values():
+        grid = empty()
+        shapes.stairs(grid, (2, 2, 0), (10, 10, 4), 1, axis, sign)
+        height = (grid[2:10, 2:10] > 0).sum(axis=2).astype(int)
+        profile = height[:, 0] if axis == 0 else height[0]
+        assert (profile[::sign] == [1, 1, 2, 2, 3, 3, 4, 4]).all()
+
+
+def test_a_gable_covers_its_whole_plan_and_is_closed_at_its_ends() -> None:
+    for ridge in (0, 1):
+        grid = empty()
+        shapes.gable(grid, (2, 2, 4), (14, 14, 10), 1, ridge, 2)
+        assert (grid[2:14, 2:14].max(axis=2) > 0).all()
+        assert np.count_nonzero(grid[8, 8]) == 1  # hollow below the ridge
+        assert (grid == 2).any() and grid[2:14, 2:14, 9].any()
+        hit = grid[3, :, 5] if ridge == 0 else grid[:, 3, 5]
+        assert (hit[4:12] == 2).all()
+
+
+def test_a_pyramid_has_its_tip_in_the_middle() -> None:
+    grid = empty()
+    shapes.pyramid(grid, (2, 2, 0), (12, 12, 5), 1)
+    areas = (grid > 0).sum(axis=(0, 1))
+    assert areas[0] == 100 and (np.diff(areas[:5].astype(int)) < 0).all() and grid[7, 7, 4] == 1
+
+
+def test_foliage_keeps_to_the_air_mixes_and_repeats() -> None:
+    first, second = empty(), empty()
+    for grid in (first, second):
+        shapes.fill(grid, (0, 0, 0), (24, 24, 12), 9)
+        shapes.blob(grid, (12, 12, 12), (8.0, 8.0, 8.0), (1, 2), 0.8, seed=5)
+    assert (first == second).all() and (first[:, :, :12] == 9).all()
+    assert {1, 2} <= set(np.unique(first).tolist())
+    third = empty()
+    shapes.blob(third, (12, 12, 12), (8.0, 8.0, 8.0), (1, 2), 0.8, seed=6)
+    assert (third[:, :, 12:] != first[:, :, 12:]).any()
+
+
+def test_weather_changes_only_its_material_and_about_its_share() -> None:
+    grid = np.full((SIDE, SIDE, SIDE), 1, np.uint8)
+    grid[0] = 2
+    shapes.weather(grid, (0, 0, 0), (SIDE, SIDE, SIDE), 1, 3, 0.5, seed=1)
+    assert (grid[0] == 2).all()
+    assert 0.3 < (grid[1:] == 3).mean() < 0.7
+
+
+def test_places_hash_evenly() -> None:
+    x, y, z = np.indices((16, 16, 16), np.int64)
+    h = shapes.hash_of_place(x, y, z, 3)
+    assert h.min() >= 0.0 and h.max() < 1.0
+    counts, _ = np.histogram(h, bins=16, range=(0, 1))
+    assert counts.min() > 200 and counts.max() < 312  # 256 expected, 3.5 sigma
