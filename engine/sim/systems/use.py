@@ -59,6 +59,9 @@ def _boxes(blueprint: Blueprint, state: State) -> tuple[F64, F64, np.ndarray[tup
     """Low and high corners [n, 3] of everything in metres, and which of it may be used."""
     c, n = state.columns, state.n_slots
     half = half_extents(blueprint)[c.prefab[:n]]
+    yaw = c.yaw[:n].tolist()  # math, not numpy: the same bits on every processor
+    cos, sin = np.array([abs(math.cos(a)) for a in yaw]), np.array([abs(math.sin(a)) for a in yaw])
+    half[:, 0], half[:, 1] = half[:, 0] * cos + half[:, 1] * sin, half[:, 0] * sin + half[:, 1] * cos
     centre = c.position[:n] + half * (0.0, 0.0, 1.0)
     lamp = ((c.parts[:n] & LAMP) != 0) & (c.prefab[:n] < 0)  # a lamp without a body is reached at its light
     half[lamp] = c.lamp_size[:n][lamp] * 0.5
