@@ -1,0 +1,400 @@
+"""The camera: composes raster and light into frames, and draws only what changed since the last one.
+
+A frame is a function of the view and the weights alone. Whatever is kept between frames (meshes, light, shadow maps,
+screen tiles) is used only where drawing it again would give the same bits.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK, VOXEL_M
+from engine.film import tiles
+from engine.light.cache import LightCache
+from engine.light.network import SHIPPED, Network, load
+from engine.raster.bodies import PosedBodies, Poser
+from engine.raster.context import open_context
+from engine.raster.gbuffer import (
+    BodyMesh,
+    GBuffer,
+    GBufferArrays,
+    StaticMesh,
+    clip_from_world,
+    material_texture,
+)
+from engine.raster.meshes import Meshes
+from engine.raster.resolve import Atlases, Resolve
+from engine.raster.shadow import SunShadow
+from engine.view import Frame, View
+
+Look = Literal["neural", "classical", "raster"]
+LOOKS: tuple[str, ...] = get_args(Look)
+SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What the picture that lies in the targets was made of."""
+
+    geometry: tuple[object, ...]  # cameras: a difference means all tiles
+    shading: tuple[object, ...]  # sky, look, ...: a difference means all tiles, but the G-buffer holds
+    posed: PosedBodies
+    body_light: F32
+
+
+class Renderer:
+    """Makes frames of one size in one look; follows a world from view to view."""
+
+    def __init__(
+        self,
+        size_px: tuple[int, int] = (640, 360),
+        look: str = "neural",
+        cache: bool = True,
+        context: moderngl.Context | None = None,
+        weights: Path | Network | None = None,
+    ) -> None:
+        """`cache` False forgets light and tiles before every frame. `weights` is a file or a network; None is the
+        shipped one.
+
+        Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
+        """
+        self.cache = cache
+        self.antialias = True
+        self.lamp_texels_per_frame = lamp_texels_per_frame
+        self.profile = False  # waits for the GPU after every stage, so that its time is told apart
+        self._owns_context = context is None
+        self.context = open_context() if context is None else context
+        self._network = weights if isinstance(weights, Network) else None
+        self._weights = weights if isinstance(weights, Path) else SHIPPED
+        self._lights: dict[str, LightCache] = {}
+        self._atlases: dict[str, Atlases] = {}
+        self._meshes, self._poser = Meshes(), Poser()
+        self._static, self._bodies = StaticMesh(self.context), BodyMesh(self.context)
+        self._shadow = SunShadow(self.context)
+        self._materials: tuple[object, moderngl.Texture] | None = None
+        self._grid_shape: tuple[int, ...] = ()
+        self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
+        self._size_px = (0, 0)
+        self._gbuffer: GBuffer | None = None
+        self._resolve: Resolve
+        self.look = ""
+        self.set_look(look)
+        self.size_px = size_px
+
+    # ---- settings
+    # -------------------------------------------------------------------------------------------------------
+
+    def set_look(self, look: str) -> None:
+        """Change the look: "neural", "classical" or "raster". Raises WeightsError if the network cannot be had."""
+        if look not in LOOKS:
+            raise ValueError(f"look: {look!r} is not one of {', '.join(LOOKS)}")
+        if look != "raster" and look not in self._lights:
+            if look == "neural" and self._network is None:
+                self._network = load(self._weights)
+            self._lights[look] = LightCache(self._network if look == "neural" else None)
+            self._atlases[look] = Atlases(self.context)
+        self.look = look
+        self._drawn: _Drawn | None = None
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of frames."""
+        return self._size_px
+
+    @size_px.setter
+    def size_px(self, size_px: tuple[int, int]) -> None:
+        width, height = int(size_px[0]), int(size_px[1])
+        limit = int(self.context.info["GL_MAX_TEXTURE_SIZE"])
+        if not (1 <= width <= limit and 1 <= height <= limit):
+            raise ValueError(f"size_px: {width} x {height} is not between 1 x 1 and {limit} x {limit}")
+        if (width, height) == self._size_px:
+            return
+        if self._gbuffer is not None:
+            self._gbuffer.release()
+            self._resolve.release()
+        self._size_px = (width, height)
+        self._gbuffer = GBuffer(self.context, self._size_px)
+        self._resolve = Resolve(self.context, self._size_px)
+        self._screen = tiles.PagesOnScreen(self._size_px)
+        self._regions = np.zeros(tiles.tile_grid(self._size_px).shape, np.uint8)
+        self._picture = np.zeros((height, width, 4), np.uint8)
+        self._rgb = np.zeros((height, width, 3), np.uint8)
+        self._drawn = None
+
+    @property
+    def light(self) -> LightCache | None:
+        """The light cache of the look, None for the raster look."""
+        return self._lights.get(self.look)
+
+    # ---- pictures
+    # -------------------------------------------------------------------------------------------------------
+
+    def render(self, view: View) -> Frame:
+        """The picture of a view.
+
+        Frame.stats: frame_ms; ms {stage: ms}; probes, bricks, pages and tiles {reused, regenerated}.
+        """
+        start = time.perf_counter()
+        stats: dict[str, object] = {}
+        drawn_tiles = self._draw(view, stats, picture=True)
+        if drawn_tiles:
+            self._resolve.read(self._picture)
+            self._rgb = np.ascontiguousarray(self._picture[..., :3])
+            self._rgb.setflags(write=False)
+        self._lap(stats, "read")
+        total = tiles.tile_grid(self._size_px).size
+        stats["tiles"] = {"reused": total - drawn_tiles, "regenerated": drawn_tiles}
+        stats["frame_ms"] = (time.perf_counter() - start) * 1e3
+        del stats["_lap"]
+        return Frame(self._rgb, view.tick, stats)
+
+    def render_linear(self, view: View, decorated: bool = False) -> F32:
+        """Linear radiance [H, W, 3] before exposure and tone curve, one sample per pixel, edges as they are.
+
+        `decorated` adds what a path tracer of the same scene does not have: the sun's disc, stars and fog.
+        """
+        self._draw(view, {}, picture=False)
+        assert self._gbuffer is not None and self._materials is not None
+        atlases = self._atlases.get(self.look)
+        self._drawn = None  # the targets hold this view, but no picture was made of it
+        return self._resolve.linear(view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated)
+
+    def gbuffer(self, view: View) -> GBufferArrays:
+        """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
+        self._draw(view, {}, picture=False)
+        self._drawn = None
+        assert self._gbuffer is not None
+        return self._gbuffer.arrays()
+
+    # ---- the frame, stage by stage
+    # --------------------------------------------------------------------------------------
+
+    def _draw(self, view: View, stats: dict[str, object], picture: bool) -> int:
+        """Bring all targets up to date; returns how many tiles were drawn."""
+        assert self._gbuffer is not None
+        stats["ms"], stats["_lap"] = {}, time.perf_counter()
+        if not self.cache:
+            self._drawn = None
+            if self.light is not None:
+                self.light.reset()
+        self._follow_materials(view)
+        remeshed = self._follow_voxels(view)
+        posed = self._poser.pose(view)
+        self._lap(stats, "world")
+        light = self.light
+        if light is not None:
+            light_stats = light.update(view)
+            self._lap(stats, "light")
+        body_light = self._body_light(view, posed)
+        self._bodies.update(posed, body_light)
+        self._lap(stats, "bodies")
+        shadow_moved = self._follow_shadow(view, posed, remeshed)
+        self._lap(stats, "shadow")
+
+        geometry, shade = self._changed_tiles(view, posed, body_light, remeshed, shadow_moved)
+        assert self._materials is not None
+        fresh = self._drawn is None
+        rects = tiles.drawn_rects(geometry, self._size_px)
+        if rects:
+            self._gbuffer.draw(
+                view.camera, view.previous_camera, self._meshes, self._static, self._bodies, self._materials[1], rects
+            )
+            self._lap(stats, "gbuffer")
+        screen = self._screen
+        if rects or fresh:
+            screen.see(self._gbuffer.read_keys(), 48 * view.voxels.stamp.size)
+            self._lap(stats, "pages")
+        if light is not None:
+            light.decode(screen.keys, self.lamp_texels_per_frame)
+            self._lap(stats, "decode")
+            dirty = light.take_dirty_bands()
+            self._atlases[self.look].write(
+                light.indirect, light.lamp, dirty, int(light.page_table[screen.keys].max(initial=-1))
+            )
+            relit = screen.place(light.page_table, view.voxels.stamp.shape, dirty)
+            if fresh or relit.any():
+                self._resolve.write_slots(screen.slots)
+            shade |= relit
+            self._lap(stats, "upload")
+            stats["probes"] = _split(light_stats.probes, light_stats.probes_regenerated)
+            stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
+            stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
+            stats["pages_stale"] = light_stats.pages_stale
+        regions = tiles.tile_regions(screen.coded, self._body_shadows(view, posed))
+        shade |= geometry | (regions != self._regions)  # programs of two regions need not agree to the last bit
+        self._regions = regions
+        if picture and shade.any():
+            parts = {
+                name: tiles.rects_of_tiles(shade & (regions == index), self._size_px, shade.size)
+                for index, name in enumerate(tiles.REGIONS)
+            }
+            self._resolve.draw(
+                view,
+                self._gbuffer,
+                self._shadow,
+                self._materials[1],
+                self._atlases.get(self.look),
+                parts,
+                self.antialias,
+            )
+            self._lap(stats, "resolve")
+        self._drawn = _Drawn(_geometry_key(view), self._shading_key(view), posed, body_light)
+        return int(shade.sum())
+
+    def _body_shadows(self, view: View, posed: PosedBodies) -> Bool:
+        """Tiles on which a body's shadow may fall."""
+        mask = tiles.tile_grid(self._size_px)
+        if self._shadow.bodies_cast:
+            clip = clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
+            self._mark_shadows(mask, clip, view, posed.low.astype(np.float64), posed.high.astype(np.float64))
+        return mask
+
+    def _mark_shadows(self, mask: Bool, clip: F64, view: View, low: F64, high: F64) -> None:
+        """Mark the tiles on which shadows of boxes [n, 3] (metres, world) may fall, and the boxes themselves."""
+        assert self._shadow.frame is not None
+        pad = 4.0 * self._shadow.frame.texel_m + self._shadow.frame.offset_m
+        towards = np.asarray(view.sky.sun_direction, np.float64)
+        points = tiles.swept(tiles.box_corners(low - pad, high + pad), towards, self._floor_m, SHADOW_REACH_M)
+        tiles.mark_hulls(mask, clip, self._size_px, points)
+
+    def _lap(self, stats: dict[str, object], stage: str) -> None:
+        if self.profile:
+            self.context.finish()
+        now = time.perf_counter()
+        stats["ms"][stage] = (now - stats["_lap"]) * 1e3  # type: ignore[index,operator]
+        stats["_lap"] = now
+
+    def _follow_materials(self, view: View) -> None:
+        if self._materials is None or self._materials[0] is not view.materials:
+            if self._materials is not None:
+                self._materials[1].release()
+            self._materials = (view.materials, material_texture(self.context, view.materials))
+            self._drawn = None
+
+    def _follow_voxels(self, view: View) -> NDArray[np.int32] | None:
+        """Bricks whose quads were made again, None for all of them."""
+        if self._grid_shape != view.voxels.material.shape:
+            self._meshes = Meshes()
+            self._grid_shape = view.voxels.material.shape
+        remeshed = self._meshes.update(view.voxels)
+        if remeshed is None:
+            self._static.release()
+            self._drawn = None
+        if remeshed is None or len(remeshed):
+            self._static.update(self._meshes)
+            self._floor_m = float(self._meshes.bounds()[0][2])
+        return remeshed
+
+    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: NDArray[np.int32] | None) -> bool:
+        """Draw the shadow maps where needed; says whether the frame of the map moved (all shadows may differ)."""
+        voxels_changed = remeshed is None or len(remeshed) > 0
+        if not view.sky.sun.any():
+            self._shadow.rest(voxels_changed)
+            return False
+        before = self._shadow.frame
+        eye = np.asarray(view.camera.position)
+        self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, voxels_changed)
+        self._shadow.update_bodies(posed, self._bodies)
+        return self._shadow.frame is not before
+
+    def _body_light(self, view: View, posed: PosedBodies) -> F32:
+        """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
+        light = self.light
+        e = np.zeros((len(posed.position), 3), np.float32) if light is None else light.body_light(view, posed).copy()
+        shines = view.materials.emission[posed.material].any(-1)
+        if shines.any():
+            of = posed.body[shines]
+            own = view.materials.emission[posed.material[shines]]
+            glow = np.where(view.bodies.glows[of, None] != 0, view.bodies.glow[of], own)
+            reflected = e[shines] if light is not None else 0.3 * view.sky.horizon
+            e[shines] = glow + view.materials.albedo[posed.material[shines]] * reflected
+        return e
+
+    def _shading_key(self, view: View) -> tuple[object, ...]:
+        sky = view.sky
+        key: tuple[object, ...] = (
+            self.look, self.antialias, sky.exposure, sky.fog_density,
+            *(a.tobytes() for a in (sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground)),
+        )  # fmt: skip
+        if self.look == "raster":
+            key += (view.lamps.radiance.tobytes(), view.lamps.centre.tobytes(), view.lamps.size.tobytes())
+        return key
+
+    def _changed_tiles(
+        self,
+        view: View,
+        posed: PosedBodies,
+        body_light: F32,
+        remeshed: NDArray[np.int32] | None,
+        shadow_moved: bool,
+    ) -> tuple[Bool, Bool]:
+        """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart)."""
+        drawn = self._drawn
+        if drawn is None or remeshed is None or drawn.geometry != _geometry_key(view):
+            return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True)
+        shade_all = shadow_moved or drawn.shading != self._shading_key(view)
+        geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
+        clip = clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
+        low, high, moved_low, moved_high = _changed_boxes(drawn, posed, body_light)
+        if len(remeshed):
+            brick_low = remeshed * (BRICK * VOXEL_M)
+            low, high = np.concatenate([low, brick_low]), np.concatenate([high, brick_low + BRICK * VOXEL_M])
+            moved_low, moved_high = (
+                np.concatenate([moved_low, brick_low]),
+                np.concatenate([moved_high, brick_low + 2.0]),
+            )
+        if len(low):
+            tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(low, high))
+        if len(moved_low) and view.sky.sun.any() and not shade_all:
+            self._mark_shadows(shade, clip, view, moved_low, moved_high)
+        return geometry, shade
+
+    def release(self) -> None:
+        """Give all GPU memory back."""
+        for atlases in self._atlases.values():
+            atlases.release()
+        for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer):
+            if thing is not None:
+                thing.release()
+        if self._materials is not None:
+            self._materials[1].release()
+        if self._owns_context:
+            self.context.release()
+
+
+def _geometry_key(view: View) -> tuple[object, ...]:
+    return (view.camera, view.previous_camera)  # new materials start afresh by themselves
+
+
+def _split(total: int, regenerated: int) -> dict[str, int]:
+    return {"reused": max(total - regenerated, 0), "regenerated": regenerated}
+
+
+def _changed_boxes(drawn: _Drawn, posed: PosedBodies, body_light: F32) -> tuple[F64, F64, F64, F64]:
+    """Boxes, old and new, of bodies that look different now, and of those among them whose shape or place differs."""
+    old = drawn.posed
+    if old.triangles is not posed.triangles:  # other bodies altogether
+        low = np.concatenate([old.low, posed.low]).astype(np.float64)
+        high = np.concatenate([old.high, posed.high]).astype(np.float64)
+        return low, high, low, high
+    n = len(posed.low)
+    moved_vertex = (old.position != posed.position).any(1)
+    differs = moved_vertex | (old.previous_position != posed.previous_position).any(1)
+    differs |= (drawn.body_light != body_light).any(1)
+    moved = np.bincount(posed.body[moved_vertex], minlength=n) > 0
+    looks = np.bincount(posed.body[differs], minlength=n) > 0
+
+    def both(which: Bool) -> tuple[F64, F64]:
+        low = np.concatenate([old.low[which], posed.low[which]]).astype(np.float64)
+        return low, np.concatenate([old.high[which], posed.high[which]]).astype(np.float64)
+
+    return (*both(looks), *both(moved))

@@ -1,0 +1,203 @@
+"""Screen tiles: which parts of the last picture still hold, so that a resting camera costs only what changed.
+
+Everything here errs on the side of drawing again; what is drawn again is bitwise what a full frame would have.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.raster.gbuffer import Rect
+
+TILE_PX = 16
+MANY = 0.5  # beyond this part of all tiles a full frame is cheaper
+REGIONS = ("sky", "plain", "mixed")  # see Resolve.draw
+MAX_RECTS = 4  # each rectangle of geometry draws whole chunks: more of them cost more than their hull
+
+F64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+_PAIRS = np.stack(np.triu_indices(16, 1))
+
+
+def tile_grid(size_px: tuple[int, int], value: bool = False) -> Bool:
+    """A mask [rows, columns] of tiles for a picture of size (width, height)."""
+    return np.full((-(-size_px[1] // TILE_PX), -(-size_px[0] // TILE_PX)), value, np.bool_)
+
+
+def box_corners(low: F64, high: F64) -> F64:
+    """Corners [n, 8, 3] of boxes [n, 3]."""
+    pick = np.array([[i >> axis & 1 for axis in range(3)] for i in range(8)], np.bool_)
+    return np.where(pick[None], high[:, None], low[:, None])
+
+
+def swept(corners: F64, towards: F64, floor_m: float, reach_m: float) -> F64:
+    """Corners [n, 16, 3]: boxes and the far end of the shadow they throw away from the sun.
+
+    A shadow ends where all of it is below `floor_m`, and in any case after `reach_m`.
+    """
+    top = corners[..., 2].max(1)
+    length = np.minimum(np.maximum(top - floor_m, 0.0) / max(float(towards[2]), 1e-3), reach_m)
+    return np.concatenate([corners, corners - length[:, None, None] * towards], axis=1)
+
+
+def mark_hulls(mask: Bool, clip: F64, size_px: tuple[int, int], points: F64, margin_px: int = 2) -> None:
+    """Mark the tiles that the convex hulls of points [n, 8 or 16, 3] (metres, world) may cover.
+
+    `clip` has y flipped (row 0 is the top). Hulls are cut at the plane just before the eye.
+    """
+    if not len(points):
+        return
+    near = 1e-3
+    homogeneous = points @ clip[:, :3].T + clip[:, 3]
+    if points.shape[1] == 8:
+        homogeneous = np.concatenate([homogeneous, homogeneous], axis=1)
+    a, b = homogeneous[:, _PAIRS[0]], homogeneous[:, _PAIRS[1]]
+    crosses = (a[..., 3] < near) != (b[..., 3] < near)
+    t = np.where(crosses, (near - a[..., 3]) / np.where(crosses, b[..., 3] - a[..., 3], 1.0), 0.0)
+    cut = a + t[..., None] * (b - a)
+    every = np.concatenate([homogeneous, cut], axis=1)
+    keep = np.concatenate([homogeneous[..., 3] >= near, crosses], axis=1)
+    w = np.where(keep, np.maximum(every[..., 3], near * 0.5), 1.0)
+    xy = (every[..., :2] / w[..., None] * 0.5 + 0.5) * np.array(size_px)
+    low = np.where(keep[..., None], xy, np.inf).min(1) - margin_px
+    high = np.where(keep[..., None], xy, -np.inf).max(1) + margin_px
+    seen = keep.any(1) & (high > 0).all(1) & (low < np.array(size_px)).all(1)
+    limit = np.array(mask.shape[::-1])
+    first = np.clip(np.floor(low[seen] / TILE_PX), 0, limit).astype(int)
+    last = np.clip(np.ceil(high[seen] / TILE_PX), 0, limit).astype(int)
+    for (x0, y0), (x1, y1) in zip(first, last, strict=True):
+        mask[y0:y1, x0:x1] = True
+
+
+def rects_of_tiles(mask: Bool, size_px: tuple[int, int], most: int = MAX_RECTS) -> list[Rect]:
+    """Pixel rectangles that cover the marked tiles, each once; at most `most`, which may then cover a little more."""
+    spans: dict[tuple[int, int], list[list[int]]] = {}  # columns (first, last) -> rows (first, last)
+    for row, line in enumerate(mask):
+        edge = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+        for x0, x1 in zip(edge[::2].tolist(), edge[1::2].tolist(), strict=True):
+            runs = spans.setdefault((x0, x1), [])
+            if runs and runs[-1][1] == row:
+                runs[-1][1] = row + 1
+            else:
+                runs.append([row, row + 1])
+    tiles = [(x0, y0, x1, y1) for (x0, x1), runs in spans.items() for y0, y1 in runs]
+    while len(tiles) > most:
+        tiles = _joined(tiles)
+    return sorted(_pixels(t, size_px) for t in tiles)
+
+
+def drawn_rects(mask: Bool, size_px: tuple[int, int]) -> list[Rect]:
+    """Rectangles to draw the geometry in: few, and the whole picture when most of it is marked."""
+    return [(0, 0, *size_px)] if mask.mean() > MANY else rects_of_tiles(mask, size_px)
+
+
+def _joined(tiles: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    """One rectangle fewer: the pair whose hull wastes the fewest tiles becomes its hull."""
+    t = np.array(tiles)
+    low, high = np.minimum(t[:, None, :2], t[None, :, :2]), np.maximum(t[:, None, 2:], t[None, :, 2:])
+    area = (t[:, 2] - t[:, 0]) * (t[:, 3] - t[:, 1])
+    waste = (high - low).prod(-1) - area[:, None] - area[None]
+    waste[np.tril_indices(len(t))] = 1 << 30
+    i, j = np.unravel_index(int(waste.argmin()), waste.shape)
+    hull = (int(low[i, j, 0]), int(low[i, j, 1]), int(high[i, j, 0]), int(high[i, j, 1]))
+    kept = [x for x in tiles if not (x[0] >= hull[0] and x[1] >= hull[1] and x[2] <= hull[2] and x[3] <= hull[3])]
+    return [*kept, hull]
+
+
+def _pixels(tile: tuple[int, int, int, int], size_px: tuple[int, int]) -> Rect:
+    x0, y0 = tile[0] * TILE_PX, tile[1] * TILE_PX
+    x1, y1 = min(tile[2] * TILE_PX, size_px[0]), min(tile[3] * TILE_PX, size_px[1])
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def tiles_in_rects(rects: list[Rect], size_px: tuple[int, int]) -> Bool:
+    """The tiles that some rectangles touch."""
+    mask = tile_grid(size_px)
+    for x, y, w, h in rects:
+        mask[y // TILE_PX : -(-(y + h) // TILE_PX), x // TILE_PX : -(-(x + w) // TILE_PX)] = True
+    return mask
+
+
+@njit(cache=True, nogil=True)
+def _tile_contents(coded, sky, surface):  # type: ignore[no-untyped-def]
+    for y in range(coded.shape[0]):
+        for x in range(coded.shape[1]):
+            if coded[y, x] == 0:
+                sky[y >> 4, x >> 4] = True
+            else:
+                surface[y >> 4, x >> 4] = True
+
+
+def tile_regions(coded: NDArray[np.uint32], body_shadows: Bool) -> NDArray[np.uint8]:
+    """What each tile needs, as an index into REGIONS.
+
+    `coded` is the G-buffer's second target [H, W]; `body_shadows` marks where shadows of bodies may fall.
+    """
+    sky, surface = np.zeros_like(body_shadows), np.zeros_like(body_shadows)
+    _tile_contents(coded, sky, surface)
+    return np.where(~surface, 0, np.where(~sky & ~body_shadows, 1, 2)).astype(np.uint8)
+
+
+@njit(cache=True, nogil=True)
+def _visible_pages(coded, seen, mark, out):  # type: ignore[no-untyped-def]
+    count = 0
+    last = np.uint32(0)
+    for y in range(coded.shape[0]):
+        for x in range(coded.shape[1]):
+            c = coded[y, x]
+            if c == last or c == 0 or c >= 0x80000000:
+                continue
+            last = c
+            if seen[c - 1] != mark:
+                seen[c - 1] = mark
+                out[count] = c - 1
+                count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _slots_of_pixels(coded, entry_of_page, dirty_band, slots, tiles):  # type: ignore[no-untyped-def]
+    """Write the slot of each pixel and mark tiles where it changed or its band did."""
+    for y in range(coded.shape[0]):
+        for x in range(coded.shape[1]):
+            c = coded[y, x]
+            entry = np.uint32(0)
+            if c != 0 and c < 0x80000000:
+                entry = entry_of_page[c - 1]
+            if entry != slots[y, x] or (entry != 0 and dirty_band[(entry - 1) >> 10]):
+                slots[y, x] = entry
+                tiles[y >> 4, x >> 4] = True
+
+
+class PagesOnScreen:
+    """Which surface pages the pixels show, and where each of them lies in the atlases."""
+
+    def __init__(self, size_px: tuple[int, int]) -> None:
+        self.slots = np.zeros((size_px[1], size_px[0]), np.uint32)  # 0, or 1 + (slot << 3 | parity of the brick)
+        self.keys = np.empty(0, np.int32)  # [n] pages in view
+        self.coded = np.zeros((size_px[1], size_px[0]), np.uint32)
+        self._seen = np.zeros(0, np.int32)
+        self._mark = 0
+        self._entry = np.zeros(0, np.uint32)
+
+    def see(self, coded: NDArray[np.uint32], n_pages: int) -> None:
+        """Take the G-buffer's second target [H, W]; `keys` are then its pages, in the order of their pixels."""
+        if len(self._seen) != n_pages:
+            self._seen, self._entry, self._mark = np.zeros(n_pages, np.int32), np.zeros(n_pages, np.uint32), 0
+        self._mark += 1
+        self.coded = coded
+        out = np.empty(min(coded.size, n_pages), np.int32)
+        self.keys = out[: _visible_pages(coded, self._seen, self._mark, out)]
+
+    def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty_bands: list[int]) -> Bool:
+        """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed."""
+        slot, brick = page_table[self.keys], self.keys // 48
+        bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
+        entry = 1 + (slot << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)
+        self._entry[self.keys] = np.where(slot >= 0, entry, 0).astype(np.uint32)
+        bands = np.zeros(int(slot.max(initial=0)) // 128 + 1 + max(dirty_bands, default=0), np.bool_)
+        bands[dirty_bands] = True
+        height, width = self.slots.shape
+        tiles = tile_grid((width, height))
+        _slots_of_pixels(self.coded, self._entry, bands, self.slots, tiles)
+        return tiles

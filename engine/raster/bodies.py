@@ -1,0 +1,170 @@
+"""Prefab meshes posed in the world, on the CPU, for all bodies of a view at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.view import Bodies, View
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class PosedBodies:
+    """Vertices of all bodies in the world's frame, body after body in the order of View.bodies."""
+
+    position: F32  # [V, 3] metres, world
+    previous_position: F32  # [V, 3] metres, world, one tick earlier
+    normal: F32  # [V, 3] unit, world
+    material: I32  # [V] index into Materials
+    entity: NDArray[np.uint32]  # [V] entity index
+    body: I32  # [V] index into View.bodies
+    part: I32  # [V] index of the part *instance*: row of part_centre and part_half
+    triangles: I32  # [I, 3] vertex indices
+    part_body: I32  # [N] which body a part instance belongs to
+    part_centre: (
+        F32  # [N, 3] metres, world: centre of the part's box, which stands upright and is turned by the body's yaw
+    )
+    part_half: F32  # [N, 3] metres: half extents along the turned axes
+    first_vertex: I32  # [B + 1] the vertices of body b are first_vertex[b] : first_vertex[b + 1]
+    low: F32  # [B, 3] metres, world: box around each body
+    high: F32  # [B, 3]
+
+
+@dataclass(frozen=True)
+class _Template:
+    """Prefab data laid out per body: what stays the same while the list of bodies does."""
+
+    of: tuple[object, bytes, bytes]
+    position: F32
+    normal: F32
+    material: I32
+    entity: NDArray[np.uint32]
+    body: I32
+    part: I32
+    triangles: I32
+    part_body: I32
+    part_centre: F32
+    part_half: F32
+    first_vertex: I32
+
+
+def _template(view: View) -> _Template:
+    bodies = view.bodies
+    prefabs = [view.prefabs[p] for p in bodies.prefab]
+    n_vertices = np.array([len(p.position) for p in prefabs], np.int32)
+    n_parts = np.array([len(p.part_low) for p in prefabs], np.int32)
+    first_vertex = np.concatenate([[0], np.cumsum(n_vertices)]).astype(np.int32)
+    first_part = np.concatenate([[0], np.cumsum(n_parts)]).astype(np.int32)
+    body = np.repeat(np.arange(len(prefabs), dtype=np.int32), n_vertices)
+
+    def stack(name: str, shape: tuple[int, ...], dtype: type) -> NDArray[np.generic]:
+        parts: list[NDArray[np.generic]] = [np.asarray(getattr(p, name), dtype) for p in prefabs]
+        return np.concatenate(parts) if parts else np.empty(shape, dtype)
+
+    low, high = stack("part_low", (0, 3), np.float32), stack("part_high", (0, 3), np.float32)
+    triangles = [p.triangles + first_vertex[b] for b, p in enumerate(prefabs)]
+    return _Template(
+        (view.prefabs, bodies.prefab.tobytes(), bodies.entity.tobytes()),
+        stack("position", (0, 3), np.float32),  # type: ignore[arg-type]
+        stack("normal", (0, 3), np.float32),  # type: ignore[arg-type]
+        stack("material", (0,), np.int32),  # type: ignore[arg-type]
+        bodies.entity[body].astype(np.uint32),
+        body,
+        stack("part", (0,), np.int32) + first_part[body],  # type: ignore[operator]
+        np.concatenate(triangles).astype(np.int32) if triangles else np.empty((0, 3), np.int32),
+        np.repeat(np.arange(len(prefabs), dtype=np.int32), n_parts),
+        (low + high) / 2,  # type: ignore[operator]
+        (high - low) / 2,  # type: ignore[operator]
+        first_vertex,
+    )
+
+
+def _turned(vectors: F32, yaw: F32, body: I32) -> F32:
+    """Vectors [V, 3] turned about z by the yaw [B] of the body [V] that each belongs to."""
+    cos, sin = np.cos(yaw)[body], np.sin(yaw)[body]
+    out = np.empty_like(vectors)
+    np.subtract(cos * vectors[:, 0], sin * vectors[:, 1], out=out[:, 0])
+    np.add(sin * vectors[:, 0], cos * vectors[:, 1], out=out[:, 1])
+    out[:, 2] = vectors[:, 2]
+    return out
+
+
+class Poser:
+    """Poses bodies; keeps the laid-out prefabs and the vertices of bodies that rest."""
+
+    def __init__(self) -> None:
+        self._template: _Template | None = None
+        self._bodies: Bodies | None = None
+        self._posed: PosedBodies | None = None
+
+    def pose(self, view: View) -> PosedBodies:
+        """All bodies of the view as one mesh: the same object as long as no body moves."""
+        bodies, template = view.bodies, self._template
+        if (
+            template is None
+            or template.of[0] is not view.prefabs
+            or template.of[1:] != (bodies.prefab.tobytes(), bodies.entity.tobytes())
+        ):
+            template = self._template = _template(view)
+            self._posed = None
+        old, posed = self._bodies, self._posed
+        if old is None or posed is None:
+            moved = np.ones(len(bodies.entity), np.bool_)
+        else:
+            moved = (bodies.position != old.position).any(1) | (bodies.previous_position != old.previous_position).any(
+                1
+            )
+            moved |= (bodies.yaw != old.yaw) | (bodies.previous_yaw != old.previous_yaw)
+        if posed is None or moved.any():
+            self._posed = _posed(template, bodies, moved, posed)
+            self._bodies = bodies
+        assert self._posed is not None
+        return self._posed
+
+
+def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: PosedBodies | None) -> PosedBodies:
+    """Pose the moved bodies [B]; the others are as in `old`."""
+    rows, parts = np.flatnonzero(moved[template.body]), np.flatnonzero(moved[template.part_body])
+    body, part_body = template.body[rows], template.part_body[parts]
+
+    def renewed(kept: F32 | None, at: NDArray[np.int64], new: F32, like: F32) -> F32:
+        out = np.empty_like(like) if kept is None else kept.copy()
+        out[at] = new
+        return out
+
+    place = template.position[rows]
+    now = _turned(place, bodies.yaw, body) + bodies.position[body]
+    before = _turned(place, bodies.previous_yaw, body) + bodies.previous_position[body]
+    facing = _turned(template.normal[rows], bodies.yaw, body)
+    centre = _turned(template.part_centre[parts], bodies.yaw, part_body) + bodies.position[part_body]
+    position = renewed(old.position if old else None, rows, now, template.position)
+    first = template.first_vertex
+    low, high = bodies.position.astype(np.float32), bodies.position.astype(np.float32)
+    filled = np.flatnonzero(np.diff(first))  # a prefab may have no vertices
+    if len(filled):
+        low[filled] = np.minimum.reduceat(position, first[filled])
+        high[filled] = np.maximum.reduceat(position, first[filled])
+    return PosedBodies(
+        position=position,
+        previous_position=renewed(old.previous_position if old else None, rows, before, template.position),
+        normal=renewed(old.normal if old else None, rows, facing, template.normal),
+        material=template.material,
+        entity=template.entity,
+        body=template.body,
+        part=template.part,
+        triangles=template.triangles,
+        part_body=template.part_body,
+        part_centre=renewed(old.part_centre if old else None, parts, centre, template.part_centre),
+        part_half=template.part_half,
+        first_vertex=first,
+        low=low,
+        high=high,
+    )
+
+
+def pose(view: View) -> PosedBodies:
+    """All bodies of the view as one mesh, with nothing kept."""
+    return Poser().pose(view)

@@ -1,0 +1,410 @@
+"""The G-buffer: what each pixel sees, drawn in one pass with OpenGL.
+
+| channel     | dtype, shape        | unit, space |
+|-------------|---------------------|---|
+| albedo      | float32 [H, W, 3]   | linear RGB 0..1, pattern included (stored as sqrt in 8 bits: within 0.004) |
+| normal      | float32 [H, W, 3]   | unit, world (octahedral, 16 bits each) |
+| depth       | float32 [H, W]      | metres along the camera's forward axis; inf where nothing was hit |
+| motion      | float32 [H, W, 2]   | px, x right, y down: where the point is now minus where it was (1/32 px, +-1023) |
+| entity      | int64 [H, W]        | entity index of the body, -1 for static voxels and for the sky |
+| material    | uint8 [H, W]        | index into Materials, 0 where nothing was hit |
+| page        | int64 [H, W]        | surface page key of a static face, -1 elsewhere |
+| body_light  | float32 [H, W, 3]   | e at a body's surface, 0 elsewhere (within 1/512 of its largest channel) |
+
+Row 0 is the top of the image. On the GPU these lie in three targets: RGBA8 (albedo, material), R32UI (page key + 1,
+or bit 31 and the packed e of a body) and RGBA32UI (depth, normal, entity + 1 with bit 31 set for emissive materials,
+motion). All bits are zero where nothing was hit.
+"""
+
+import math
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.raster import patterns
+from engine.raster.bodies import PosedBodies
+from engine.raster.meshes import VERTEX, Chunk, Meshes, vertices_of_quads
+from engine.raster.programs import program, set_uniforms
+from engine.state.blueprint import Materials
+from engine.state.camera import Camera
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Rect = tuple[int, int, int, int]  # x, y, width, height in pixels; y grows downwards from the top
+
+SEAM_PX = 0.01  # how far a quad grows to close T-junctions
+BODY_VERTEX = np.dtype(
+    [
+        ("position", "<f4", 3),
+        ("previous", "<f4", 3),
+        ("normal", "<f4", 3),
+        ("light", "<f4", 3),
+        ("entity", "<u4"),
+        ("material", "<u4"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class GBufferArrays:
+    """The channels of the table above."""
+
+    albedo: F32
+    normal: F32
+    depth: F32
+    motion: F32
+    entity: NDArray[np.int64]
+    material: NDArray[np.uint8]
+    page: NDArray[np.int64]
+    body_light: F32
+
+
+def clip_from_world(camera: Camera, aspect: float) -> F64:
+    """The camera's matrix with y flipped, so that row 0 of a target is the top of the image."""
+    matrix = camera.clip_from_world(aspect)
+    matrix[1] *= -1.0
+    return matrix
+
+
+def gl_matrix(matrix: F64) -> bytes:
+    """A matrix as OpenGL reads it: float32, column after column."""
+    return np.ascontiguousarray(matrix.T, np.float32).tobytes()
+
+
+def frustum_planes(clip: F64, rect: Rect, size_px: tuple[int, int]) -> F64:
+    """Five inward half-spaces [5, 4] bounding what a rectangle of pixels shows: plane @ (p, 1) >= 0 inside."""
+    x, y, w, h = rect
+    left, right = 2 * x / size_px[0] - 1, 2 * (x + w) / size_px[0] - 1
+    top, bottom = 2 * y / size_px[1] - 1, 2 * (y + h) / size_px[1] - 1
+    return np.stack(
+        [
+            clip[0] - left * clip[3],
+            right * clip[3] - clip[0],
+            clip[1] - top * clip[3],
+            bottom * clip[3] - clip[1],
+            clip[3],
+        ]
+    )
+
+
+def box_touches(planes: F64, low: F64, high: F64, slack: float = 0.05) -> bool:
+    """Whether a box may have a part inside all half-spaces (never wrong when it says no)."""
+    far = np.where(planes[:, :3] > 0, high + slack, low - slack)
+    return bool(((planes[:, :3] * far).sum(1) + planes[:, 3] >= 0).all())
+
+
+class StaticMesh:
+    """The chunks of a grid as vertex buffers, drawn into any pass."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self._index: moderngl.Buffer | None = None
+        self._index_quads = 0
+        self._buffers: dict[tuple[int, int], tuple[int, moderngl.Buffer]] = {}
+        self._arrays: dict[tuple[tuple[int, int], int], moderngl.VertexArray] = {}
+
+    def _indices(self, quads: int) -> moderngl.Buffer:
+        if self._index is None or quads > self._index_quads:
+            self._index_quads = max(4096, 1 << max(quads - 1, 1).bit_length())
+            six = np.array([0, 1, 2, 0, 2, 3], np.uint32)
+            table = (4 * np.arange(self._index_quads, dtype=np.uint32)[:, None] + six).reshape(-1)
+            for array in self._arrays.values():
+                array.release()
+            self._arrays.clear()
+            if self._index is not None:
+                self._index.release()
+            self._index = self.context.buffer(table.tobytes())
+        return self._index
+
+    def update(self, meshes: Meshes) -> None:
+        """Send the chunks whose quads changed."""
+        for place, chunk in meshes.chunks.items():
+            kept = self._buffers.get(place)
+            if kept is not None and kept[0] == chunk.version:
+                continue
+            self._forget(place)
+            if len(chunk.quads):
+                self._indices(len(chunk.quads))
+                buffer = self.context.buffer(vertices_of_quads(chunk.quads).tobytes())
+                self._buffers[place] = (chunk.version, buffer)
+        for place in [p for p in self._buffers if p not in meshes.chunks]:
+            self._forget(place)
+
+    def _forget(self, place: tuple[int, int]) -> None:
+        for key in [key for key in self._arrays if key[0] == place]:
+            self._arrays.pop(key).release()
+        if place in self._buffers:
+            self._buffers.pop(place)[1].release()
+
+    def draw(self, target: moderngl.Program, place: tuple[int, int], chunk: Chunk, first: int, last: int) -> None:
+        """Draw quads first:last of a chunk."""
+        if last <= first or place not in self._buffers:
+            return
+        key = (place, target.glo)
+        array = self._arrays.get(key)
+        if array is None:
+            named = [("3u2", "in_position"), ("1u2", "in_packed"), ("1u4", "in_key")]
+            layout = " ".join(form if name in target else _skipped(form) for form, name in named)
+            names = [name for _, name in named if name in target]
+            array = self.context.vertex_array(
+                target,
+                [(self._buffers[place][1], layout, *names)],
+                self._indices(len(chunk.quads)),
+                index_element_size=4,
+            )
+            self._arrays[key] = array
+        array.render(moderngl.TRIANGLES, vertices=6 * (last - first), first=6 * first)
+
+    def release(self) -> None:
+        """Give the buffers back."""
+        for place in list(self._buffers):
+            self._forget(place)
+        if self._index is not None:
+            self._index.release()
+            self._index = None
+
+
+def _skipped(form: str) -> str:
+    """The padding that stands in for an attribute that a program does not read."""
+    count, size = int(form[0]), int(form[2])
+    return f"{count * size}x"
+
+
+class BodyMesh:
+    """The posed bodies as one vertex buffer, drawn into any pass."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self.count = 0  # indices to draw
+        self._posed: PosedBodies | None = None
+        self._light: F32 | None = None
+        self._first_index = np.zeros(
+            1, np.int64
+        )  # [B + 1] the indices of body b are first_index[b] : first_index[b + 1]
+        self._vertices: moderngl.Buffer | None = None
+        self._index: moderngl.Buffer | None = None
+        self._index_of: object = None
+        self._arrays: dict[int, moderngl.VertexArray] = {}
+
+    def update(self, posed: PosedBodies, light: F32) -> None:
+        """Send the vertices; `light` is e [V, 3], for emissive materials the radiance that leaves them."""
+        if self._posed is posed and self._light is not None and np.array_equal(self._light, light):
+            return
+        data = np.empty(len(posed.position), BODY_VERTEX)
+        data["position"], data["previous"], data["normal"] = posed.position, posed.previous_position, posed.normal
+        data["light"], data["entity"], data["material"] = light, posed.entity, posed.material
+        self.count = 3 * len(posed.triangles)
+        if not self.count:
+            self._posed, self._light = posed, light
+            return
+        owner = posed.body[posed.triangles[:, 0]]
+        self._first_index = 3 * np.searchsorted(owner, np.arange(len(posed.low) + 1))
+        fits = self._vertices is not None and self._vertices.size >= data.nbytes
+        if not fits or self._index_of is not posed.triangles:
+            self.release()
+            self._vertices = self.context.buffer(reserve=data.nbytes, dynamic=True)
+            self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
+            self._index_of = posed.triangles
+        assert self._vertices is not None
+        self._vertices.write(data.tobytes())
+        self._posed, self._light = posed, light
+
+    def draw(self, target: moderngl.Program, planes: F64 | None = None) -> None:
+        """Draw the bodies, those only that may have a part inside half-spaces [n, 4]."""
+        if not self.count or self._vertices is None or self._posed is None:
+            return
+        array = self._arrays.get(target.glo)
+        if array is None:
+            named = [
+                ("3f4", "in_position"),
+                ("3f4", "in_previous"),
+                ("3f4", "in_normal"),
+                ("3f4", "in_light"),
+                ("1u4", "in_entity"),
+                ("1u4", "in_material"),
+            ]
+            layout = " ".join(form if name in target else _skipped(form) for form, name in named)
+            names = [name for _, name in named if name in target]
+            array = self.context.vertex_array(
+                target, [(self._vertices, layout, *names)], self._index, index_element_size=4
+            )
+            self._arrays[target.glo] = array
+        if planes is None:
+            array.render(moderngl.TRIANGLES, vertices=self.count)
+            return
+        low, high = self._posed.low, self._posed.high
+        far = np.where(planes[:, None, :3] > 0, high + 0.05, low - 0.05)
+        seen = ((planes[:, None, :3] * far).sum(-1) + planes[:, 3:] >= 0).all(0)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
+        for first, last in zip(self._first_index[edges[::2]], self._first_index[edges[1::2]], strict=True):
+            if last > first:
+                array.render(moderngl.TRIANGLES, vertices=int(last - first), first=int(first))
+
+    def release(self) -> None:
+        """Give the buffers back."""
+        for array in self._arrays.values():
+            array.release()
+        self._arrays.clear()
+        for buffer in (self._vertices, self._index):
+            if buffer is not None:
+                buffer.release()
+        self._vertices = self._index = self._index_of = self._posed = None
+
+
+def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
+    """[2, 256] RGBA32F: row 0 albedo and pattern (+ 16 where there is emission), row 1 emission."""
+    table = np.zeros((2, 256, 4), np.float32)
+    n = len(materials.albedo)
+    table[0, :n, :3], table[0, :n, 3], table[1, :n, :3] = materials.albedo, materials.pattern, materials.emission
+    table[0, :n, 3] += 16.0 * materials.emission.any(-1)
+    texture = context.texture((256, 2), 4, table.tobytes(), dtype="f4")
+    texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    return texture
+
+
+class GBuffer:
+    """The targets of one picture size, and the pass that fills them."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
+        self.context, self.size_px = context, size_px
+        self.albedo = context.texture(size_px, 4, dtype="f1")
+        self.light = context.texture(size_px, 1, dtype="u4")
+        self.surface = context.texture(size_px, 4, dtype="u4")
+        for texture in (self.albedo, self.light, self.surface):
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._depth = context.depth_renderbuffer(size_px)
+        self.target = context.framebuffer([self.albedo, self.light, self.surface], self._depth)
+        self._light_only = context.framebuffer([self.light])
+        defines = {"PATTERN_M": patterns.PATTERN_M, "PATTERN_TEXELS": float(patterns.TEXELS)}
+        defines["PATTERN_LEVELS"] = float(patterns.LEVELS)
+        self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)
+        self._bodies = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, **defines)
+        atlas = patterns.pattern_atlas()
+        self._patterns = context.texture(atlas.shape[1::-1], 4, atlas.tobytes(), dtype="f1")
+        self._patterns.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._patterns.repeat_x = self._patterns.repeat_y = False
+        self._keys = np.empty((size_px[1], size_px[0]), np.uint32)
+
+    def draw(
+        self,
+        camera: Camera,
+        previous_camera: Camera,
+        meshes: Meshes,
+        static: StaticMesh,
+        bodies: BodyMesh,
+        materials: moderngl.Texture,
+        rects: list[Rect] | None = None,
+    ) -> None:
+        """Fill the targets, or only some rectangles of them."""
+        width, height = self.size_px
+        clip = clip_from_world(camera, width / height)
+        pixel_m = 2.0 * math.tan(camera.fov_y / 2) / height
+        common = {
+            "clip_from_world": gl_matrix(clip),
+            "previous_clip_from_world": gl_matrix(clip_from_world(previous_camera, width / height)),
+            "size_px": (float(width), float(height)),
+            "pixel_m": pixel_m,
+            "eye": tuple(camera.position),
+            "seam": SEAM_PX * pixel_m,
+            "materials": 0,
+            "patterns": 1,
+            "patterns_scale": (1.0 / self._patterns.width, 1.0 / self._patterns.height),
+        }
+        set_uniforms(self._voxels, **common)
+        set_uniforms(self._bodies, **common)
+        materials.use(0)
+        self._patterns.use(1)
+        self.target.use()
+        context = self.context
+        context.disable(moderngl.BLEND)
+        context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        context.depth_func = "<"
+        context.front_face = "cw"  # the image is upside down in OpenGL's eyes
+        eye = np.asarray(camera.position)
+        near_first = sorted(
+            meshes.chunks.items(), key=lambda item: float(((np.clip(eye, item[1].low, item[1].high) - eye) ** 2).sum())
+        )
+        for rect in rects if rects is not None else [(0, 0, width, height)]:
+            self.target.scissor = rect
+            self.target.clear(0.0, 0.0, 0.0, 0.0, 1.0, viewport=rect)
+            planes = frustum_planes(clip, rect, self.size_px)
+            for place, chunk in near_first:
+                if not len(chunk.quads) or not box_touches(planes, chunk.low, chunk.high):
+                    continue
+                beyond = [eye[s // 2] < chunk.plane[s] if s & 1 else eye[s // 2] > chunk.plane[s] for s in range(6)]
+                for first, last in _runs(chunk, beyond):
+                    static.draw(self._voxels, place, chunk, first, last)
+            bodies.draw(self._bodies, planes)
+        self.target.scissor = (0, 0, width, height)
+        context.front_face = "ccw"
+        context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+
+    def read_keys(self) -> NDArray[np.uint32]:
+        """The second target [H, W]: 0, page key + 1, or bit 31 and a body's e. Overwritten by the next call."""
+        self._light_only.read_into(self._keys, components=1, dtype="u4")
+        return self._keys
+
+    def arrays(self) -> GBufferArrays:
+        """All channels, read back and unpacked."""
+        width, height = self.size_px
+        coded = np.frombuffer(self.albedo.read(), np.uint8).reshape(height, width, 4)
+        light = np.frombuffer(self.light.read(), np.uint32).reshape(height, width)
+        surface = np.frombuffer(self.surface.read(), np.uint32).reshape(height, width, 4)
+        hit = surface[..., 0] != 0
+        motion = np.ascontiguousarray(surface[..., 3]).view(np.int16).reshape(height, width, 2)
+        body = light >> 31 == 1
+        e = (
+            np.stack([light & 511, light >> 9 & 511, light >> 18 & 511], -1)
+            * np.exp2((light >> 27 & 15).astype(np.float32) - 17.0)[..., None]
+        )
+        return GBufferArrays(
+            albedo=((coded[..., :3] / np.float32(255.0)) ** 2).astype(np.float32),
+            normal=np.where(hit[..., None], _unpack_normal(surface[..., 1]), 0.0).astype(np.float32),
+            depth=np.where(hit, np.ascontiguousarray(surface[..., 0]).view(np.float32), np.inf).astype(np.float32),
+            motion=motion.astype(np.float32) / 32.0,
+            entity=(surface[..., 2] & 0x7FFFFFFF).astype(np.int64) - 1,
+            material=coded[..., 3].copy(),
+            page=np.where(hit & ~body, light.astype(np.int64) - 1, -1),
+            body_light=np.where(body[..., None], e, 0.0).astype(np.float32),
+        )
+
+    def release(self) -> None:
+        """Give the targets back."""
+        for thing in (
+            self.target,
+            self._light_only,
+            self.albedo,
+            self.light,
+            self.surface,
+            self._depth,
+            self._patterns,
+        ):
+            thing.release()
+
+
+def _runs(chunk: Chunk, wanted: list[bool]) -> list[tuple[int, int]]:
+    """Ranges of quads of the wanted sides; neighbours joined."""
+    runs: list[tuple[int, int]] = []
+    for side in range(6):
+        first, last = int(chunk.side_first[side]), int(chunk.side_first[side + 1])
+        if not wanted[side] or first == last:
+            continue
+        if runs and runs[-1][1] == first:
+            runs[-1] = (runs[-1][0], last)
+        else:
+            runs.append((first, last))
+    return runs
+
+
+def _unpack_normal(packed: NDArray[np.uint32]) -> F32:
+    """Octahedral unit vectors (Cigolle et al., JCGT 2014) from two snorm16: [..., 3]."""
+    f = np.ascontiguousarray(packed)[..., None].view(np.int16).astype(np.float32) / 32767.0
+    z = 1.0 - np.abs(f[..., 0]) - np.abs(f[..., 1])
+    t = np.maximum(-z, 0.0)
+    n = np.stack([f[..., 0] - np.where(f[..., 0] >= 0, t, -t), f[..., 1] - np.where(f[..., 1] >= 0, t, -t), z], -1)
+    return np.asarray(n / np.linalg.norm(n, axis=-1, keepdims=True), np.float32)
+
+
+assert VERTEX.itemsize == 12

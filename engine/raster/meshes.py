@@ -1,0 +1,243 @@
+"""Quads of the static world: exposed voxel faces of a brick, merged greedily where material and side agree.
+
+A quad never leaves its brick, so that it lies on exactly one surface page, and a changed voxel touches only its own
+brick and the neighbours that see it. What is below the world counts as solid, so its underside is never drawn; beyond
+the other borders is air. Merging is the greedy method of Lysenko, "Meshing in a Minecraft Game" (2012).
+
+Merged quads meet at T-junctions, where rounding to the rasteriser's sub-pixel grid may leave pinholes. The vertex
+shader therefore grows each quad in its plane by a hundredth of a pixel (see shaders/voxels.vert); `corner` says which
+way.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK, VOXEL_M
+from engine.view import VoxelView
+
+CHUNK = 8  # bricks along a chunk's edge, in x and y; a chunk reaches through the whole height
+SIDES = 6  # 0 +x, 1 -x, 2 +y, 3 -y, 4 +z, 5 -z
+
+VERTEX = np.dtype(
+    [
+        ("position", "<u2", 3),  # voxels: exact on the grid
+        ("packed", "<u2"),  # side | corner u << 3 | corner v << 4 | material << 8
+        ("key", "<u4"),  # surface page
+    ]
+)
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def _mesh_bricks(material, bricks, first, out):  # type: ignore[no-untyped-def]
+    """Write quads of bricks[first:] to `out` until it may be full; returns (first brick not done, quads written)."""
+    nx, ny, nz = material.shape
+    by, bz = ny // 8, nz // 8
+    mask = np.empty((8, 8), np.uint8)
+    stride = np.array((ny * nz, nz, 1), np.int64)
+    limit = np.array((nx, ny, nz), np.int64)
+    flat = material.reshape(-1)
+    low = np.empty(3, np.int64)
+    corner = np.empty(3, np.int64)
+    written = 0
+    for brick in range(first, len(bricks)):
+        if written + 3072 > len(out):  # 6 sides x 8 slices x 64 faces: the most one brick can have
+            return brick, written
+        bx0, by0, bz0 = bricks[brick, 0], bricks[brick, 1], bricks[brick, 2]
+        low[0], low[1], low[2] = 8 * bx0, 8 * by0, 8 * bz0
+        page0 = ((bx0 * by + by0) * bz + bz0) * 48
+        base = low[0] * stride[0] + low[1] * stride[1] + low[2]
+        for axis in range(3):
+            u, v = (axis + 1) % 3, (axis + 2) % 3
+            for negative in range(2):
+                step = -stride[axis] if negative else stride[axis]
+                for slice_ in range(8):
+                    along = low[axis] + slice_ + (-1 if negative else 1)
+                    outside = along < 0 or along >= limit[axis]
+                    if outside and negative and axis == 2:
+                        continue  # the underside of the world
+                    any_face = False
+                    row = base + slice_ * stride[axis]
+                    for j in range(8):
+                        for i in range(8):
+                            at = row + i * stride[u] + j * stride[v]
+                            m = flat[at]
+                            if m != 0 and not outside and flat[at + step] != 0:
+                                m = np.uint8(0)
+                            mask[j, i] = m
+                            any_face = any_face or m != 0
+                    if not any_face:
+                        continue
+                    for j in range(8):
+                        i = 0
+                        while i < 8:
+                            m = mask[j, i]
+                            if m == 0:
+                                i += 1
+                                continue
+                            width = 1
+                            while i + width < 8 and mask[j, i + width] == m:
+                                width += 1
+                            height = 1
+                            grows = True
+                            while j + height < 8 and grows:
+                                for k in range(width):
+                                    if mask[j + height, i + k] != m:
+                                        grows = False
+                                        break
+                                if grows:
+                                    height += 1
+                            for jj in range(height):
+                                for ii in range(width):
+                                    mask[j + jj, i + ii] = 0
+                            corner[axis] = low[axis] + slice_ + (0 if negative else 1)
+                            corner[u] = low[u] + i
+                            corner[v] = low[v] + j
+                            out[written, 0] = page0 + (2 * axis + negative) * 8 + slice_
+                            out[written, 1], out[written, 2], out[written, 3] = corner[0], corner[1], corner[2]
+                            out[written, 4], out[written, 5] = width, height
+                            out[written, 6], out[written, 7] = 2 * axis + negative, m
+                            written += 1
+                            i += width
+    return len(bricks), written
+
+
+@njit(cache=True, nogil=True)
+def _filled_bricks(material, out):  # type: ignore[no-untyped-def]
+    nx, ny, nz = material.shape
+    for bx in range(nx // 8):
+        for by in range(ny // 8):
+            for x in range(8 * bx, 8 * bx + 8):
+                for y in range(8 * by, 8 * by + 8):
+                    for z in range(nz):
+                        if material[x, y, z] != 0:
+                            out[bx, by, z >> 3] = True
+
+
+def filled_bricks(material: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which bricks hold any voxel at all: [X/8, Y/8, Z/8]."""
+    out = np.zeros(tuple(n // BRICK for n in material.shape), np.bool_)
+    _filled_bricks(material, out)
+    return out
+
+
+def quads_of_bricks(material: NDArray[np.uint8], bricks: I32) -> I32:
+    """Merged exposed faces of bricks [n, 3].
+
+    Returns [Q, 8]: page key, low corner x y z (voxels), extent along u and v (voxels), side, material; in the order
+    of `bricks`.
+    """
+    out = np.empty((max(4096, min(6 * len(bricks), 1 << 18) + 3072), 8), np.int32)
+    material, first = np.ascontiguousarray(material), 0
+    parts: list[I32] = []
+    while first < len(bricks):
+        first, written = _mesh_bricks(material, bricks, first, out)
+        parts.append(out[:written].copy())
+    return np.concatenate(parts) if parts else np.empty((0, 8), np.int32)
+
+
+def vertices_of_quads(quads: I32) -> NDArray[np.void]:
+    """Four vertices per quad [4 Q] of dtype VERTEX, counter-clockwise seen from outside."""
+    n = len(quads)
+    axis, negative = quads[:, 6] >> 1, quads[:, 6] & 1
+    u, v, row = (axis + 1) % 3, (axis + 2) % 3, np.arange(n)
+    vertices = np.empty((n, 4), VERTEX)
+    for index, (iu, iv) in enumerate(((0, 0), (1, 0), (1, 1), (0, 1))):
+        cu = np.where(negative == 1, iv, iu)  # a face that looks the other way runs round the other way
+        cv = np.where(negative == 1, iu, iv)
+        position = quads[:, 1:4].copy()
+        position[row, u] += cu * quads[:, 4]
+        position[row, v] += cv * quads[:, 5]
+        vertices["position"][:, index] = position
+        vertices["packed"][:, index] = quads[:, 6] | cu << 3 | cv << 4 | quads[:, 7] << 8
+        vertices["key"][:, index] = quads[:, 0]
+    return vertices.reshape(-1)
+
+
+@dataclass
+class Chunk:
+    """The quads of 8 x 8 columns of bricks, sorted by side and page, and what is needed to cull them."""
+
+    quads: I32  # [Q, 8]
+    side_first: I64  # [7] the quads of side s are side_first[s] : side_first[s + 1]
+    plane: NDArray[
+        np.float64
+    ]  # [6] metres: the eye must be beyond it along the side's axis to see any quad of the side
+    low: NDArray[np.float64]  # [3] metres
+    high: NDArray[np.float64]  # [3] metres
+    version: int  # grows whenever the quads change
+
+
+def _chunk_of_quads(quads: I32, version: int) -> Chunk:
+    order = np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0], quads[:, 6]))  # independent of edit history
+    quads = quads[order]
+    first = np.searchsorted(quads[:, 6], np.arange(SIDES + 1))
+    high = quads[:, 1:4].copy()
+    for axis in range(3):
+        of_axis = quads[:, 6] >> 1 == axis
+        high[of_axis, (axis + 1) % 3] += quads[of_axis, 4]
+        high[of_axis, (axis + 2) % 3] += quads[of_axis, 5]
+    plane = np.zeros(SIDES)
+    for side in range(SIDES):
+        part = quads[first[side] : first[side + 1], 1 + side // 2]
+        if len(part):
+            plane[side] = (part.max() if side & 1 else part.min()) * VOXEL_M
+    if not len(quads):
+        return Chunk(quads, first, plane, np.zeros(3), np.zeros(3), version)
+    return Chunk(quads, first, plane, quads[:, 1:4].min(0) * VOXEL_M, high.max(0) * VOXEL_M, version)
+
+
+class Meshes:
+    """The quads of a whole grid by chunk, kept in step with the stamps of its bricks."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[tuple[int, int], Chunk] = {}
+        self._stamp: I64 | None = None
+        self._version = 0
+
+    def update(self, voxels: VoxelView) -> I32 | None:
+        """Bring the quads up to date. Returns the bricks that were meshed again [n, 3], or None after a full start."""
+        stamp = voxels.stamp
+        if self._stamp is None or self._stamp.shape != stamp.shape:
+            self._stamp = stamp.copy()
+            self._fill(voxels.material)
+            return None
+        if np.array_equal(self._stamp, stamp):
+            return np.empty((0, 3), np.int32)
+        changed = np.argwhere(self._stamp != stamp)
+        self._stamp = stamp.copy()
+        steps = np.concatenate([np.zeros((1, 3), np.int64), np.eye(3, dtype=np.int64), -np.eye(3, dtype=np.int64)])
+        bricks = np.unique((changed[:, None] + steps).reshape(-1, 3), axis=0)
+        bricks = bricks[((bricks >= 0) & (bricks < stamp.shape)).all(1)].astype(np.int32)
+        self._version += 1
+        index = np.ravel_multi_index(tuple(bricks.T), stamp.shape)
+        for cx, cy in {(int(x), int(y)) for x, y in bricks[:, :2] // CHUNK}:
+            ours = bricks[(bricks[:, 0] // CHUNK == cx) & (bricks[:, 1] // CHUNK == cy)]
+            quads = quads_of_bricks(voxels.material, ours)
+            if (cx, cy) in self.chunks:
+                old = self.chunks[cx, cy].quads
+                quads = np.concatenate([old[~np.isin(old[:, 0] // 48, index)], quads])
+            self.chunks[cx, cy] = _chunk_of_quads(quads, self._version)
+        return bricks
+
+    def _fill(self, material: NDArray[np.uint8]) -> None:
+        self._version += 1
+        filled = filled_bricks(material)
+        self.chunks = {}
+        for cx in range(0, filled.shape[0], CHUNK):
+            for cy in range(0, filled.shape[1], CHUNK):
+                bricks = np.argwhere(filled[cx : cx + CHUNK, cy : cy + CHUNK]).astype(np.int32)
+                if len(bricks):
+                    quads = quads_of_bricks(material, bricks + np.array([cx, cy, 0], np.int32))
+                    self.chunks[cx // CHUNK, cy // CHUNK] = _chunk_of_quads(quads, self._version)
+
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high corner of everything drawn, in metres; a unit box when there is nothing."""
+        full = [chunk for chunk in self.chunks.values() if len(chunk.quads)]
+        if not full:
+            return np.zeros(3), np.ones(3)
+        return np.min([c.low for c in full], axis=0), np.max([c.high for c in full], axis=0)

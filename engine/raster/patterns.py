@@ -1,0 +1,129 @@
+"""What walls look made of: factors on the albedo, one layer per value of Materials.pattern, whose mean is exactly one.
+
+Made from integer hashes of place, so every machine has the same ones. They repeat every 4 m and are filtered down with
+distance by coarser levels, so they fade to the plain albedo that the light is computed with.
+"""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+U8 = NDArray[np.uint8]
+
+NAMES = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
+PATTERN_M = 4.0  # metres until a pattern repeats
+TEXELS = 512  # along each edge: 7.8 mm
+LEVELS = 7  # mip levels that are used; beyond the last one a pixel sees half a metre: plain
+
+
+def _hash01(x: NDArray[np.int64], y: NDArray[np.int64], salt: int) -> F64:
+    """Evenly spread numbers in 0..1 from integer places (the finaliser of MurmurHash3)."""
+    h = (x * 0x9E3779B1 + y * 0x85EBCA77 + salt * 0xC2B2AE3D) & 0xFFFFFFFF
+    h = ((h ^ h >> 16) * 0x85EBCA6B) & 0xFFFFFFFF
+    h = ((h ^ h >> 13) * 0xC2B2AE35) & 0xFFFFFFFF
+    return np.asarray((h ^ h >> 16) / 0xFFFFFFFF)
+
+
+def _noise(size_m: tuple[float, float], salt: int) -> F64:
+    """Smooth periodic noise [T, T] of mean 0 and deviation 1; `size_m` is the size of its features along u and v."""
+    index = np.arange(TEXELS)
+    white = _hash01(index[None, :], index[:, None], salt) - 0.5
+    frequency = np.fft.fftfreq(TEXELS, PATTERN_M / TEXELS)
+    keep = np.exp(-0.5 * ((frequency[None, :] * size_m[0]) ** 2 + (frequency[:, None] * size_m[1]) ** 2) * 4.0)
+    smooth = np.fft.ifft2(np.fft.fft2(white) * keep).real
+    smooth -= smooth.mean()
+    return np.asarray(smooth / smooth.std())
+
+
+def _cells(
+    size_m: tuple[float, float], shift: float, joint_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], F64]:
+    """Rows of stones: column and row of each texel [T, T] and how much of it is stone, not joint (0..1).
+
+    `shift` moves every second row by that part of a stone.
+    """
+    metres = (np.arange(TEXELS) + 0.5) * PATTERN_M / TEXELS
+    row = (metres / size_m[1]).astype(np.int64)[:, None] + np.zeros((1, TEXELS), np.int64)
+    along = (metres[None, :] - shift * size_m[0] * (row % 2)) % PATTERN_M
+    column = (along / size_m[0]).astype(np.int64)
+    to_u = np.minimum(along % size_m[0], size_m[0] - along % size_m[0])
+    across = metres[:, None] % size_m[1]
+    to_v = np.minimum(across, size_m[1] - across)
+    texel = PATTERN_M / TEXELS
+    stone = np.clip((np.minimum(to_u, to_v) - joint_m / 2) / texel + 0.5, 0.0, 1.0)
+    return column, row, stone
+
+
+def _stones(size_m: tuple[float, float], shift: float, joint_m: float, joint: float, spread: float, salt: int) -> F64:
+    column, row, stone = _cells(size_m, shift, joint_m)
+    tone = 1.0 + spread * (_hash01(column, row, salt) - 0.5)
+    warm = 0.35 * spread * (_hash01(column, row, salt + 1) - 0.5)
+    tint = tone[..., None] + warm[..., None] * np.array([1.0, 0.0, -1.0])
+    return np.asarray(joint + (tint - joint) * stone[..., None])
+
+
+def _layer(name: str) -> F64:
+    if name == "brick":
+        return _stones((0.25, PATTERN_M / 48), 0.5, 0.014, 0.72, 0.42, 11) + 0.035 * _noise((0.06, 0.06), 12)[..., None]
+    if name == "planks":
+        column, row, board = _cells((2.0, 0.2), 0.37, 0.008)
+        grain = 0.05 * _noise((1.2, 0.02), 21) + 0.03 * _noise((0.5, 0.05), 22)
+        tone = 1.0 + 0.26 * (_hash01(column, row, 23) - 0.5) + grain
+        return np.asarray((0.5 + (tone - 0.5) * board)[..., None] * np.ones(3))
+    if name == "paving":
+        worn = 0.03 * _noise((0.5, 0.5), 32) + 0.025 * _noise((0.05, 0.05), 33)
+        return _stones((0.5, 0.5), 0.5, 0.018, 0.68, 0.22, 31) + worn[..., None]
+    if name == "grass":
+        blades, patches = _noise((0.035, 0.035), 41), _noise((0.8, 0.8), 42)
+        dry = _noise((0.4, 0.4), 43)[..., None] * np.array([0.07, 0.0, -0.02])
+        return np.asarray((1.0 + 0.14 * blades + 0.08 * patches)[..., None] + dry)
+    if name == "plaster":
+        tone = (
+            1.0 + 0.022 * _noise((0.9, 0.9), 51) + 0.014 * _noise((0.16, 0.16), 52) + 0.012 * _noise((0.03, 0.03), 53)
+        )
+        return np.asarray(tone[..., None] * np.ones(3))
+    if name == "tiles":
+        return _stones((0.25, 0.25), 0.0, 0.010, 0.7, 0.13, 61)
+    return np.ones((TEXELS, TEXELS, 3))
+
+
+@functools.cache
+def pattern_levels() -> tuple[U8, ...]:
+    """Mip levels [layers, n, n, 3], n = 512, 256, ...: half the factor on the albedo as unorm8 (127.5 is a factor of
+    1).
+
+    Row is v, column is u. Each level is the mean of four texels of the one before, dithered, so that it keeps the
+    mean of one.
+    """
+    factor = np.ones((len(NAMES), TEXELS, TEXELS, 3))
+    for layer, name in enumerate(NAMES):
+        of_layer = np.clip(_layer(name), 0.3, 1.7)
+        factor[layer] = of_layer / of_layer.mean((0, 1))
+    levels = []
+    for _ in range(LEVELS):
+        index = np.arange(factor.shape[1])
+        threshold = _hash01(index[None, :], index[:, None], 71)
+        level = np.floor(factor * 127.5 + threshold[None, ..., None]).astype(np.uint8)
+        level.setflags(write=False)
+        levels.append(level)
+        factor = (factor[:, ::2, ::2] + factor[:, 1::2, ::2] + factor[:, ::2, 1::2] + factor[:, 1::2, 1::2]) / 4
+    return tuple(levels)
+
+
+def pattern_atlas() -> U8:
+    """All levels of all layers in one image [rows, columns, 4], each with a border of one texel that wraps round.
+
+    Level l of a layer starts at column 2 * T - (2 * T >> l) + 2 * l and row layer * (T + 2), border included. Software
+    rasterisers filter plain eight-bit images several times faster than mipmapped arrays.
+    """
+    rows, columns = len(NAMES) * (TEXELS + 2), 2 * TEXELS + 2 * LEVELS
+    out = np.full((rows, columns, 4), 128, np.uint8)
+    for level, texels in enumerate(pattern_levels()):
+        size, x = TEXELS >> level, 2 * TEXELS - (2 * TEXELS >> level) + 2 * level
+        padded = np.pad(texels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")
+        for layer in range(len(NAMES)):
+            y = layer * (TEXELS + 2)
+            out[y : y + size + 2, x : x + size + 2, :3] = padded[layer]
+    return out

@@ -1,0 +1,294 @@
+"""The last pass: light on the G-buffer by look, sky, fog, exposure, tone curve and softened edges."""
+
+import math
+from collections.abc import Mapping
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.raster.gbuffer import GBuffer, Rect, gl_matrix
+from engine.raster.programs import program, set_uniforms
+from engine.raster.shadow import CELL_PX, MAP_PX, SunShadow
+from engine.view import Lamps, SkyView, View
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the nearest
+LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
+EDGE_PX = 3  # how far the edge filter looks
+PAGES_PER_BAND = 128  # pages side by side in an atlas row
+INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
+
+
+def sky_e(sky: SkyView) -> tuple[F32, F32]:
+    """e of a face under the whole open sky, and of a face that looks at sunlit ground of albedo 0.25: [3], [3].
+
+    The cosine-weighted mean of the gradient: the mean of sqrt(h) under weight 2 h is 0.8.
+    """
+    up = sky.horizon + np.float32(0.8) * (sky.zenith - sky.horizon)
+    down = np.float32(0.25) * (up + sky.sun * max(float(sky.sun_direction[2]), 0.0))
+    return np.asarray(up, np.float32), np.asarray(down, np.float32)
+
+
+def star_radiance(sky: SkyView) -> float:
+    """Radiance of the brightest star: they come out as the sky darkens, in proportion to the exposure."""
+    dark = max(0.0, 1.0 - float(np.max(sky.zenith)) / 0.08)
+    return dark * 0.9 / max(sky.exposure, 1e-6) if not np.any(sky.sun > 0) else 0.0
+
+
+def point_lamps(lamps: Lamps, eye: F64) -> tuple[F32, F32]:
+    """The nearest lit lamps as points: [n, 4] place and 1 / reach^2, [n, 4] power (e at one metre) and squared size.
+
+    A convex body of surface S shows S / 4 on average, so it gives e = L S / (4 pi d^2). n is one of LAMPS; rows
+    beyond the lit lamps are dark.
+    """
+    lit = np.flatnonzero(lamps.radiance.max(-1) > 0) if len(lamps.radiance) else np.empty(0, np.int64)
+    nearest = lit[np.argsort(((lamps.centre[lit] - eye) ** 2).sum(-1), kind="stable")[: LAMPS[-1]]]
+    n = min(count for count in LAMPS if count >= len(nearest))
+    place, power = np.zeros((n, 4), np.float32), np.zeros((n, 4), np.float32)
+    place[:, 3], power[:, 3] = 1.0, 1.0
+    for row, lamp in enumerate(nearest):
+        x, y, z = (float(s) for s in lamps.size[lamp])
+        strength = lamps.radiance[lamp] * (2 * (x * y + y * z + z * x) / (4 * math.pi))
+        place[row, :3] = lamps.centre[lamp]
+        place[row, 3] = LAMP_REACH_E / max(float(strength.max()), LAMP_REACH_E * 1e-3)
+        power[row, :3], power[row, 3] = strength, (x * x + y * y + z * z) / 12
+    return place, power
+
+
+class Atlases:
+    """Copies of a light cache's pages on the GPU: half floats, filtered."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self.indirect, self.lamp = self._atlas(1, INDIRECT_PX), self._atlas(1, LAMP_PX)
+        self._bands = 0  # how many bands the textures have, 0 before the first write
+
+    def _atlas(self, bands: int, page_px: int) -> moderngl.Texture:
+        texture = self.context.texture((PAGES_PER_BAND * page_px, bands * page_px), 4, dtype="f2")
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.repeat_x = texture.repeat_y = False
+        return texture
+
+    def write(
+        self, indirect: NDArray[np.floating], lamp: NDArray[np.floating], dirty: list[int], last_slot: int
+    ) -> None:
+        """Send the dirty bands of pages [bands, 10, 1280, 4] and [bands, 18, 2304, 4].
+
+        The textures have as many bands as slots in use need (rounded up to a power of two), not as the cache might
+        have.
+        """
+        needed = last_slot // PAGES_PER_BAND + 1
+        if needed > self._bands:
+            self._bands = min(1 << (needed - 1).bit_length(), len(indirect))
+            self.indirect.release()
+            self.lamp.release()
+            self.indirect, self.lamp = self._atlas(self._bands, INDIRECT_PX), self._atlas(self._bands, LAMP_PX)
+            dirty = list(range(needed))
+        for band in dirty:
+            if band < self._bands:
+                for texture, pages, page_px in ((self.indirect, indirect, INDIRECT_PX), (self.lamp, lamp, LAMP_PX)):
+                    rows = np.ascontiguousarray(pages[band], np.float16)
+                    texture.write(rows, (0, band * page_px, texture.width, page_px))
+
+    def release(self) -> None:
+        """Give the textures back."""
+        self.indirect.release()
+        self.lamp.release()
+
+
+class Resolve:
+    """Pictures from a G-buffer."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
+        self.context, self.size_px = context, size_px
+        self._programs: dict[tuple[object, ...], moderngl.Program] = {}
+        self._rects = context.buffer(reserve=4096, dynamic=True)
+        self._arrays: dict[int, moderngl.VertexArray] = {}
+        self._antialias = program(context, "screen.vert", "antialias.frag")
+        self._shaded = context.texture(size_px, 4, dtype="f1")
+        self._shaded.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._shaded.repeat_x = self._shaded.repeat_y = False
+        self._slots = context.texture(size_px, 1, dtype="u4")
+        self._slots.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._finished = context.renderbuffer(size_px, 4, dtype="f1")
+        self._shade_target = context.framebuffer([self._shaded])
+        self._finish_target = context.framebuffer([self._finished])
+        self._linear_target: moderngl.Framebuffer | None = None
+
+    def write_slots(self, slots: NDArray[np.uint32]) -> None:
+        """Where each pixel's page lies [H, W]: 0 not resident, else 1 + (slot << 3 | parity of brick x, y, z)."""
+        self._slots.write(slots)
+
+    def _program(self, **parts: bool | int) -> moderngl.Program:
+        key = tuple(parts.values())
+        if key not in self._programs:
+            self._programs[key] = program(
+                self.context, "screen.vert", "resolve.frag", MAP_PX=MAP_PX, MAP_CELL=CELL_PX, **parts
+            )
+        return self._programs[key]
+
+    def _cover(self, target: moderngl.Framebuffer, with_program: moderngl.Program, rects: list[Rect] | None) -> None:
+        """Run a program on all pixels of some rectangles, None for the whole target."""
+        if rects == []:
+            return
+        boxes = np.array(rects if rects is not None else [(0, 0, *self.size_px)], np.float32)
+        low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+        x0, y0, x1, y1 = low[:, 0], low[:, 1], high[:, 0], high[:, 1]
+        corners = np.stack([x0, y0, x1, y0, x1, y1, x0, y0, x1, y1, x0, y1], 1).reshape(-1, 2)
+        data = (corners * 2.0 / np.array(self.size_px, np.float32) - 1.0).astype(np.float32)
+        if data.nbytes > self._rects.size:
+            for old in self._arrays.values():
+                old.release()
+            self._arrays.clear()
+            self._rects.release()
+            self._rects = self.context.buffer(reserve=2 * data.nbytes, dynamic=True)
+        self._rects.write(data.tobytes())
+        array = self._arrays.get(with_program.glo)
+        if array is None:
+            array = self.context.vertex_array(with_program, [(self._rects, "2f4", "in_position")])
+            self._arrays[with_program.glo] = array
+        target.use()
+        self.context.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        array.render(moderngl.TRIANGLES, vertices=len(data))
+
+    def _prepare(
+        self,
+        view: View,
+        gbuffer: GBuffer,
+        shadow: SunShadow,
+        materials: moderngl.Texture,
+        atlases: Atlases | None,
+        linear: bool,
+        decorated: bool,
+        region: str,
+    ) -> moderngl.Program:
+        place, power = point_lamps(view.lamps, np.asarray(view.camera.position))
+        stars = star_radiance(view.sky) if decorated else 0.0
+        chosen = self._program(
+            PAGES=atlases is not None,
+            LINEAR=linear,
+            LAMPS=len(place) if atlases is None else 0,
+            LAMPS_LIT=bool(view.lamps.radiance.any()),
+            SUN=bool(view.sky.sun.any()),
+            BODIES_CAST=shadow.bodies_cast and region == "mixed",
+            STARS=stars > 0.0,
+            FOG=decorated and view.sky.fog_density > 0.0,
+            SKY=region != "plain",
+            SURFACES=region != "sky",
+        )
+        width, height = self.size_px
+        camera, sky, frame = view.camera, view.sky, shadow.frame
+        assert frame is not None
+        forward, right, up = camera.axes()
+        t = math.tan(camera.fov_y / 2)
+        ray_x, ray_y = right * (2 * t / height), up * (-2 * t / height)
+        up_e, down_e = sky_e(sky)
+        textures = [gbuffer.albedo, gbuffer.light, gbuffer.surface, materials, shadow.static_map, shadow.body_map]
+        textures.append(shadow.body_cells)
+        names = ["albedo_map", "light_map", "surface_map", "materials", "sun_map", "body_map", "body_cells"]
+        if atlases is not None:
+            textures += [self._slots, atlases.indirect, atlases.lamp]
+            names += ["slot_map", "indirect_atlas", "lamp_atlas"]
+            scale_i = (1.0 / atlases.indirect.width, 1.0 / atlases.indirect.height)
+            scale_l = (1.0 / atlases.lamp.width, 1.0 / atlases.lamp.height)
+            set_uniforms(chosen, indirect_scale=scale_i, lamp_scale=scale_l)
+        else:
+            set_uniforms(chosen, lamp_place=place.tobytes(), lamp_power=power.tobytes())
+        for unit, (name, texture) in enumerate(zip(names, textures, strict=True)):
+            texture.use(unit)
+            set_uniforms(chosen, **{name: unit})
+        set_uniforms(
+            chosen,
+            shadow_from_world=gl_matrix(frame.map_from_world),
+            shadow_offset=frame.offset_m,
+            eye=tuple(camera.position),
+            ray_corner=tuple(forward - right * (t * width / height) + up * t),
+            ray_x=tuple(ray_x),
+            ray_y=tuple(ray_y),
+            exposure=float(sky.exposure),
+            fog_density=float(sky.fog_density) if decorated else 0.0,
+            ambient_up=tuple(0.45 * up_e),  # less than half of the sky is open to a place among walls
+            ambient_down=tuple(0.45 * down_e),
+            sun_direction=tuple(float(x) for x in sky.sun_direction),
+            sun=tuple(float(x) for x in sky.sun),
+            sky_zenith=tuple(float(x) for x in sky.zenith),
+            sky_horizon=tuple(float(x) for x in sky.horizon),
+            sky_glow=tuple(float(x) for x in sky.glow),
+            sky_ground=tuple(float(x) for x in sky.ground),
+            stars=stars,
+            disc=1.0 if decorated else 0.0,
+        )
+        return chosen
+
+    def draw(
+        self,
+        view: View,
+        gbuffer: GBuffer,
+        shadow: SunShadow,
+        materials: moderngl.Texture,
+        atlases: Atlases | None,
+        regions: Mapping[str, list[Rect]] | None = None,
+        antialias: bool = True,
+    ) -> None:
+        """Make the picture, or the rectangles of `regions` of it. `atlases` None is the raster look.
+
+        Regions are "sky" (nothing was hit), "plain" (nothing but surfaces, no shadow of a body) and "mixed" (anything).
+        """
+        target = self._shade_target if antialias else self._finish_target
+        chosen = {"mixed": [(0, 0, *self.size_px)]} if regions is None else regions
+        for region, rects in chosen.items():
+            if rects:
+                with_program = self._prepare(view, gbuffer, shadow, materials, atlases, False, True, region)
+                self._cover(target, with_program, rects)
+        if antialias:
+            self._shaded.use(0)
+            set_uniforms(self._antialias, colour_map=0, texel=(1.0 / self.size_px[0], 1.0 / self.size_px[1]))
+            drawn = [self._grown(rect) for rects in chosen.values() for rect in rects]
+            whole = sum(w * h for _, _, w, h in drawn) >= self.size_px[0] * self.size_px[1]
+            self._cover(self._finish_target, self._antialias, None if whole else drawn)
+
+    def _grown(self, rect: Rect) -> Rect:
+        """A rectangle with all pixels whose edge filter sees into it."""
+        x0, y0 = max(rect[0] - EDGE_PX, 0), max(rect[1] - EDGE_PX, 0)
+        x1 = min(rect[0] + rect[2] + EDGE_PX, self.size_px[0])
+        y1 = min(rect[1] + rect[3] + EDGE_PX, self.size_px[1])
+        return x0, y0, x1 - x0, y1 - y0
+
+    def read(self, out: NDArray[np.uint8]) -> None:
+        """Copy the picture to `out` [H, W, 4] (sRGB, alpha is luma)."""
+        self._finish_target.read_into(out, components=4)
+
+    def linear(
+        self,
+        view: View,
+        gbuffer: GBuffer,
+        shadow: SunShadow,
+        materials: moderngl.Texture,
+        atlases: Atlases | None,
+        decorated: bool = False,
+    ) -> F32:
+        """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars and fog if `decorated`."""
+        if self._linear_target is None:
+            self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
+        chosen = self._prepare(view, gbuffer, shadow, materials, atlases, True, decorated, "mixed")
+        self._cover(self._linear_target, chosen, None)
+        width, height = self.size_px
+        data = np.frombuffer(self._linear_target.read(components=4, dtype="f4"), np.float32)
+        return np.ascontiguousarray(data.reshape(height, width, 4)[..., :3])
+
+    def release(self) -> None:
+        """Give the targets back."""
+        for thing in (
+            self._shade_target,
+            self._finish_target,
+            self._linear_target,
+            self._shaded,
+            self._finished,
+            self._slots,
+            self._rects,
+        ):
+            if thing is not None:
+                thing.release()

@@ -1,0 +1,22 @@
+// Posed bodies into the G-buffer.
+uniform mat4 clip_from_world;
+in vec3 in_position;   // metres, world
+in vec3 in_previous;   // metres, world, one tick earlier
+in vec3 in_normal;
+in vec3 in_light;      // e at the vertex; for emissive materials the radiance that leaves it
+in uint in_entity;
+in uint in_material;
+out vec3 v_previous;
+out vec3 v_normal;
+out vec3 v_light;
+flat out uint v_entity;
+flat out uint v_material;
+
+void main() {
+    v_previous = in_previous;
+    v_normal = in_normal;
+    v_light = in_light;
+    v_entity = in_entity;
+    v_material = in_material;
+    gl_Position = clip_from_world * vec4(in_position, 1.0);
+}

@@ -1,0 +1,70 @@
+// One pixel of the G-buffer; engine/raster/gbuffer.py has the table of channels. Compiled once for voxels, once for BODIES.
+uniform mat4 previous_clip_from_world;
+uniform vec2 size_px;
+uniform float pixel_m;             // width of a pixel at one metre of depth, metres
+uniform sampler2D patterns;         // factor / 2 on the albedo; engine/raster/patterns.py has the layout
+uniform vec2 patterns_scale;       // 1 / size
+#ifdef BODIES
+#include "octahedral.glsl"
+in vec3 v_previous;
+in vec3 v_normal;
+in vec3 v_light;
+flat in uint v_entity;
+flat in uint v_material;
+#else
+in vec3 v_world;
+flat in uvec2 v_face;
+uniform vec3 eye;
+#endif
+uniform sampler2D materials;       // row 0: albedo, pattern + 16 where it emits
+layout(location = 0) out vec4 out_albedo;
+layout(location = 1) out uint out_light;
+layout(location = 2) out uvec4 out_surface;
+
+uint pack_light(vec3 e) {  // three mantissas of 9 bits, one exponent of 4: up to 128, in steps of at most 1/512 of the largest
+    e = clamp(e, 0.0, 127.0);
+    float largest = max(max(e.r, e.g), max(e.b, 1.0 / 65536.0));
+    float exponent = clamp(floor(log2(largest)) + 1.0, -8.0, 7.0);
+    uvec3 m = min(uvec3(e * exp2(9.0 - exponent) + 0.5), uvec3(511u));
+    return m.r | m.g << 9u | m.b << 18u | uint(exponent + 8.0) << 27u;
+}
+
+void main() {
+    float depth = 1.0 / gl_FragCoord.w;
+#ifdef BODIES
+    uint material_index = v_material;
+#else
+    uint material_index = v_face.y >> 8u;
+#endif
+    vec4 material = texelFetch(materials, ivec2(int(material_index), 0), 0);
+    vec3 albedo = material.rgb;
+    uint emits = material.a >= 16.0 ? 1u : 0u;
+#ifdef BODIES
+    vec3 previous_world = v_previous;
+    uint normal = pack_snorm(octahedral(normalize(v_normal)));
+    out_light = 0x80000000u | pack_light(v_light);
+    uint entity = v_entity + 1u;
+#else
+    vec3 previous_world = v_world;
+    int axis = int(v_face.y >> 1u & 3u);
+    bool negative = (v_face.y & 1u) != 0u;  // octahedral normals of the six sides
+    uint normal = axis == 0 ? (negative ? 0x8001u : 0x7fffu) : axis == 1 ? (negative ? 0x80010000u : 0x7fff0000u)
+                                                            : (negative ? 0x7fff7fffu : 0u);
+    out_light = v_face.x + 1u;
+    uint entity = 0u;
+    vec2 place = axis == 0 ? v_world.yz : axis == 1 ? v_world.xz : v_world.xy;
+    vec3 to_eye = eye - v_world;
+    float slant = max(abs(to_eye[axis]) * inversesqrt(dot(to_eye, to_eye)), 0.02);
+    float level = max(round(log2(depth * pixel_m * inversesqrt(slant) * (PATTERN_TEXELS / PATTERN_M))), 0.0);
+    float part = exp2(-level), layer = material.a - 16.0 * float(emits);
+    vec2 at = vec2(2.0 * PATTERN_TEXELS * (1.0 - part) + 2.0 * level, layer * (PATTERN_TEXELS + 2.0)) + 1.0;
+    at += fract(place / PATTERN_M) * (PATTERN_TEXELS * part);
+    vec3 factor = 2.0 * texture(patterns, at * patterns_scale).rgb;
+    if (layer > 0.5 && level < PATTERN_LEVELS) albedo *= factor;
+#endif
+    out_albedo = vec4(sqrt(clamp(albedo, 0.0, 1.0)), float(material_index) / 255.0);
+    vec4 before = previous_clip_from_world * vec4(previous_world, 1.0);
+    vec2 motion = gl_FragCoord.xy - (before.xy / max(before.w, 1e-3) * 0.5 + 0.5) * size_px;
+    ivec2 m = ivec2(round(clamp(motion, -1023.0, 1023.0) * 32.0)) & 0xffff;
+    out_surface = uvec4(floatBitsToUint(depth), normal, entity | emits << 31u, uint(m.x) | uint(m.y) << 16u);
+}

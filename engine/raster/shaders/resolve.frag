@@ -1,0 +1,157 @@
+// Light on the G-buffer, then the lens: fog, exposure, tone curve. Compiled for PAGES or the raster look, LINEAR or tone-mapped,
+// and without the parts that a region of the screen does not need: software rasterisers work through both sides of every branch.
+#include "sky.glsl"
+uniform sampler2D albedo_map;     // sqrt of the albedo, material
+uniform usampler2D light_map;     // page key + 1, or the packed e of a body
+uniform usampler2D surface_map;   // depth, normal, entity + 1, motion
+uniform sampler2D materials;
+uniform sampler2D sun_map;         // depth of static casters
+uniform sampler2D body_map;        // depth of bodies
+uniform sampler2D body_cells;      // where the body map holds anything, in cells of MAP_CELL texels
+uniform mat4 shadow_from_world;    // to texels of the map and depth 0..1
+uniform float shadow_offset;       // metres along the normal
+uniform vec3 eye;
+uniform vec3 ray_corner, ray_x, ray_y;  // the ray through a pixel has depth 1 per unit
+uniform float exposure;
+uniform float fog_density;
+uniform vec3 ambient_up, ambient_down;  // e of a face that looks up or down, where no better light is known
+out vec4 out_colour;
+
+#ifdef PAGES
+uniform usampler2D slot_map;      // 0: not resident, else 1 + (slot << 3 | parity of the brick)
+uniform sampler2D indirect_atlas;
+uniform sampler2D lamp_atlas;
+uniform vec2 indirect_scale, lamp_scale;  // 1 / atlas size
+
+vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
+    if (entry == 0u) return fallback;
+    entry -= 1u;
+    // The place inside its brick, 0..8 voxels, certain even where rounding puts the place across the brick's border
+    vec3 parity = vec3(entry & 1u, entry >> 1u & 1u, entry >> 2u & 1u);
+    vec3 local = place / VOXEL_M - 8.0 * parity;
+    local -= 16.0 * floor(local / 16.0 + 0.25);
+    vec2 at = clamp(axis == 0 ? local.yz : axis == 1 ? local.zx : local.xy, 0.0, 8.0);
+    uint slot = entry >> 3u;
+    vec2 page = vec2(slot & 127u, slot >> 7u);
+    vec4 indirect = textureLod(indirect_atlas, (page * 10.0 + 1.0 + at) * indirect_scale, 0.0);
+    vec3 light = indirect.rgb / max(indirect.a, 1e-3);
+#ifdef LAMPS_LIT
+    vec4 lamp = textureLod(lamp_atlas, (page * 18.0 + 1.0 + 2.0 * at) * lamp_scale, 0.0);
+    light += lamp.rgb / max(lamp.a, 1e-3);
+#endif
+    return light;
+}
+#elif LAMPS > 0
+uniform vec4 lamp_place[LAMPS];   // metres, world; 1 / squared reach
+uniform vec4 lamp_power[LAMPS];   // radiance times projected area over pi; squared size
+#endif
+
+vec3 unpack_normal(uint p) {
+    vec2 f = vec2(int(p << 16u) >> 16, int(p) >> 16) / 32767.0;
+    vec3 n = vec3(f, 1.0 - abs(f.x) - abs(f.y));
+    float t = max(-n.z, 0.0);
+    n.xy += vec2(n.x >= 0.0 ? -t : t, n.y >= 0.0 ? -t : t);
+    return normalize(n);
+}
+
+vec3 unpack_light(uint p) {
+    return vec3(p & 511u, p >> 9u & 511u, p >> 18u & 511u) * exp2(float(p >> 27u & 15u) - 17.0);
+}
+
+float open_at(sampler2D map, ivec2 texel, float depth) {
+    return depth <= texelFetch(map, texel, 0).r ? 1.0 : 0.0;
+}
+
+float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, and most do, they speak for all
+    vec2 f = fract(p.xy);
+    ivec2 at = ivec2(p.xy);
+    float a = open_at(map, at + ivec2(-1, -1), p.z), b = open_at(map, at + ivec2(1, -1), p.z);
+    float c = open_at(map, at + ivec2(-1, 1), p.z), d = open_at(map, at + ivec2(1, 1), p.z);
+    float corners = a + b + c + d;
+    if (corners == 0.0 || corners == 4.0) return 0.25 * corners;
+    vec2 g = 1.0 - f;
+    float edges = g.y * open_at(map, at + ivec2(0, -1), p.z) + f.y * open_at(map, at + ivec2(0, 1), p.z) +
+                  g.x * open_at(map, at + ivec2(-1, 0), p.z) + f.x * open_at(map, at + ivec2(1, 0), p.z);
+    float tent = g.y * (g.x * a + f.x * b) + f.y * (g.x * c + f.x * d) + edges + open_at(map, at, p.z);
+    return 0.25 * tent;
+}
+
+vec3 sunlight(vec3 place, vec3 normal) {
+    float amount = max(dot(normal, sun_direction), 0.0);
+    vec3 p = (shadow_from_world * vec4(place + shadow_offset * normal, 1.0)).xyz;
+    if (all(greaterThan(p.xy, vec2(2.0))) && all(lessThan(p.xy, vec2(MAP_PX - 2)))) {
+#ifdef BODIES_CAST
+        if (texelFetch(body_cells, ivec2(p.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, p);
+#endif
+        amount *= lit(sun_map, p);
+    }
+    return sun * amount;
+}
+
+vec3 srgb(vec3 c) {
+    return mix(1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, 12.92 * c, lessThan(c, vec3(0.0031308)));
+}
+
+void main() {
+    ivec2 pixel = ivec2(gl_FragCoord.xy);
+    vec3 ray = ray_corner + gl_FragCoord.x * ray_x + gl_FragCoord.y * ray_y;
+    uvec4 surface = texelFetch(surface_map, pixel, 0);
+    vec3 radiance = vec3(0.0);
+#ifdef SKY
+    if (surface.x == 0u) radiance = camera_sky(normalize(ray));
+#endif
+#ifdef SURFACES
+    if (surface.x != 0u) {
+        float depth = uintBitsToFloat(surface.x);
+        vec3 place = eye + depth * ray;
+        vec3 normal = unpack_normal(surface.y);
+        vec4 coded = texelFetch(albedo_map, pixel, 0);
+        vec3 albedo = coded.rgb * coded.rgb;
+        bool emits = surface.z >> 31u != 0u;
+        vec3 emission = vec3(0.0);
+        uint entity = surface.z & 0x7fffffffu;
+        vec3 light = mix(ambient_down, ambient_up, 0.5 + 0.5 * normal.z);
+#ifdef PAGES
+        if (entity == 0u) {
+            vec3 size = abs(normal);
+            int axis = size.x > 0.5 ? 0 : size.y > 0.5 ? 1 : 2;
+            light = page_light(texelFetch(slot_map, pixel, 0).r, place, axis, light);
+        }
+#elif LAMPS > 0
+        for (int i = 0; i < LAMPS; i++) {
+            vec3 to = lamp_place[i].xyz - place;
+            float d2 = dot(to, to);
+            float facing = max(dot(normal, to), 0.0) * inversesqrt(d2);
+            float window = max(1.0 - d2 * lamp_place[i].w, 0.0);
+            light += lamp_power[i].rgb * (facing * window * window / (d2 + lamp_power[i].w));
+        }
+#endif
+        if (entity != 0u) {
+            vec3 own = unpack_light(texelFetch(light_map, pixel, 0).r);
+#ifdef PAGES
+            light = own;
+#endif
+            if (emits) {  // what leaves it is given, with its reflected light but the sun's
+                emission = own;
+                light = vec3(0.0);
+            }
+        } else if (emits) {
+            emission = texelFetch(materials, ivec2(int(coded.a * 255.0 + 0.5), 1), 0).rgb;
+        }
+#ifdef SUN
+        light += sunlight(place, normal);
+#endif
+        radiance = albedo * light + emission;
+#ifdef FOG
+        vec3 flat_ray = normalize(vec3(ray.xy, 0.0) + vec3(1e-9, 0.0, 0.0));
+        radiance = mix(sky_radiance(flat_ray), radiance, exp(-fog_density * depth * length(ray)));
+#endif
+    }
+#endif
+#ifdef LINEAR
+    out_colour = vec4(radiance, 1.0);
+#else
+    vec3 colour = srgb(1.0 - exp(-exposure * radiance));
+    out_colour = vec4(colour, dot(colour, vec3(0.299, 0.587, 0.114)));
+#endif
+}

@@ -1,0 +1,199 @@
+"""The sun's shadow: two orthographic depth maps with one matrix, one for the static world and one for the bodies.
+
+The map's axes are the horizontal across the sun's path and the direction up the screen as the sun sees it; each axis is
+fitted to the world by itself, so a low sun, which sees the world as a thin band, gets finer texels where its shadows
+are long. A world too large for fine texels is covered by a window around the camera that moves in steps of whole
+texels, so that edges do not swim. The static map is kept until the sun moves, the window moves or voxels change;
+bodies are drawn anew.
+
+Surfaces are looked up a little off their plane (`offset_m` along the normal, two texels and a bit): seen under any
+angle this clears the footprint of the filter, so there is no acne and no striping, and it is far below a voxel, so
+nothing floats.
+"""
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.raster.bodies import PosedBodies
+from engine.raster.gbuffer import BodyMesh, StaticMesh, box_touches, gl_matrix
+from engine.raster.meshes import Meshes
+from engine.raster.programs import program, set_uniforms
+
+F64 = NDArray[np.float64]
+
+MAP_PX = 2048
+CELL_PX = 32  # texels: the grain in which it is known where the body map holds anything
+WINDOW_M = 96.0  # metres: the edge of the window around the camera in worlds that are larger
+STEP_M = 16.0  # metres: how far the camera goes before the window follows
+
+
+@dataclass(frozen=True)
+class ShadowFrame:
+    """Where the map lies. Light space is metres: x across, y up as the sun sees it, z towards the sun."""
+
+    light_from_world: F64  # [3, 3]
+    low: F64  # [3] metres, light space
+    high: F64  # [3]
+
+    def equals(self, other: "ShadowFrame") -> bool:
+        """Whether both give the same map."""
+        pairs = ((self.light_from_world, other.light_from_world), (self.low, other.low), (self.high, other.high))
+        return all(np.array_equal(a, b) for a, b in pairs)
+
+    @property
+    def clip_from_world(self) -> F64:
+        """[4, 4] to OpenGL clip space; nearer the sun is nearer."""
+        scale = 2.0 / (self.high - self.low) * np.array([1.0, 1.0, -1.0])
+        matrix = np.eye(4)
+        matrix[:3, :3] = scale[:, None] * self.light_from_world
+        matrix[:3, 3] = -scale * (self.low + self.high) / 2
+        return matrix
+
+    @property
+    def map_from_world(self) -> F64:
+        """[4, 4] to texels (texel 0 has its centre at 0.5) and depth 0..1."""
+        scale = np.array([MAP_PX / 2, MAP_PX / 2, 0.5])
+        matrix = np.eye(4)
+        matrix[:3, :3] *= scale
+        matrix[:3, 3] = scale
+        return np.asarray(matrix @ self.clip_from_world)
+
+    @property
+    def texel_m(self) -> float:
+        """Metres: the longer edge of a texel."""
+        return float((self.high - self.low)[:2].max() / MAP_PX)
+
+    @property
+    def offset_m(self) -> float:
+        """Metres along the normal from a surface to where its light is looked up."""
+        return 2.2 * self.texel_m + 0.002
+
+
+def shadow_frame(sun_direction: NDArray[np.float32], low: F64, high: F64, eye: F64) -> ShadowFrame:
+    """The frame for a world box low..high seen by a camera at `eye` (metres, world)."""
+    towards = np.asarray(sun_direction, np.float64) / np.linalg.norm(sun_direction)
+    across = np.array([-towards[1], towards[0], 0.0])
+    length = float(np.linalg.norm(across))
+    across = across / length if length > 1e-6 else np.array([1.0, 0.0, 0.0])
+    light = np.stack([across, np.cross(towards, across), towards])
+    corners = np.array([[(low, high)[i >> axis & 1][axis] for axis in range(3)] for i in range(8)]) @ light.T
+    lo, hi = corners.min(0) - 0.5, corners.max(0) + 0.5
+    at = light @ eye
+    for axis in range(2):
+        if hi[axis] - lo[axis] > WINDOW_M:
+            centre = np.round(at[axis] / STEP_M) * STEP_M
+            centre = min(max(centre, lo[axis] + WINDOW_M / 2), hi[axis] - WINDOW_M / 2)
+            lo[axis], hi[axis] = centre - WINDOW_M / 2, centre + WINDOW_M / 2
+    return ShadowFrame(light, lo, hi)
+
+
+class SunShadow:
+    """The two maps and what they were drawn for."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self.frame: ShadowFrame | None = None
+        self.static_map = context.depth_texture((MAP_PX, MAP_PX))
+        self.body_map = context.depth_texture((MAP_PX, MAP_PX))
+        for texture in (self.static_map, self.body_map):
+            texture.compare_func = ""
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            texture.repeat_x = texture.repeat_y = False
+        self.body_cells = context.texture((MAP_PX // CELL_PX, MAP_PX // CELL_PX), 1, dtype="f1")
+        self.body_cells.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._static = context.framebuffer(depth_attachment=self.static_map)
+        self._body = context.framebuffer(depth_attachment=self.body_map)
+        self._voxels = program(context, "shadow_voxels.vert", "shadow.frag")
+        self._bodies = program(context, "shadow_bodies.vert", "shadow.frag")
+        self._body_rect: tuple[int, int, int, int] | None = (0, 0, MAP_PX, MAP_PX)  # what may hold old bodies
+        self._stale = True  # the static map does not show the voxels as they are
+        self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
+        self.bodies_cast = False
+
+    def rest(self, changed: bool) -> None:
+        """The sun is down: no map is needed; remembers whether voxels changed meanwhile."""
+        self._stale |= changed
+        self.bodies_cast = False
+        self._posed = None
+        if self.frame is None:
+            self.frame = ShadowFrame(np.eye(3), np.zeros(3), np.ones(3))
+            self._stale = True
+
+    def update_static(
+        self, sun: NDArray[np.float32], meshes: Meshes, static: StaticMesh, eye: F64, changed: bool
+    ) -> bool:
+        """Draw the static map if the sun, the window or the voxels changed; says whether it did."""
+        frame = shadow_frame(sun, *meshes.bounds(), eye)
+        self._stale |= changed
+        if self.frame is None or not self.frame.equals(frame):
+            self.frame, self._stale, self._posed = frame, True, None
+        if not self._stale:
+            return False
+        self._stale = False
+        frame = self.frame
+        clip = frame.clip_from_world
+        set_uniforms(self._voxels, clip_from_world=gl_matrix(clip), seam=0.01 * frame.texel_m)
+        self._begin(self._static)
+        self._static.clear(depth=1.0)
+        planes = np.concatenate([clip[:2] + clip[3], clip[3] - clip[:2]])
+        for place, chunk in meshes.chunks.items():
+            if not len(chunk.quads) or not box_touches(planes, chunk.low, chunk.high):
+                continue
+            for side in range(6):  # faces that look at the sun are enough: what they hide, they hide first
+                if (-1.0 if side & 1 else 1.0) * sun[side // 2] > 0:
+                    static.draw(
+                        self._voxels, place, chunk, int(chunk.side_first[side]), int(chunk.side_first[side + 1])
+                    )
+        self._end()
+        return True
+
+    def update_bodies(self, posed: PosedBodies, mesh: BodyMesh) -> None:
+        """Draw the bodies into their map; only what they covered and cover is touched."""
+        assert self.frame is not None
+        if self._posed is not None and np.array_equal(self._posed, posed.position):
+            return
+        self._posed = posed.position
+        if self._body_rect is not None:
+            self._body.clear(depth=1.0, viewport=self._body_rect)
+            self._body_rect = None
+        self.bodies_cast = mesh.count > 0
+        if not self.bodies_cast:
+            return
+        clip = self.frame.clip_from_world
+        texels = (posed.position @ clip[:2, :3].T + clip[:2, 3] + 1.0) * (MAP_PX / 2)
+        filled = np.flatnonzero(np.diff(posed.first_vertex))
+        low = np.minimum.reduceat(texels, posed.first_vertex[filled]) - 3.0  # the filter's reach and a margin
+        high = np.maximum.reduceat(texels, posed.first_vertex[filled]) + 3.0
+        seen = (high > 0).all(1) & (low < MAP_PX).all(1)
+        self.bodies_cast = bool(seen.any())
+        if not self.bodies_cast:
+            return
+        first = np.clip(np.floor(low[seen] / CELL_PX), 0, None).astype(int)
+        last = np.clip(np.ceil(high[seen] / CELL_PX), None, MAP_PX // CELL_PX).astype(int)
+        cells = np.zeros((MAP_PX // CELL_PX, MAP_PX // CELL_PX), np.uint8)
+        for (x0, y0), (x1, y1) in zip(first, last, strict=True):
+            cells[y0:y1, x0:x1] = 255
+        self.body_cells.write(cells)
+        (x0, y0), (x1, y1) = (first.min(0) * CELL_PX).tolist(), (last.max(0) * CELL_PX).tolist()
+        self._body_rect = (x0, y0, x1 - x0, y1 - y0)
+        set_uniforms(self._bodies, clip_from_world=gl_matrix(clip))
+        self._begin(self._body)
+        mesh.draw(self._bodies)
+        self._end()
+
+    def _begin(self, target: moderngl.Framebuffer) -> None:
+        target.use()
+        self.context.enable(moderngl.DEPTH_TEST)
+        self.context.disable(moderngl.CULL_FACE)
+        self.context.depth_func = "<"
+
+    def _end(self) -> None:
+        self.context.disable(moderngl.DEPTH_TEST)
+
+    def release(self) -> None:
+        """Give the maps back."""
+        for thing in (self._static, self._body, self.static_map, self.body_map, self.body_cells):
+            thing.release()

@@ -1,0 +1,202 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from engine.core.errors import WeightsError
+from engine.film.camera import LOOKS, Renderer
+from engine.light.network import SHIPPED
+from engine.state.camera import Camera
+from tests.raster import views
+
+SIZE = (320, 180)
+
+
+@pytest.fixture(scope="module", params=["classical", "raster"])
+def pair(request, gl):
+    """A renderer that reuses what it can, and one that draws every frame whole."""
+    kept, fresh = (Renderer(SIZE, look=request.param, context=gl) for _ in range(2))
+
+    def whole(view):
+        fresh._drawn = None
+        return fresh.render(view).rgb
+
+    yield kept, whole
+    kept.release()
+    fresh.release()
+
+
+def moved_person(view, x: float):
+    bodies = view.bodies
+    position = bodies.position.copy()
+    position[0, 0] += x
+    return dataclasses.replace(
+        view, bodies=dataclasses.replace(bodies, position=position, previous_position=bodies.position)
+    )
+
+
+def without_a_step(view):
+    grid = view.voxels.material.copy()
+    grid[68:70, 24:26, 6] = 0
+    return views.with_voxels(view, grid)
+
+
+def dimmer(view):
+    lamps = view.lamps
+    return dataclasses.replace(view, lamps=dataclasses.replace(lamps, radiance=lamps.radiance * np.float32(0.5)))
+
+
+def later(view):
+    return dataclasses.replace(view, sky=views.sky("night"))
+
+
+def glowing(view):
+    glow = view.bodies.glow.copy()
+    glow[3] = (1.0, 2.0, 3.0)
+    return dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, glow=glow))
+
+
+def fewer_bodies(view):
+    return dataclasses.replace(view, bodies=views.bodies([(0, (12.0, 7.5, 0.5), 0.4, None)]))
+
+
+def turned(view):
+    return dataclasses.replace(view, camera=dataclasses.replace(view.camera, yaw=view.camera.yaw + 0.1))
+
+
+CHANGES = {
+    "nothing": (lambda v: v, 0.0),
+    "a person steps": (lambda v: moved_person(v, 0.1), 0.5),
+    "a person leaves": (lambda v: moved_person(v, 300.0), 0.9),
+    "a voxel goes": (without_a_step, 1.0),
+    "lamps dim": (dimmer, 1.0),
+    "a lamp changes colour": (glowing, 0.9),
+    "night falls": (later, 1.0),
+    "bodies go": (fewer_bodies, 1.0),
+    "the camera turns": (turned, 1.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["day", "dusk"])
+def test_a_frame_with_reused_tiles_is_bitwise_a_whole_frame(pair, kind, change):
+    kept, whole = pair
+    apply, most = CHANGES[change]
+    before = views.courtyard(kind)
+    after = apply(before)
+    kept.render(before)
+    kept.render(before)
+    frame = kept.render(after)
+    tiles = frame.stats["tiles"]
+    assert np.array_equal(frame.rgb, whole(after))
+    assert tiles["regenerated"] <= most * (tiles["reused"] + tiles["regenerated"])
+    assert np.array_equal(kept.render(before).rgb, whole(before))  # and back
+
+
+def test_a_resting_frame_draws_nothing_and_changes_draw_little(pair):
+    kept, _ = pair
+    view = views.courtyard("day")
+    kept.render(view)
+    assert kept.render(view).stats["tiles"]["regenerated"] == 0
+    stepped = kept.render(moved_person(view, 0.05)).stats["tiles"]
+    assert 0 < stepped["regenerated"] < 0.4 * (stepped["reused"] + stepped["regenerated"])
+
+
+def test_walking_away_and_coming_back_gives_the_same_pixels(pair):
+    kept, _ = pair
+    view = views.courtyard("dusk")
+    first = kept.render(view).rgb.copy()
+    for step in range(1, 6):
+        away = Camera((20.0 - 2 * step, 4.5 + step, 2.4), 2.3 + step, 0.1)
+        kept.render(dataclasses.replace(view, camera=away, previous_camera=away))
+    assert np.array_equal(kept.render(view).rgb, first)
+
+
+def test_without_the_cache_the_pixels_are_the_same(gl):
+    kept, cold = (Renderer(SIZE, look="classical", cache=c, context=gl) for c in (True, False))
+    for view in (views.courtyard("dusk"), without_a_step(views.courtyard("dusk")), dimmer(views.courtyard("dusk"))):
+        warm = kept.render(view)
+        again = cold.render(view)
+        assert np.array_equal(warm.rgb, again.rgb)
+        assert again.stats["probes"]["reused"] == 0 and again.stats["tiles"]["reused"] == 0
+    kept.release()
+    cold.release()
+
+
+def test_looks_differ_and_can_be_changed_on_the_way(gl):
+    looks = [look for look in LOOKS if look != "neural" or SHIPPED.exists()]
+    renderer = Renderer(SIZE, look="raster", context=gl)
+    view = views.courtyard("dusk")
+    pictures = {}
+    for look in looks + looks[::-1]:
+        renderer.set_look(look)
+        frame = renderer.render(view).rgb
+        if look in pictures:
+            assert np.array_equal(frame, pictures[look])
+        pictures[look] = frame.copy()
+    assert np.abs(pictures["raster"].astype(int) - pictures["classical"]).mean() > 1
+    renderer.release()
+
+
+def test_the_size_can_be_changed(gl):
+    renderer = Renderer((96, 64), look="classical", context=gl)
+    view = views.courtyard("day")
+    small = renderer.render(view).rgb.copy()
+    assert small.shape == (64, 96, 3) and small.dtype == np.uint8
+    renderer.size_px = (161, 91)  # not whole tiles
+    assert renderer.render(view).rgb.shape == (91, 161, 3)
+    renderer.size_px = (96, 64)
+    assert np.array_equal(renderer.render(view).rgb, small)
+    for bad in ((0, 10), (10, 10**6)):
+        with pytest.raises(ValueError, match="size_px"):
+            renderer.size_px = bad
+    renderer.release()
+
+
+def test_stats_say_what_a_frame_cost(gl):
+    renderer = Renderer(SIZE, look="classical", context=gl)
+    stats = renderer.render(views.courtyard("day")).stats
+    assert stats["frame_ms"] > 0 and {"world", "light", "gbuffer", "decode", "resolve", "read"} <= set(stats["ms"])
+    assert sum(stats["ms"].values()) <= stats["frame_ms"] * 1.05
+    for name in ("probes", "bricks", "pages", "tiles"):
+        assert set(stats[name]) == {"reused", "regenerated"} and stats[name]["regenerated"] > 0
+    renderer.release()
+
+
+def test_a_frame_does_not_change_under_its_owner(gl):
+    renderer = Renderer(SIZE, look="raster", context=gl)
+    first = renderer.render(views.courtyard("day"))
+    copy = first.rgb.copy()
+    renderer.render(views.courtyard("night"))
+    assert np.array_equal(first.rgb, copy)
+    with pytest.raises(ValueError):
+        first.rgb[0, 0] = 0
+    renderer.release()
+
+
+def test_bad_look_and_bad_weights_are_refused(gl, tmp_path):
+    with pytest.raises(ValueError, match="not one of neural, classical, raster"):
+        Renderer(SIZE, look="pretty", context=gl)
+    broken = tmp_path / "weights.safetensors"
+    broken.write_bytes(b"\x00" * 40)
+    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+        Renderer(SIZE, look="neural", context=gl, weights=broken)
+    renderer = Renderer(SIZE, look="classical", context=gl, weights=tmp_path / "missing.safetensors")
+    with pytest.raises(WeightsError):
+        renderer.set_look("neural")
+    assert renderer.look == "classical"
+    assert renderer.render(views.courtyard("day")).rgb.max() > 0
+    renderer.release()
+
+
+def test_linear_pictures_do_not_disturb_reuse(gl):
+    renderer = Renderer(SIZE, look="raster", context=gl)
+    view = views.courtyard("day")
+    first = renderer.render(view).rgb.copy()
+    other = Camera((10.0, 10.0, 3.0), 1.0, 0.0)
+    linear = renderer.render_linear(dataclasses.replace(view, camera=other))
+    assert linear.shape == (SIZE[1], SIZE[0], 3) and linear.dtype == np.float32 and np.isfinite(linear).all()
+    assert np.array_equal(renderer.render(view).rgb, first)
+    assert math.isfinite(float(linear.mean())) and linear.min() >= 0
+    renderer.release()

@@ -1,0 +1,89 @@
+import dataclasses
+import math
+
+import numpy as np
+
+from engine.raster.bodies import Poser, pose
+from tests.raster import views
+
+
+def test_every_vertex_is_its_prefabs_turned_and_moved():
+    view = views.courtyard()
+    posed = pose(view)
+    for b, index in enumerate(view.bodies.prefab):
+        prefab = view.prefabs[index]
+        span = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
+        for yaw, origin, got in (
+            (view.bodies.yaw[b], view.bodies.position[b], posed.position[span]),
+            (view.bodies.previous_yaw[b], view.bodies.previous_position[b], posed.previous_position[span]),
+        ):
+            c, s = math.cos(yaw), math.sin(yaw)
+            turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+            assert np.allclose(got, prefab.position @ turn.T + origin, atol=1e-5)
+        assert (posed.entity[span] == view.bodies.entity[b]).all()
+        assert (posed.body[span] == b).all()
+        assert np.array_equal(posed.material[span], prefab.material)
+        assert np.allclose(posed.low[b], posed.position[span].min(0))
+        assert np.allclose(posed.high[b], posed.position[span].max(0))
+    assert np.allclose(np.linalg.norm(posed.normal, axis=1), 1, atol=1e-5)
+
+
+def test_triangles_stay_within_their_body_and_parts_hold_their_vertices():
+    view = views.courtyard()
+    posed = pose(view)
+    assert (posed.body[posed.triangles] == posed.body[posed.triangles[:, :1]]).all()
+    assert np.array_equal(posed.part_body[posed.part], posed.body)
+    local = posed.position - posed.part_centre[posed.part]
+    yaw = view.bodies.yaw[posed.body]
+    c, s = np.cos(yaw), np.sin(yaw)
+    upright = np.stack([c * local[:, 0] + s * local[:, 1], c * local[:, 1] - s * local[:, 0], local[:, 2]], 1)
+    assert (np.abs(upright) <= posed.part_half[posed.part] + 1e-4).all()
+
+
+def test_kept_prefabs_follow_a_changed_list_of_bodies():
+    view, poser = views.courtyard(), Poser()
+    poser.pose(view)
+    fewer = dataclasses.replace(view, bodies=views.bodies([(1, (3.0, 3.0, 0.5), 1.0, None)]))
+    assert np.array_equal(poser.pose(fewer).position, pose(fewer).position)
+    again = poser.pose(view)
+    assert again.triangles is not poser.pose(fewer).triangles
+    assert poser.pose(view).position.shape == again.position.shape
+
+
+def test_no_bodies_and_empty_prefabs():
+    view = dataclasses.replace(views.courtyard(), bodies=views.bodies([]))
+    posed = pose(view)
+    assert posed.position.shape == (0, 3) and posed.triangles.shape == (0, 3) and posed.low.shape == (0, 3)
+    person = view.prefabs[0]
+    empty = dataclasses.replace(
+        person,
+        position=person.position[:0],
+        normal=person.normal[:0],
+        material=person.material[:0],
+        part=person.part[:0],
+        triangles=person.triangles[:0],
+        part_low=person.part_low[:0],
+        part_high=person.part_high[:0],
+    )
+    mixed = dataclasses.replace(
+        view, prefabs=(person, empty), bodies=views.bodies([(1, (1, 2, 3), 0.0, None), (0, (4, 5, 6), 0.0, None)])
+    )
+    posed = pose(mixed)
+    assert np.allclose(posed.low[0], (1, 2, 3)) and np.allclose(posed.high[0], (1, 2, 3))
+    assert posed.high[1, 2] > 7.5
+
+
+def test_resting_bodies_keep_their_vertices_and_moved_ones_do_not_disturb_what_was_given():
+    view, poser = views.courtyard(), Poser()
+    first = poser.pose(view)
+    assert poser.pose(dataclasses.replace(view, tick=11)) is first
+    position = view.bodies.position.copy()
+    position[1] += (1.0, -0.5, 0.25)
+    yaw = view.bodies.yaw.copy()
+    yaw[2] += 0.3
+    moved = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=position, yaw=yaw))
+    before = first.position.copy()
+    second, fresh = poser.pose(moved), pose(moved)
+    assert np.array_equal(first.position, before)
+    for name in ("position", "previous_position", "normal", "part_centre", "low", "high"):
+        assert np.array_equal(getattr(second, name), getattr(fresh, name)), name

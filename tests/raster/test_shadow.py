@@ -1,0 +1,112 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from engine.film.camera import Renderer
+from engine.raster import reference, shadow
+from engine.raster.resolve import sky_e
+from engine.state.camera import Camera
+from engine.view import VoxelView
+from tests.raster import views
+from tests.raster.test_gbuffer import away_from_edges
+
+SIZE = (128, 72)
+
+
+def sun_at(height_deg: float, azimuth: float = 0.6):
+    """A sky of sun alone."""
+    h, none = math.radians(height_deg), np.zeros(3, np.float32)
+    d = np.array([math.cos(h) * math.cos(azimuth), math.cos(h) * math.sin(azimuth), math.sin(h)], np.float32)
+    return dataclasses.replace(
+        views.sky("day"), sun_direction=d, sun=np.ones(3, np.float32), zenith=none, horizon=none, glow=none, ground=none
+    )
+
+
+@pytest.fixture(scope="module")
+def renderer(gl):
+    made = Renderer(SIZE, look="raster", context=gl)
+    yield made
+    made.release()
+
+
+def field(shape=(256, 256, 32)):
+    """A wide open field of one voxel's height."""
+    grid = np.zeros(shape, np.uint8)
+    grid[:, :, 0] = 1
+    return VoxelView(grid, np.zeros(tuple(n // 8 for n in shape), np.int64))
+
+
+@pytest.mark.parametrize("height", [5.0, 12.0, 40.0, 70.0, 90.0])
+def test_an_open_field_is_lit_everywhere_alike(renderer, height):
+    """Acne and striping would darken some of it."""
+    camera = Camera((20.0, 20.0, 1.9), math.radians(50), math.radians(-8))
+    view = dataclasses.replace(
+        views.courtyard("day", camera), voxels=field(), bodies=views.bodies([]), sky=sun_at(height)
+    )
+    arrays = renderer.gbuffer(view)
+    lit = renderer.render_linear(view)
+    seen = np.isfinite(arrays.depth)
+    expected = arrays.albedo[seen] * math.sin(math.radians(height))
+    assert seen.mean() > 0.3
+    assert np.abs(lit[seen] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize(("height", "share"), [(5.0, 0.97), (30.0, 0.98), (75.0, 0.98)])
+def test_shadows_of_walls_and_bodies_fall_where_exact_rays_say(renderer, height, share):
+    view = dataclasses.replace(views.courtyard("day"), sky=sun_at(height))
+    got = renderer.render_linear(view)
+    arrays = reference.channels(view, SIZE)
+    bounce = 0.45 * sky_e(view.sky)[1] * (0.5 - 0.5 * arrays.normal[..., 2:])  # the raster look's only ambient here
+    wanted = arrays.albedo * (reference.sunlight(view, arrays) + bounce)
+    inner = away_from_edges(arrays) & np.isfinite(arrays.depth)
+    off = np.abs(got - wanted).max(-1)[inner]
+    assert (off < 0.03).mean() >= share  # the rest are the soft edges of shadows
+    assert off.mean() < 0.01
+    lit = (wanted - arrays.albedo * bounce).max(-1)[inner] > 0
+    assert 0.02 < lit.mean() < 0.98
+
+
+def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
+    camera = Camera((8.0, 8.0, 12.0), 0.0, math.radians(-89))
+    base = dataclasses.replace(views.courtyard("day", camera), voxels=field((64, 64, 16)), sky=sun_at(45))
+
+    def dark(place):
+        view = dataclasses.replace(base, bodies=views.bodies([(0, place, 0.0, None)]))
+        arrays = renderer.gbuffer(view)
+        ground = (arrays.entity < 0) & np.isfinite(arrays.depth)
+        return (renderer.render_linear(view).max(-1) < 0.01) & ground
+
+    here, there = dark((8.0, 8.0, 0.25)), dark((9.5, 9.0, 0.25))
+    assert here.sum() > 20 and there.sum() > 20
+    assert (here & ~there).sum() > 10
+    alone = dataclasses.replace(base, bodies=views.bodies([]))
+    ground = np.isfinite(renderer.gbuffer(alone).depth)
+    assert renderer.render_linear(alone)[ground].min() > 0.05
+
+
+def test_the_window_of_a_large_world_moves_in_whole_texels():
+    low, high = np.zeros(3), np.array([400.0, 400.0, 24.0])
+    sun = sun_at(40).sun_direction
+    frames = [shadow.shadow_frame(sun, low, high, np.array([200.0 + d, 200.0, 2.0])) for d in (0.0, 3.0, 40.0)]
+    assert frames[0].equals(shadow.shadow_frame(sun, low, high, np.array([200.0, 200.0, 2.0])))
+    for frame in frames:
+        assert np.allclose((frame.high - frame.low)[0], shadow.WINDOW_M)
+    step = (frames[2].low - frames[0].low)[:2] / frames[0].texel_m
+    assert np.abs(step).max() > 1
+    per_step = shadow.STEP_M / (shadow.WINDOW_M / shadow.MAP_PX)
+    assert per_step == pytest.approx(round(per_step)) or shadow.WINDOW_M % shadow.STEP_M == 0
+
+
+def test_the_whole_world_fits_and_the_sun_looks_along_depth():
+    low, high = np.array([0.0, 0.0, 0.0]), np.array([24.0, 24.0, 8.0])
+    for height in (3.0, 45.0, 90.0):
+        frame = shadow.shadow_frame(sun_at(height).sun_direction, low, high, np.zeros(3))
+        corners = np.array([[x, y, z, 1.0] for x in (0, 24) for y in (0, 24) for z in (0, 8)])
+        at = corners @ frame.map_from_world.T
+        assert (at[:, :2] > 0).all() and (at[:, :2] < shadow.MAP_PX).all()
+        assert (at[:, 2] > 0).all() and (at[:, 2] < 1).all()
+        towards = frame.map_from_world[:3, :3] @ sun_at(height).sun_direction
+        assert np.allclose(towards[:2], 0, atol=1e-4) and towards[2] < 0  # nearer the sun is nearer
+        assert frame.offset_m < 0.125  # below half a voxel: nothing floats

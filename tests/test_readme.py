@@ -1,0 +1,33 @@
+"""What the README shows must work as it stands."""
+
+import re
+from pathlib import Path
+
+from engine.script.worldfile import check, load
+from engine.sim.step import step
+from engine.state.commands import Command
+from engine.state.world import new_state
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_world_in_20_lines_is_one_and_plays(tmp_path: Path) -> None:
+    text = next(b for b in BLOCKS if b.startswith("world("))
+    assert len([line for line in text.splitlines() if line.strip()]) <= 20
+    path = tmp_path / "lantern.star"
+    path.write_text(text)
+    assert check(str(path)) == []
+    loaded = load(str(path))
+    state = new_state(loaded.blueprint, 1)
+    for tick in range(300):
+        commands = [Command(0, "move", {"forward": 1.0})] if tick == 0 else []
+        step(loaded.blueprint, state, commands, loaded.script)
+    lantern = [i for i in range(state.n_slots) if state.columns.lamp_on[i]]
+    assert len(lantern) == 1, "walking in lights the lantern"
+    assert not state.disabled
+
+
+def test_the_headless_example_runs(capsys: object) -> None:
+    text = next(b for b in BLOCKS if b.startswith("from engine"))
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102
