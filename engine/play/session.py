@@ -1,0 +1,235 @@
+"""One world being played: its state, its renderer, which camera looks, and what the keys mean right now.
+
+The session turns inputs into commands for the world; pictures and words never find their way back into the state.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from engine.core.errors import DaguerreError
+from engine.play import files
+from engine.play.cameras import EYES, FREE, Cameras, Held
+from engine.play.hud import Overlay
+from engine.play.loop import Input
+from engine.script.worldfile import LoadedWorld
+from engine.sim.clock import FixedClock
+from engine.sim.extract import extract
+from engine.sim.step import step
+from engine.state.commands import Command
+from engine.state.world import State
+from engine.view import Frame, View
+
+LOOKS = ("neural", "classical", "raster")
+NOTICE_S = 2.0
+STATS_S = 0.25  # statistics that change faster than this cannot be read
+
+
+class Pictures(Protocol):
+    """What a session needs of a renderer (engine.film.camera.Renderer)."""
+
+    look: str
+
+    def render(self, view: View) -> Frame:
+        """The picture of a view."""
+
+    def set_look(self, name: str) -> None:
+        """Choose how pictures are made from now on. Raises DaguerreError where that cannot be had."""
+
+
+class Session:
+    """A world in play. Satisfies engine.play.loop.Playable."""
+
+    def __init__(
+        self,
+        world: LoadedWorld,
+        state: State,
+        pictures: Pictures,
+        camera: str = EYES,
+        recorded: Sequence[Command] = (),
+        screenshots: Path = Path("out"),
+        notice: str = "",
+    ) -> None:
+        """`recorded` commands are given to the world at their ticks; `notice` is said over the first pictures."""
+        self.world, self.state, self.pictures = world, state, pictures
+        self.finished, self.paused = False, False
+        self._cameras = Cameras(world.blueprint, camera)
+        self._screenshots = screenshots
+        self._recorded: dict[int, list[Command]] = {}
+        for command in recorded:
+            self._recorded.setdefault(command.tick, []).append(command)
+        self._clock = FixedClock()
+        self._alpha = 0.0
+        self._pending: list[tuple[str, Mapping[str, float | bool]]] = []  # until a tick takes it: no tap is lost
+        self._held = Held()
+        self._single_steps = 0
+        self._last_view: View | None = None
+        self._last_frame: Frame | None = None
+        self._help = self._show_stats = False
+        self._notice, self._notice_s = notice, 2 * NOTICE_S
+        self._rows: tuple[tuple[str, str], ...] = ()
+        self._bars: tuple[tuple[str, float], ...] = ()
+        self._since_rows_s, self._frames_since_rows = STATS_S, 0
+        self._elapsed_s = 0.0
+        self._keys: dict[str, Callable[[], None]] = {
+            "pause": self._pause,
+            "single step": self._step_once,
+            "next look": lambda: self._set_look(LOOKS[(LOOKS.index(pictures.look) + 1) % len(LOOKS)]),
+            "network": lambda: self._set_look("classical" if pictures.look == "neural" else "neural"),
+            "next camera": self._next_camera,
+            "help": self._toggle_help,
+            "stats": self._toggle_stats,
+            "screenshot": self._screenshot,
+            "quit": self._quit,
+        }
+
+    # ---- what the loop calls
+
+    def take(self, inputs: Sequence[Input]) -> None:
+        """Act on what came in: wishes at once, commands of the world at the next tick."""
+        for one in inputs:
+            if one.kind in self._keys:
+                self._keys[one.kind]()
+            elif one.kind == "move":
+                self._held = Held(**one.args)  # type: ignore[arg-type]
+                self._send_held()
+            elif self._cameras.name == FREE and one.kind == "look":
+                self._cameras.turn(float(one.args["yaw"]), float(one.args["pitch"]))
+            elif self._cameras.name == EYES and not self.paused:
+                self._pending.append((one.kind, one.args))
+
+    def advance(self, elapsed_ns: int) -> None:
+        """Run the whole ticks that fit, and move the free camera."""
+        self._elapsed_s = elapsed_ns / 1e9
+        self._notice_s -= self._elapsed_s
+        if self.paused:
+            for _ in range(self._single_steps):
+                self._tick()
+            self._single_steps = 0  # alpha stays, so that a pause and its steps never make the picture jump
+        else:
+            beat = self._clock.advance(elapsed_ns)
+            self._alpha = beat.alpha
+            for _ in range(beat.ticks):
+                self._tick()
+        if self._cameras.name == FREE:
+            self._cameras.fly(self._held, self._elapsed_s)
+
+    def picture(self) -> tuple[Frame, Overlay]:
+        """Render this moment with its words."""
+        camera, earlier = self._cameras.at(self.state.tick, self._alpha)
+        view = extract(self.world.blueprint, self.state, None, self._alpha, camera, earlier)
+        frame = self.pictures.render(view)
+        self._last_view, self._last_frame = view, frame
+        self._count(frame, view)
+        notice = (self._notice if self._notice_s > 0 else "") or ("paused" if self.paused else "")
+        rows, bars = (self._rows, self._bars) if self._show_stats else ((), ())
+        return frame, Overlay(view.subtitle, notice, self._help, rows, bars)
+
+    # ---- ticks and cameras
+
+    def _tick(self) -> None:
+        tick = self.state.tick
+        commands = [Command(tick, kind, dict(args)) for kind, args in self._pending]
+        commands += self._recorded.get(tick, [])
+        self._pending = []
+        self.state = step(self.world.blueprint, self.state, commands, self.world.script)
+        for event in self.state.events:
+            if event.kind == "script_error":
+                self._say(f"script handler {event.args[0]} failed and is switched off: {event.args[1]}")
+
+    def _send_held(self) -> None:
+        held = self._held if self._cameras.name == EYES else Held()
+        args = {"forward": held.forward, "right": held.right, "up": held.up, "run": held.run}
+        self._pending = [(kind, args) for kind, args in self._pending if kind != "move"] + [("move", args)]
+
+    def _next_camera(self) -> None:
+        self._cameras.next(self.state.tick, self._last_view.camera if self._last_view else None)
+        self._send_held()
+        self._say(f"camera: {self._cameras.name}")
+
+    # ---- keys
+
+    def _set_look(self, name: str) -> None:
+        try:
+            self.pictures.set_look(name)
+        except DaguerreError as error:
+            self._say(str(error))
+        else:
+            self._say(f"look: {name}")
+
+    def _pause(self) -> None:
+        self.paused = not self.paused
+        self._say("" if self.paused else "going on")
+
+    def _step_once(self) -> None:
+        self.paused = True
+        self._single_steps += 1
+
+    def _toggle_help(self) -> None:
+        self._help = not self._help
+
+    def _toggle_stats(self) -> None:
+        self._show_stats, self._since_rows_s = not self._show_stats, STATS_S
+
+    def _quit(self) -> None:
+        self.finished = True
+
+    def _screenshot(self) -> None:
+        if self._last_frame is None:
+            return
+        name, tick = self.world.blueprint.name, self._last_frame.tick
+        path = self._screenshots / f"{name}-{tick:06d}-{self.pictures.look}.png"
+        try:
+            text = {"world": name, "seed": str(self.state.seed), "tick": str(tick), "camera": self._cameras.name}
+            files.write_png(path, self._last_frame.rgb, text)
+        except DaguerreError as error:
+            self._say(str(error))
+        else:
+            self._say(f"wrote {path}")
+
+    # ---- words
+
+    def _say(self, text: str) -> None:
+        self._notice, self._notice_s = text, NOTICE_S
+
+    def _count(self, frame: Frame, view: View) -> None:
+        self._since_rows_s += self._elapsed_s
+        self._frames_since_rows += 1
+        if not self._show_stats or self._since_rows_s < STATS_S:
+            return
+        rate = self._frames_since_rows / self._since_rows_s
+        x, y, z = view.camera.position
+        rows = [
+            ("look", self.pictures.look),
+            ("camera", f"{self._cameras.name}  {x:.1f} {y:.1f} {z:.1f}"),
+            ("frames/s", f"{rate:.1f}"),
+            ("tick", f"{self.state.tick}  ({self._clock.dropped} dropped)"),
+        ]
+        self._rows = (*rows, *stat_rows(frame.stats))
+        self._bars = reuse_bars(frame.stats)
+        self._since_rows_s, self._frames_since_rows = 0.0, 0
+
+
+def stat_rows(stats: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """A frame's statistics as rows of name and value."""
+    rows: list[tuple[str, str]] = []
+    for name, value in stats.items():
+        if name == "ms" and isinstance(value, Mapping):
+            rows += [(f"- {stage}", f"{took:.1f} ms") for stage, took in value.items()]
+        elif isinstance(value, Mapping):
+            rows.append((name, ", ".join(f"{number} {what}" for what, number in value.items())))
+        elif isinstance(value, float):
+            rows.append((name.removesuffix("_ms"), f"{value:.1f} ms" if name.endswith("_ms") else f"{value:.3g}"))
+        else:
+            rows.append((name, str(value)))
+    return tuple(rows)
+
+
+def reuse_bars(stats: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
+    """The share that was reused of every {reused, regenerated} pair in a frame's statistics."""
+    bars: list[tuple[str, float]] = []
+    for key, value in stats.items():
+        if isinstance(value, Mapping) and {"reused", "regenerated"} <= value.keys():
+            kept, made = int(value["reused"]), int(value["regenerated"])
+            bars.append((f"{key} reused", kept / (kept + made) if kept + made else 1.0))
+    return tuple(bars)

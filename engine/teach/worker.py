@@ -1,0 +1,255 @@
+"""The process that path-traces: `python -m engine.teach.worker REQUEST.npz RESPONSE.npz`.
+
+Mitsuba lives here and nowhere else, so that a crash of its compiler cannot take the engine with it. The request holds
+triangle lists, lamps, skies, named bundles of rays, and a JSON list of jobs; the response holds one array per job.
+
+Arrays of a request (n rays in a bundle R):
+- `voxel_*`, `body_*`: position [V, 3] m, triangles [I, 3], albedo [I, 3]; `body_normal` [V, 3]; `voxel_emission` [I, 3]
+- `lamp_low`, `lamp_high` [L, 3] m, `lamp_radiance` [L, 3]
+- `R_origin`, `R_direction`, `R_du`, `R_dv` [n, 3]; `R_spreads_origin` bool: what the offsets du and dv move
+- `SKY_map` [H, W, 3] radiance in Mitsuba's latitude-longitude order, `SKY_sun_direction`, `SKY_sun` [3] (e facing it)
+
+A job is {name, kind: "radiance" | "surface" | "denoise", ...}; see the functions of these names.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import drjit as dr
+import mitsuba as mi
+import numpy as np
+from numpy.typing import NDArray
+
+mi.set_variant(os.environ.get("DAGUERRE_TEACHER", "scalar_rgb"))
+VECTORISED = "scalar" not in str(mi.variant())
+F32 = NDArray[np.float32]
+LANES = 1 << 20  # paths in flight: bounds memory
+BOX_TRIANGLES = np.array(
+    [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
+     [2, 3, 7], [2, 7, 6], [1, 2, 6], [1, 6, 5], [0, 4, 7], [0, 7, 3]], np.uint32)  # fmt: skip
+BOX_CORNERS = np.array(
+    [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1]], np.float32
+)
+
+
+def mesh(
+    name: str, position: F32, triangles: Any, bsdf: dict[str, Any], albedo: F32 | None = None,
+    normal: F32 | None = None, radiance: F32 | None = None,
+) -> Any:  # fmt: skip
+    """A Mitsuba mesh; flat-shaded unless it has normals, with a colour per triangle if `albedo` is given."""
+    properties = mi.Properties()
+    properties["bsdf"] = mi.load_dict(bsdf)
+    if radiance is not None:
+        properties["emitter"] = mi.load_dict({"type": "area", "radiance": rgb(radiance)})
+    properties["face_normals"] = normal is None
+    made = mi.Mesh(name, len(position), len(triangles), properties, normal is not None, False)
+    if albedo is not None:
+        colours: Any = np.ascontiguousarray(albedo, np.float32).ravel()
+        made.add_attribute("face_colour", 3, colours)
+    parameters = mi.traverse(made)
+    parameters["vertex_positions"] = np.ascontiguousarray(position, np.float32).ravel()
+    parameters["faces"] = np.ascontiguousarray(triangles, np.uint32).ravel()
+    if normal is not None:
+        parameters["vertex_normals"] = np.ascontiguousarray(normal, np.float32).ravel()
+    parameters.update()
+    return made
+
+
+def rgb(colour: F32) -> dict[str, Any]:
+    """A Mitsuba colour without a limit of 1."""
+    return {"type": "rgb", "value": [float(c) for c in colour]}
+
+
+class Bench:
+    """The geometry of one request, and the scenes made from it under different lights."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.request = request
+        paint = {"type": "diffuse", "reflectance": {"type": "mesh_attribute", "name": "face_colour"}}
+        emission = request["voxel_emission"]
+        shining = emission.max(1) > 0
+        self.solid: dict[str, Any] = {}
+        self.surface_of: dict[str, tuple[F32, F32]] = {}  # name -> albedo and emission per triangle
+        self._add("voxels", request["voxel_position"], request["voxel_triangles"][~shining], paint,
+                  request["voxel_albedo"][~shining])  # fmt: skip
+        self._add("bodies", request["body_position"], request["body_triangles"], {"type": "twosided", "bsdf": paint},
+                  request["body_albedo"], normal=request["body_normal"])  # fmt: skip
+        self.glowing: dict[str, Any] = {}  # takes the place of `solid` where the scene's own shine counts
+        for i, colour in enumerate(np.unique(emission[shining], axis=0)):
+            chosen = shining & (emission == colour).all(1)
+            self._add(f"shining{i}", request["voxel_position"], request["voxel_triangles"][chosen], paint,
+                      request["voxel_albedo"][chosen], radiance=colour)  # fmt: skip
+        self.lamps: dict[str, Any] = {}
+        for i, (low, high, light) in enumerate(
+            zip(request["lamp_low"], request["lamp_high"], request["lamp_radiance"], strict=True)
+        ):
+            if light.max() > 0:  # a null surface lets every other ray pass: lamps are no obstacle
+                corners = low + BOX_CORNERS * (high - low)
+                self.lamps[f"lamp{i}"] = mesh(f"lamp{i}", corners, BOX_TRIANGLES, {"type": "null"}, radiance=light)
+        self.scenes: dict[tuple[object, ...], Any] = {}
+
+    def _add(
+        self, name: str, position: F32, triangles: Any, bsdf: dict[str, Any], albedo: F32, normal: F32 | None = None,
+        radiance: F32 | None = None,
+    ) -> None:  # fmt: skip
+        if len(triangles):
+            used, compact = np.unique(triangles, return_inverse=True)  # no stray vertices
+            chosen = None if normal is None else normal[used]
+            parts = (name, position[used], compact.reshape(-1, 3), bsdf, albedo, chosen)
+            self.solid[name] = mesh(*parts)
+            if radiance is not None:
+                self.glowing[name] = mesh(*parts, radiance)
+            light = np.zeros(3, np.float32) if radiance is None else radiance
+            self.surface_of[name] = (albedo, np.broadcast_to(light, albedo.shape).astype(np.float32))
+
+    def scene(self, sky: str | None, sun: str | None, lamps: bool, shine: bool) -> Any:
+        """The scene under a named sky, a named sky's sun, the lamps, the shine of its own voxels, or any of them."""
+        key = (sky, sun, lamps, shine)
+        if key not in self.scenes:
+            parts: dict[str, Any] = {"type": "scene", **self.solid}
+            parts |= (self.lamps if lamps else {}) | (self.glowing if shine else {})
+            if sky is not None:
+                image = np.ascontiguousarray(self.request[f"{sky}_map"], np.float32)
+                # Mitsuba's sky has y up and ours z: turn about x.
+                turn = mi.ScalarTransform4f().rotate([1, 0, 0], 90)
+                parts["sky"] = {"type": "envmap", "bitmap": mi.Bitmap(image), "to_world": turn}
+            if sun is not None:
+                towards = self.request[f"{sun}_sun_direction"]
+                light = rgb(self.request[f"{sun}_sun"] * np.pi)
+                parts["sun"] = {"type": "directional", "direction": [-float(c) for c in towards], "irradiance": light}
+            self.scenes[key] = mi.load_dict(parts)
+        return self.scenes[key]
+
+    def radiance(self, job: dict[str, Any]) -> F32:
+        """Mean radiance along each ray of a bundle: [n, 3]. Job: sky, sun (names or null), lamps, shine, spp,
+        max_depth, seed.
+
+        Two jobs of one seed draw the same numbers, so the difference of two depths holds no noise of the shallower.
+        """
+        scene = self.scene(job.get("sky"), job.get("sun"), bool(job.get("lamps")), bool(job.get("shine")))
+        integrator = mi.load_dict({"type": "path", "max_depth": job["max_depth"], "rr_depth": 1000})
+        bundle = self.bundle(job["rays"])
+        total = len(bundle.origin)
+        per = max(1, min(job["spp"], LANES // max(1, total)))  # samples of every ray in one round
+        out = np.zeros((total, 3), np.float64)
+        done, batch = 0, 0
+        while done < job["spp"]:
+            count = min(per, job["spp"] - done)
+            for first in range(0, total, LANES):
+                chosen = np.arange(first, min(first + LANES, total))
+                seed = (job["seed"] * 1_000_003 + batch) & 0xFFFFFFFF
+                out[chosen] += trace(integrator, scene, bundle, chosen, count, seed)
+                batch += 1
+            done += count
+        return (out / job["spp"]).astype(np.float32)
+
+    def surface(self, job: dict[str, Any]) -> F32:
+        """What each ray's centre meets first: [n, 10] albedo 3, emission 3, normal 3, distance (inf: nothing)."""
+        scene = self.scene(None, None, False, False)
+        bundle = self.bundle(job["rays"])
+        out = np.zeros((len(bundle.origin), 10), np.float32)
+        out[:, 9] = np.inf
+        if VECTORISED:
+            ray = mi.Ray3f(mi.Point3f(bundle.origin.T), mi.Vector3f(bundle.direction.T))
+            hit = scene.ray_intersect(ray)
+            face, distance, normal = np.array(hit.prim_index), np.array(hit.t), np.array(hit.sh_frame.n).T
+            for name, (albedo, emission) in self.surface_of.items():
+                k = np.array(hit.shape == mi.ShapePtr(self.solid[name])) & np.array(hit.is_valid())
+                out[k] = np.column_stack([albedo[face[k]], emission[face[k]], normal[k], distance[k]])
+            return out
+        names = {shape: name for name, shape in self.solid.items()}
+        for i, (origin, direction) in enumerate(zip(bundle.origin, bundle.direction, strict=True)):
+            hit = scene.ray_intersect(mi.Ray3f(mi.Point3f(origin), mi.Vector3f(direction)))
+            if hit.is_valid():
+                albedo, emission = self.surface_of[names[hit.shape]]
+                face = hit.prim_index
+                out[i] = np.concatenate([albedo[face], emission[face], np.array(hit.sh_frame.n), [hit.t]])
+        return out
+
+    def bundle(self, name: str) -> "Bundle":
+        """The named rays, directions made unit."""
+        origin, direction, du, dv = (
+            np.ascontiguousarray(self.request[f"{name}_{part}"], np.float32)
+            for part in ("origin", "direction", "du", "dv")
+        )
+        length = np.linalg.norm(direction, axis=1, keepdims=True)
+        spreads_origin = bool(self.request[f"{name}_spreads_origin"])
+        scale = np.float32(1.0) if spreads_origin else length
+        return Bundle(origin, direction / length, du / scale, dv / scale, spreads_origin)
+
+
+class Bundle:
+    """Rays with a footprint: each sample moves by (x du + y dv), x and y uniform in -1/2..1/2."""
+
+    def __init__(self, origin: F32, direction: F32, du: F32, dv: F32, spreads_origin: bool) -> None:
+        self.origin, self.direction, self.du, self.dv, self.spreads_origin = origin, direction, du, dv, spreads_origin
+
+
+def trace(integrator: Any, scene: Any, bundle: Bundle, chosen: Any, count: int, seed: int) -> F32:
+    """Sum of `count` path-traced samples for each chosen ray: [len(chosen), 3]."""
+    sampler = mi.load_dict({"type": "independent"})
+    if VECTORISED:
+        sampler.seed(seed, len(chosen) * count)
+        row = dr.repeat(mi.UInt32(np.ascontiguousarray(chosen, np.uint32)), count)
+        origin, direction, du, dv = (
+            dr.gather(mi.Vector3f, mi.Vector3f(part.T), row)
+            for part in (bundle.origin, bundle.direction, bundle.du, bundle.dv)
+        )
+        jitter = sampler.next_2d() - 0.5
+        offset = jitter.x * du + jitter.y * dv
+        origin, direction = (origin + offset, direction) if bundle.spreads_origin else (origin, direction + offset)
+        ray = mi.RayDifferential3f(mi.Ray3f(mi.Point3f(origin), dr.normalize(direction)))
+        light, _, _ = integrator.sample(scene, sampler, ray)
+        return np.nan_to_num(np.array(light).T).reshape(len(chosen), count, 3).sum(1)
+    sampler.seed(seed, 1)
+    out = np.zeros((len(chosen), 3), np.float32)
+    for i, k in enumerate(chosen):
+        for _ in range(count):
+            jitter = np.array(sampler.next_2d()) - 0.5
+            offset = jitter[0] * bundle.du[k] + jitter[1] * bundle.dv[k]
+            origin, direction = bundle.origin[k], bundle.direction[k]
+            origin, direction = (origin + offset, direction) if bundle.spreads_origin else (origin, direction + offset)
+            direction = direction / np.linalg.norm(direction)
+            ray = mi.RayDifferential3f(mi.Ray3f(mi.Point3f(origin), mi.Vector3f(direction)))
+            light, _, _ = integrator.sample(scene, sampler, ray)
+            out[i] += np.nan_to_num(np.array(light))
+    return out
+
+
+def denoised(job: dict[str, Any], done: dict[str, F32]) -> F32:
+    """Open Image Denoise over earlier jobs' results. Job: image (names to sum), guide (a surface job), size [W, H]."""
+    mitsuba_oidn: Any = importlib.import_module("mitsuba_oidn")  # its stub file is not valid Python
+    width, height = job["size"]
+    image = np.sum([done[name] for name in job["image"]], axis=0).reshape(height, width, 3)
+    guide = done[job["guide"]].reshape(height, width, 10)
+    albedo, normal = np.clip(guide[..., :3], 0, 1), guide[..., 6:9]
+    # The guides are taken through pixel centres once, so they hold no noise.
+    guides = (np.ascontiguousarray(a, np.float32) for a in (image, albedo, normal))
+    clean = mitsuba_oidn.denoise(*guides, hdr=True, clean_aux=True)
+    return np.asarray(clean, np.float32).reshape(-1, 3)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """All jobs of a request, in order."""
+    bench = Bench(request)
+    done: dict[str, Any] = {}
+    for job in json.loads(str(request["jobs"])):
+        begin = time.perf_counter()
+        if job["kind"] == "radiance":
+            done[job["name"]] = bench.radiance(job)
+        elif job["kind"] == "surface":
+            done[job["name"]] = bench.surface(job)
+        else:
+            done[job["name"]] = denoised(job, done)
+        done[f"{job['name']}_seconds"] = time.perf_counter() - begin
+    return done
+
+
+if __name__ == "__main__":
+    with np.load(sys.argv[1], allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
+    np.savez(sys.argv[2], **answer(arrays))

@@ -1,0 +1,197 @@
+"""A world in play: what keys do to it, what they leave alone, and what is said over the picture."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.errors import WeightsError
+from engine.core.units import TICK_NS
+from engine.play.cameras import FREE
+from engine.play.loop import Input
+from engine.play.session import LOOKS, Session, reuse_bars, stat_rows
+from engine.script.worldfile import LoadedWorld
+from engine.state.commands import Command
+from engine.state.world import new_state
+from engine.view import Frame, View
+from tests.worlds_for_tests import lively_world
+
+FORWARD = Input("move", {"forward": 1.0, "right": 0.0, "up": 0.0, "run": False})
+STILL = Input("move", {"forward": 0.0, "right": 0.0, "up": 0.0, "run": False})
+
+
+class Sketches:
+    """Pictures of one colour; the sessions under test only care about what they were asked for."""
+
+    def __init__(self) -> None:
+        self.views: list[View] = []
+        self.looks: list[str] = []
+        self.look = "neural"
+        self.broken = False
+
+    def render(self, view: View) -> Frame:
+        self.views.append(view)
+        stats: Mapping[str, object] = {"frame_ms": 12.5, "probes": {"reused": 3, "regenerated": 1}}
+        return Frame(np.full((36, 64, 3), 77, np.uint8), view.tick, dict(stats))
+
+    def set_look(self, name: str) -> None:
+        if self.broken:
+            raise WeightsError("weights: they are damaged")
+        self.look = name
+        self.looks.append(name)
+
+
+def session_with(tmp_path: Path, recorded: tuple[Command, ...] = ()) -> tuple[Session, Sketches]:
+    blueprint, sketches = lively_world(), Sketches()
+    world = LoadedWorld(blueprint, None)  # type: ignore[arg-type]
+    return Session(world, new_state(blueprint, 3), sketches, recorded=recorded, screenshots=tmp_path), sketches
+
+
+def play(session: Session, inputs: list[Input], ticks: int = 1) -> None:
+    session.take(inputs)
+    for _ in range(ticks):
+        session.advance(TICK_NS)
+
+
+def test_walking_moves_the_player_until_the_key_is_up(tmp_path: Path) -> None:
+    session, _ = session_with(tmp_path)
+    start = session.state.columns.position[0].copy()
+    play(session, [FORWARD], 64)
+    walked = session.state.columns.position[0].copy()
+    assert np.linalg.norm(walked - start) > 0.5
+    play(session, [STILL], 32)
+    stopped = session.state.columns.position[0].copy()
+    play(session, [], 32)
+    assert (session.state.columns.position[0] == stopped).all()
+
+
+def test_a_tap_between_two_ticks_is_not_lost(tmp_path: Path) -> None:
+    session, _ = session_with(tmp_path)
+    play(session, [], 32)
+    height = float(session.state.columns.position[0][2])
+    session.take([Input("jump")])
+    session.advance(TICK_NS // 4)  # no tick runs in this frame
+    session.take([Input("look", {"yaw": 0.25, "pitch": 0.0})])
+    session.advance(TICK_NS // 4)
+    yaw = float(session.state.columns.yaw[0])
+    play(session, [], 8)
+    assert float(session.state.columns.position[0][2]) > height
+    assert float(session.state.columns.yaw[0]) == pytest.approx(yaw + 0.25)
+
+
+def test_recorded_commands_come_at_their_ticks_and_playing_equals_running(tmp_path: Path) -> None:
+    recorded = (Command(5, "move", {"forward": 1.0}), Command(20, "look", {"yaw": 1.0}), Command(60, "jump"))
+    one, _ = session_with(tmp_path, recorded)
+    two, _ = session_with(tmp_path, recorded)
+    for _ in range(100):
+        one.advance(TICK_NS)
+    for _ in range(50):
+        two.advance(2 * TICK_NS)
+        two.picture()
+    assert one.state.tick == two.state.tick == 100
+    assert one.state.digest() == two.state.digest()
+
+
+def test_a_paused_world_stands_still_and_goes_tick_by_tick(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    play(session, [], 10)
+    before = session.state.digest()
+    play(session, [Input("pause"), Input("use"), Input("look", {"yaw": 1.0, "pitch": 0.0})], 20)
+    assert session.state.digest() == before and session.paused
+    _, overlay = session.picture()
+    assert overlay.notice == "paused"
+    play(session, [Input("single step"), Input("single step")], 5)
+    assert session.state.tick == 12
+    play(session, [Input("pause")], 3)
+    assert session.state.tick == 15 and not session.paused
+    assert float(session.state.columns.yaw[0]) == 0.0  # turning the head in a pause is not saved up
+
+
+def test_cameras_and_looks_and_panels_never_touch_the_state(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    plain, _ = session_with(tmp_path)
+    kinds = ["next camera", "next camera", "help", "stats", "next look", "network", "screenshot", "next camera"]
+    for kind in kinds:
+        session.take([Input(kind)])
+        session.advance(TICK_NS)
+        session.picture()
+        plain.advance(TICK_NS)
+    for each in (session, plain):
+        each.take([STILL])
+        each.advance(TICK_NS)
+    assert session.state.digest() == plain.state.digest()
+
+
+def test_the_free_camera_takes_the_keys_from_the_player(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    session.picture()
+    session.take([FORWARD, Input("next camera"), Input("next camera")])
+    assert session._cameras.name == FREE
+    play(session, [Input("look", {"yaw": 0.5, "pitch": 0.1})], 32)
+    start, yaw = session.state.columns.position[0].copy(), float(session.state.columns.yaw[0])
+    session.picture()
+    play(session, [], 32)
+    session.picture()
+    assert sketches.views[-1].camera.position != sketches.views[-2].camera.position
+    assert (session.state.columns.position[0] == start).all() and yaw == 0.0
+
+
+def test_looks_go_round_and_the_network_switches(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    session.take([Input("next look")] * 3 + [Input("network"), Input("network")])
+    assert sketches.looks == [LOOKS[1], LOOKS[2], LOOKS[0], "classical", "neural"]
+
+
+def test_a_look_that_cannot_be_had_is_said_and_play_goes_on(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    sketches.broken = True
+    session.take([Input("network")])
+    _, overlay = session.picture()
+    assert overlay.notice == "weights: they are damaged" and sketches.look == "neural"
+
+
+def test_words_are_shown_and_vanish(tmp_path: Path) -> None:
+    session, _ = session_with(tmp_path)
+    session.take([Input("help"), Input("stats"), Input("network")])
+    _, overlay = session.picture()
+    assert overlay.help and overlay.notice == "look: classical"
+    assert ("frame", "12.5 ms") in overlay.stats and overlay.bars == (("probes reused", 0.75),)
+    play(session, [Input("help"), Input("stats")], 150)
+    _, overlay = session.picture()
+    assert not overlay.help and overlay.notice == "" and overlay.stats == () and overlay.bars == ()
+
+
+def test_a_screenshot_says_how_to_make_it_again(tmp_path: Path) -> None:
+    session, _ = session_with(tmp_path)
+    session.take([Input("screenshot")])  # there is no picture yet
+    assert list(tmp_path.iterdir()) == []
+    play(session, [], 7)
+    session.picture()
+    session.take([Input("screenshot")])
+    (path,) = tmp_path.iterdir()
+    assert path.name == "test-000007-neural.png"
+    with Image.open(path) as image:
+        assert image.info["seed"] == "3" and image.info["tick"] == "7" and image.getpixel((0, 0)) == (77, 77, 77)
+
+
+def test_a_screenshot_that_cannot_be_written_is_said_and_play_goes_on(tmp_path: Path) -> None:
+    session, _ = session_with(tmp_path / "file" / "inside")
+    (tmp_path / "file").write_bytes(b"")
+    session.picture()
+    session.take([Input("screenshot")])
+    _, overlay = session.picture()
+    assert overlay.notice.startswith("cannot write")
+
+
+def test_statistics_become_rows_and_bars() -> None:
+    stats = {"frame_ms": 20.0, "ms": {"light": 1.25}, "tiles": {"reused": 1, "regenerated": 0}, "look": "neural"}
+    assert stat_rows(stats) == (
+        ("frame", "20.0 ms"),
+        ("- light", "1.2 ms"),
+        ("tiles", "1 reused, 0 regenerated"),
+        ("look", "neural"),
+    )
+    assert reuse_bars(stats) == (("tiles reused", 1.0),)
+    assert reuse_bars({"tiles": {"reused": 0, "regenerated": 0}}) == (("tiles reused", 1.0),)

@@ -1,0 +1,98 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from engine.light.network import SHAPES, load
+from engine.teach import train
+from engine.teach.dataset import DatasetError
+from tests.teach.lessons_for_tests import SEEDS
+
+
+@pytest.fixture
+def lessons(lessons_folder):
+    return train.load_lessons(lessons_folder, SEEDS[:1])
+
+
+def test_lessons_are_split_by_seed(lessons_folder):
+    assert train.split(lessons_folder) == ([SEEDS[0]], [SEEDS[1]])
+
+
+def test_training_finds_what_there_is_to_find(lessons):
+    """If the truth is 0.7 of the classical light, a hundred steps get most of the way there."""
+    classical = lessons.moments[:, :, 4, :4].float().sum(2)
+    lessons = replace(lessons, e=(0.7 * classical).half())
+    torch.manual_seed(0)
+    run = train._Run(0)
+    for _ in range(150):
+        run.step(lessons, 0.2)
+    before, after = train.score(None, lessons), train.score(run.average, lessons)
+    assert after["sky"] < 0.3 * before["sky"]
+    assert after["sun"] < 0.5 * before["sun"]
+
+
+def test_a_resumed_run_goes_on_as_if_nothing_happened(lessons, tmp_path):
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    straight = train._Run(3)
+    for _ in range(6):
+        straight.step(lessons, 0.1)
+    torch.manual_seed(0)
+    first = train._Run(3)
+    for _ in range(3):
+        first.step(lessons, 0.1)
+    first.save(tmp_path / "run.checkpoint")
+    torch.manual_seed(99)
+    second = train._Run(3)
+    second.resume(tmp_path / "run.checkpoint")
+    for _ in range(3):
+        second.step(lessons, 0.1)
+    for name, value in straight.average.state_dict().items():
+        torch.testing.assert_close(second.average.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_seed_is_refused(lessons, tmp_path):
+    run = train._Run(3)
+    run.step(lessons, 0.1)
+    run.save(tmp_path / "run.checkpoint")
+    with pytest.raises(DatasetError, match="a checkpoint of seed 3, not 4"):
+        train._Run(4).resume(tmp_path / "run.checkpoint")
+
+
+def test_train_writes_weights_that_the_engine_loads(lessons_folder, tmp_path):
+    out = tmp_path / "weights" / "irradiance.safetensors"
+    metadata = train.train(lessons_folder, out, minutes=0.03, seed=1, command="a test", quiet=True)
+    network = load(out)  # checks shapes, finiteness and the digest beside it
+    assert network.w1.shape == (196, 16)
+    with safe_open(out, "np") as file:
+        notes = file.metadata()
+        assert set(file.keys()) == set(SHAPES)
+    assert notes["command"] == "a test" and json.loads(notes["seed"]) == 1
+    assert json.loads(notes["steps"]) == metadata["steps"] > 0
+    assert (
+        json.loads(notes["rmse_network"]).keys()
+        == json.loads(notes["rmse_classical"]).keys()
+        == {"sky", "sun", "lamps"}
+    )
+    assert not out.with_suffix(".checkpoint").exists()
+
+
+def test_a_folder_without_lessons_is_one_sentence(tmp_path):
+    with pytest.raises(DatasetError, match="no lessons; make targets and features first"):
+        train.train(tmp_path, tmp_path / "out.safetensors", minutes=0.01, quiet=True)
+
+
+def test_the_loss_is_least_at_the_mean_of_noisy_targets():
+    """What makes few samples per target enough."""
+    generator = torch.Generator().manual_seed(0)
+    noisy = 0.5 * torch.rand(20_000, 1, 3, generator=generator) * 2  # mean 0.5
+    floor = torch.tensor([0.05])
+    losses = []
+    for value in (0.4, 0.5, 0.6):
+        e = torch.full((20_000, 1, 3), value, requires_grad=True)
+        train.relative_loss(e, noisy, floor).sum().backward()
+        losses.append(float(e.grad.mean()))
+    assert losses[0] < 0 < losses[2]
+    assert abs(losses[1]) < 0.05 * losses[2]
