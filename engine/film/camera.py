@@ -61,9 +61,14 @@ class Renderer:
         cache: bool = True,
         context: moderngl.Context | None = None,
         weights: Path | Network | None = None,
+        lamp_texels_per_frame: int | None = None,
     ) -> None:
         """`cache` False forgets light and tiles before every frame. `weights` is a file or a network; None is the
         shipped one.
+
+        `lamp_texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
+        mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
+        many pages still wait.
 
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """

@@ -1,9 +1,10 @@
 """Light on moving bodies: they are not in the grid, so they read the probes around them.
 
-Each box-shaped part of a body has 8 corners; at each corner the light from the six directions is interpolated from
-the probes that the corner sees, and one ray per lamp says whether that lamp reaches it. A vertex blends the corners
-of its part and weighs directions by its squared normal (the ambient cube of McTaggart, "Half-Life 2 / Valve Source
-Shading", GDC 2004); lamps use the vertex's own normal."""
+A small body has one box, a large one a box for each of its parts. At the 8 corners of a box the light from the six
+directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
+it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
+"Half-Life 2 / Valve Source Shading", GDC 2004); lamps use the vertex's own normal.
+"""
 
 import math
 
@@ -52,32 +53,39 @@ def vertex_light(position, normal, first_corner, blend, cube, reaches, lamp_cent
     """
     for i in prange(len(position)):
         e[i] = 0.0
+        share = np.empty(8, np.float32)
         for j in range(8):
-            w = (
+            share[j] = (
                 (blend[i, 0] if j & 1 else 1 - blend[i, 0])
                 * (blend[i, 1] if j & 2 else 1 - blend[i, 1])
                 * (blend[i, 2] if j & 4 else 1 - blend[i, 2])
             )
-            if w == 0.0:
-                continue
-            k = first_corner[i] + j
             for axis in range(3):
                 n = normal[i, axis]
                 side = 2 * axis + (1 if n < 0 else 0)
                 for c in range(3):
-                    e[i, c] += w * n * n * cube[k, side, c]
-            for lamp in range(len(lamp_centre)):
-                if not reaches[k, lamp]:
-                    continue
-                dx = lamp_centre[lamp, 0] - position[i, 0]
-                dy = lamp_centre[lamp, 1] - position[i, 1]
-                dz = lamp_centre[lamp, 2] - position[i, 2]
+                    e[i, c] += share[j] * n * n * cube[first_corner[i] + j, side, c]
+        for lamp in range(len(lamp_centre)):
+            dx = lamp_centre[lamp, 0] - position[i, 0]
+            dy = lamp_centre[lamp, 1] - position[i, 1]
+            dz = lamp_centre[lamp, 2] - position[i, 2]
+            ahead = dx * normal[i, 0] + dy * normal[i, 1] + dz * normal[i, 2]
+            if ahead <= 0.0:
+                continue
+            seen = np.float32(0.0)
+            for j in range(8):
+                if reaches[first_corner[i] + j, lamp]:
+                    seen += share[j]
+            if seen > 0.0:
                 r2 = dx * dx + dy * dy + dz * dz
-                cosine = (dx * normal[i, 0] + dy * normal[i, 1] + dz * normal[i, 2]) / math.sqrt(r2 + 1e-9)
-                if cosine > 0.0:
-                    f = w * cosine * lamp_area[lamp] / (math.pi * r2 + lamp_area[lamp])
-                    for c in range(3):
-                        e[i, c] += f * lamp_radiance[lamp, c]
+                f = seen * ahead / math.sqrt(r2 + 1e-9) * lamp_area[lamp] / (math.pi * r2 + lamp_area[lamp])
+                for c in range(3):
+                    e[i, c] += f * lamp_radiance[lamp, c]
+
+
+SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
+WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
+REACH_SHARE = 0.5  # of a lamp's reach on surfaces: its light is four times brighter there
 
 
 class BodyLight:
@@ -90,12 +98,15 @@ class BodyLight:
         self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, lamp_reach: NDArray[np.float64],
         light_stamp: int,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at all vertices of `posed`; side_light [P, 6, 3] of the probes, lamp_reach [L] metres."""
+        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; side_light [P, 6, 3] of the probes,
+        lamp_reach [L] metres.
+        """
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
         kept: dict[int, tuple[tuple[object, ...], F32]] = {}
         todo = np.zeros(len(bodies.entity), np.bool_)
-        for b, entity in enumerate(bodies.entity.tolist()):
+        for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
+            entity = int(bodies.entity[b])
             key = (light_stamp, int(bodies.prefab[b]), bodies.position[b].tobytes(), float(bodies.yaw[b]))
             known = self._kept.get(entity)
             vertices = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
@@ -104,45 +115,75 @@ class BodyLight:
                 e[vertices] = known[1]
             kept[entity] = (key, e[vertices])
         if todo.any():
-            some = np.flatnonzero(todo[posed.body])
-            parts = np.flatnonzero(todo[posed.part_body])
-            e[some] = _light_vertices(view, posed, some, parts, transport, side_light, lamp_reach)
+            vertices_todo = np.flatnonzero(todo[posed.body])
+            e[vertices_todo] = _light_vertices(
+                view, posed, todo, vertices_todo, transport, side_light, lamp_reach * REACH_SHARE
+            )
         self._kept = kept
         return e
 
 
+def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
+    """Bodies [B] whose bounding sphere touches the cone around the widest picture."""
+    centre, radius = (posed.low + posed.high) / 2, np.linalg.norm(posed.high - posed.low, axis=1) / 2
+    away = centre - np.asarray(view.camera.position, np.float32)
+    half_angle = math.atan(math.tan(view.camera.fov_y / 2) * math.hypot(1.0, WIDEST_ASPECT))
+    ahead = away @ view.camera.axes()[0].astype(np.float32)
+    aside = np.sqrt(np.maximum((away**2).sum(1) - ahead**2, 0.0))
+    # Distance of the centre outside the cone's surface, along the surface's normal.
+    outside = aside * math.cos(half_angle) - ahead * math.sin(half_angle)
+    return np.asarray(outside < radius)
+
+
 def _light_vertices(
-    view: View, posed: PosedBodies, vertices: NDArray[np.intp], parts: NDArray[np.intp], transport: Transport,
+    view: View, posed: PosedBodies, todo: NDArray[np.bool_], vertices: NDArray[np.intp], transport: Transport,
     side_light: F32, lamp_reach: NDArray[np.float64],
 ) -> F32:  # fmt: skip
-    yaw = view.bodies.yaw
-    first_corner = np.full(len(posed.part_body), -1, np.int32)
-    first_corner[parts] = np.arange(len(parts), dtype=np.int32) * 8
-    cos, sin = np.cos(yaw[posed.part_body[parts]])[:, None], np.sin(yaw[posed.part_body[parts]])[:, None]
+    bodies = view.bodies
+    low = np.array([p.part_low.min(0) for p in view.prefabs], np.float32)[bodies.prefab]  # [B, 3] in the prefab's frame
+    high = np.array([p.part_high.max(0) for p in view.prefabs], np.float32)[bodies.prefab]
+    is_small = (high - low).max(1) <= SMALL_M
+    whole = np.flatnonzero(todo & is_small)
+    parts = np.flatnonzero((todo & ~is_small)[posed.part_body])
+    box_body = np.concatenate([whole, posed.part_body[parts]])  # [n] boxes: whole bodies, then parts
+    middle = (low[whole] + high[whole]) / 2
+    cos, sin = np.cos(bodies.yaw[whole]), np.sin(bodies.yaw[whole])
+    middle = np.stack(
+        [cos * middle[:, 0] - sin * middle[:, 1], sin * middle[:, 0] + cos * middle[:, 1], middle[:, 2]], 1
+    )
+    centre = np.concatenate([bodies.position[whole] + middle, posed.part_centre[parts]])  # [n, 3] metres, world
+    half = np.maximum(np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]]), 1e-3)  # [n, 3]
+    cos, sin = np.cos(bodies.yaw[box_body]), np.sin(bodies.yaw[box_body])
+
     sign = np.array([[(1 if j & 1 << a else -1) for a in range(3)] for j in range(8)], np.float32)
-    offset = sign[None] * posed.part_half[parts][:, None]  # [n, 8, 3]
-    x, y = cos * offset[..., 0] - sin * offset[..., 1], sin * offset[..., 0] + cos * offset[..., 1]
-    corner = posed.part_centre[parts][:, None] + np.stack([x, y, offset[..., 2]], -1)  # [n, 8, 3]
-    corner = corner.reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
+    offset = sign[None] * half[:, None]  # [n, 8, 3]
+    x = cos[:, None] * offset[..., 0] - sin[:, None] * offset[..., 1]
+    y = sin[:, None] * offset[..., 0] + cos[:, None] * offset[..., 1]
+    corner = (centre[:, None] + np.stack([x, y, offset[..., 2]], -1)).reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
     on = view.lamps.radiance.any(1)
-    centre, size, radiance = view.lamps.centre[on], view.lamps.size[on], view.lamps.radiance[on]
+    lamp_centre, size, radiance = view.lamps.centre[on], view.lamps.size[on], view.lamps.radiance[on]
     cube = np.zeros((len(corner), 6, 3), np.float32)
-    reaches = np.zeros((len(corner), len(centre)), np.uint8)
+    reaches = np.zeros((len(corner), len(lamp_centre)), np.uint8)
     probes = transport.probes
     corner_light(
-        transport.voxels, probes.probe_of_cell, probes.position, side_light, corner, centre, size, lamp_reach[on], cube,
-        reaches,
+        transport.voxels, probes.probe_of_cell, probes.position, side_light, corner, lamp_centre, size, lamp_reach[on],
+        cube, reaches,
     )  # fmt: skip
-    part = posed.part[vertices]
-    local = posed.position[vertices] - posed.part_centre[part]
-    c, s = np.cos(yaw[posed.body[vertices]]), np.sin(yaw[posed.body[vertices]])
+
+    box_of_body = np.zeros(len(bodies.entity), np.int32)
+    box_of_body[whole] = np.arange(len(whole))
+    box_of_part = np.zeros(len(posed.part_body), np.int32)
+    box_of_part[parts] = len(whole) + np.arange(len(parts))
+    box = np.where(is_small[posed.body[vertices]], box_of_body[posed.body[vertices]], box_of_part[posed.part[vertices]])
+    local = posed.position[vertices] - centre[box]
+    c, s = cos[box], sin[box]
     local = np.stack([c * local[:, 0] + s * local[:, 1], c * local[:, 1] - s * local[:, 0], local[:, 2]], 1)
-    blend = np.clip(local / np.maximum(posed.part_half[part], 1e-6) * 0.5 + 0.5, 0, 1).astype(np.float32)
+    blend = np.clip(local / half[box] * 0.5 + 0.5, 0, 1).astype(np.float32)
     # A convex body shows a quarter of its surface on average (Cauchy): here half of the sum of the three face areas.
     area = ((size[:, 0] * size[:, 1] + size[:, 1] * size[:, 2] + size[:, 2] * size[:, 0]) / 2).astype(np.float32)
     e = np.zeros((len(vertices), 3), np.float32)
     vertex_light(
-        posed.position[vertices], posed.normal[vertices], first_corner[part], blend, cube, reaches, centre, area,
-        radiance, e,
+        posed.position[vertices], posed.normal[vertices], (box * 8).astype(np.int32), blend, cube, reaches, lamp_centre,
+        area, radiance, e,
     )  # fmt: skip
     return e

@@ -59,7 +59,7 @@ class LightCache:
         self.table: pages.PageTable
         self._pool: TexelPool
         self._light: tuple[bytes, ...]
-        self._n_bricks: int
+        self._totals: tuple[int, int, int]  # probes, texels and bricks in use
         self.light_stamp = 0  # grows whenever any light in the world may have changed
 
     def reset(self) -> None:
@@ -87,10 +87,10 @@ class LightCache:
         if change is not None or lamps_moved or light != self._light:
             self._light = light
             self._relight(view)
-        self.stats.probes = int(transport.probes.alive.sum())
-        self.stats.texels = int((place[:, 3] >= 0).sum())
-        self.stats.bricks = int(transport.bricks().sum()) if change is not None else self._n_bricks
-        self._n_bricks = self.stats.bricks
+        if change is not None:
+            bricks = int(transport.bricks().sum())
+            self._totals = (int(transport.probes.alive.sum()), int((place[:, 3] >= 0).sum()), bricks)
+        self.stats.probes, self.stats.texels, self.stats.bricks = self._totals
         return self.stats
 
     def _build(self, view: View) -> None:
@@ -107,7 +107,6 @@ class LightCache:
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
         self._body_light = BodyLight()
-        self._n_bricks = 0
         self._decodes = 0
         self._table_changed = True
         self._dirty_bands: set[int] = set()
