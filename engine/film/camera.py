@@ -24,12 +24,12 @@ from engine.raster.gbuffer import (
     GBuffer,
     GBufferArrays,
     StaticMesh,
-    clip_from_world,
     material_texture,
 )
 from engine.raster.meshes import Meshes
 from engine.raster.resolve import Atlases, Resolve
 from engine.raster.shadow import SunShadow
+from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.view import Frame, View
 
 Look = Literal["neural", "classical", "raster"]
@@ -87,6 +87,7 @@ class Renderer:
         self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
+        self._casts = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self._size_px = (0, 0)
         self._gbuffer: GBuffer | None = None
@@ -211,7 +212,14 @@ class Renderer:
         rects = tiles.drawn_rects(geometry, self._size_px)
         if rects:
             self._gbuffer.draw(
-                view.camera, view.previous_camera, self._meshes, self._static, self._bodies, self._materials[1], rects
+                view.camera,
+                view.previous_camera,
+                self._meshes,
+                self._static,
+                self._bodies,
+                self._materials[1],
+                rects,
+                self._screen.keys,
             )
             self._lap(stats, "gbuffer")
         screen = self._screen
@@ -259,17 +267,20 @@ class Renderer:
         """Tiles on which a body's shadow may fall."""
         mask = tiles.tile_grid(self._size_px)
         if self._shadow.bodies_cast:
-            clip = clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
-            self._mark_shadows(mask, clip, view, posed.low.astype(np.float64), posed.high.astype(np.float64))
+            hulls = self._shadow_hulls(view, posed.low[self._casts], posed.high[self._casts])
+            tiles.mark_hulls(mask, self._clip(view), self._size_px, hulls)
         return mask
 
-    def _mark_shadows(self, mask: Bool, clip: F64, view: View, low: F64, high: F64) -> None:
-        """Mark the tiles on which shadows of boxes [n, 3] (metres, world) may fall, and the boxes themselves."""
+    def _shadow_hulls(self, view: View, low: NDArray[np.floating], high: NDArray[np.floating]) -> F64:
+        """Points [n, 16, 3] whose hulls hold boxes [n, 3] (metres, world) and all the shadow they throw."""
         assert self._shadow.frame is not None
         pad = 4.0 * self._shadow.frame.texel_m + self._shadow.frame.offset_m
         towards = np.asarray(view.sky.sun_direction, np.float64)
-        points = tiles.swept(tiles.box_corners(low - pad, high + pad), towards, self._floor_m, SHADOW_REACH_M)
-        tiles.mark_hulls(mask, clip, self._size_px, points)
+        corners = tiles.box_corners(low.astype(np.float64) - pad, high.astype(np.float64) + pad)
+        return tiles.swept(corners, towards, self._floor_m, SHADOW_REACH_M)
+
+    def _clip(self, view: View) -> F64:
+        return clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
 
     def _lap(self, stats: dict[str, object], stage: str) -> None:
         if self.profile:
@@ -290,6 +301,7 @@ class Renderer:
         if self._grid_shape != view.voxels.material.shape:
             self._meshes = Meshes()
             self._grid_shape = view.voxels.material.shape
+            self._screen = tiles.PagesOnScreen(self._size_px)
         remeshed = self._meshes.update(view.voxels)
         if remeshed is None:
             self._static.release()
@@ -308,7 +320,10 @@ class Renderer:
         before = self._shadow.frame
         eye = np.asarray(view.camera.position)
         self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, voxels_changed)
-        self._shadow.update_bodies(posed, self._bodies)
+        hulls = self._shadow_hulls(view, posed.low, posed.high)
+        planes = frustum_planes(self._clip(view), (0, 0, *self._size_px), self._size_px)
+        self._casts = (hulls @ planes[:, :3].T + planes[:, 3] > 0).any(1).all(1)
+        self._shadow.update_bodies(posed, self._bodies, self._casts)
         return self._shadow.frame is not before
 
     def _body_light(self, view: View, posed: PosedBodies) -> F32:
@@ -348,7 +363,7 @@ class Renderer:
             return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True)
         shade_all = shadow_moved or drawn.shading != self._shading_key(view)
         geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
-        clip = clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
+        clip = self._clip(view)
         low, high, moved_low, moved_high = _changed_boxes(drawn, posed, body_light)
         if len(remeshed):
             brick_low = remeshed * (BRICK * VOXEL_M)
@@ -360,7 +375,7 @@ class Renderer:
         if len(low):
             tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(low, high))
         if len(moved_low) and view.sky.sun.any() and not shade_all:
-            self._mark_shadows(shade, clip, view, moved_low, moved_high)
+            tiles.mark_hulls(shade, clip, self._size_px, self._shadow_hulls(view, moved_low, moved_high))
         return geometry, shade
 
     def release(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.raster.gbuffer import Rect
+from engine.raster.visibility import Rect
 
 TILE_PX = 16
 MANY = 0.5  # beyond this part of all tiles a full frame is cheaper

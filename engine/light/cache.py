@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from engine.light import pages
 from engine.light.bodies import BodyLight
-from engine.light.lamps import LampTransport
-from engine.light.latents import probe_latents
+from engine.light.lamps import LampTransport, lamp_shapes
+from engine.light.latents import CHANNELS, probe_latents
 from engine.light.network import Network, classical
 from engine.light.pool import ROW_BYTES, TexelPool
+from engine.light.probes import share
 from engine.light.relight import Relight, sun_crosses, sun_visibility
 from engine.light.transport import Change, Transport
 from engine.raster.bodies import PosedBodies
@@ -79,7 +80,12 @@ class LightCache:
         if change is not None:
             self._follow(change)
         transport, place = self.transport, self.transport.surface.place
-        lamps_moved = self._lamps.update(view.lamps, transport.voxels, place, change)
+        lamps_key = _lamps_key(view)
+        lamps_moved = False
+        if lamps_key != self._lamps_key or change is not None:
+            self._lamps_key = lamps_key
+            shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
+            lamps_moved = self._lamps.update(shapes, transport.voxels, place, change)
         if lamps_moved:
             self._pool.lamps_valid[:] = False
         self._update_sun(view.sky, change)
@@ -98,11 +104,14 @@ class LightCache:
         self._is_built = True
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
+        self._lamps_key: tuple[object, ...] = ()
         self._relit = Relight()
         self._sun = b""  # direction that `_sun_visible` is for
         self._sun_visible = np.zeros(n, np.float32)  # [T] cosine times visibility
         self._light = ()  # what the radiance was gathered from
-        self._latent = np.zeros((0, 6, 3, 3), np.float32)  # [P, 6, 3, 3]
+        self._own_latent = np.zeros((0, 6, CHANNELS, 3), np.float32)  # [P, 6, 3, 3] of a probe's own rays
+        self._own_stamp = np.zeros(0, np.int64)  # [P] light stamp
+        self._latent = np.zeros((0, 6, CHANNELS, 3), np.float32)  # [P, 6, 3, 3] shared with its neighbours
         self._latent_stamp = np.zeros(0, np.int64)  # [P] light stamp
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
@@ -206,16 +215,22 @@ class LightCache:
     def _make_latents(self, texels: I32) -> None:
         """Latents of the probes that some texels see, where they are older than the light."""
         transport, probes = self.transport, self.transport.probes
-        if len(self._latent) != len(probes.alive):
-            self._latent = np.zeros((len(probes.alive), 6, 3, 3), np.float32)
-            self._latent_stamp = np.full(len(probes.alive), -1, np.int64)
-        seen = np.zeros(len(probes.alive), np.bool_)
+        n = len(probes.alive)
+        if len(self._latent) != n:
+            self._latent, self._own_latent = (np.zeros((n, 6, CHANNELS, 3), np.float32) for _ in range(2))
+            self._latent_stamp, self._own_stamp = (np.full(n, -1, np.int64) for _ in range(2))
+        seen = np.zeros(n, np.bool_)
         seen[transport.index[texels][transport.weight[texels] != 0]] = True
         old = np.flatnonzero(seen & (self._latent_stamp != self.light_stamp)).astype(np.int32)
+        linked = probes.link[old]
+        seen[linked[linked >= 0]] = True
+        own = np.flatnonzero(seen & (self._own_stamp != self.light_stamp)).astype(np.int32)
         probe_latents(
-            probes.direction, probes.cosine_sum, probes.hit, probes.bin_at, self._relit.sky, self._relit.texel_radiance,
-            self.network.theta, old, self._latent,
+            probes.direction, probes.cosine_sum, probes.hit, probes.level, probes.bin_at, self._relit.sky,
+            self._relit.texel_radiance, self.network.theta, own, self._own_latent,
         )  # fmt: skip
+        share(probes.link, old, self._own_latent.reshape(n, -1), self._latent.reshape(n, -1))
+        self._own_stamp[own] = self.light_stamp
         self._latent_stamp[old] = self.light_stamp
 
     # ---- what the picture reads ----
@@ -249,8 +264,15 @@ class LightCache:
     def body_light(self, view: View, posed: PosedBodies) -> F32:
         """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""
         return self._body_light.at(
-            view, posed, self.transport, self._relit.side_light, self._lamps.reach, self.light_stamp
+            view, posed, self.transport, self._relit.side_light, self._lamps.shapes.reach, self.light_stamp
         )
+
+
+def _lamps_key(view: View) -> tuple[object, ...]:
+    """What the shapes of lamps depend on: their boxes, and how the bodies that carry them are turned."""
+    lamps, carries = view.lamps, np.isin(view.bodies.entity, view.lamps.entity)
+    boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, view.bodies.yaw[carries])
+    return (id(view.prefabs), *(a.tobytes() for a in boxes))
 
 
 def _sky_key(sky: SkyView) -> bytes:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK
 from engine.light import decode
-from engine.light.lamps import LampTransport
+from engine.light.lamps import LampTransport, lamp_shapes
 from engine.light.latents import MOMENTS, probe_moments
+from engine.light.probes import share
 from engine.light.relight import Relight, sun_visibility
 from engine.light.transport import Transport
 from engine.view import Lamps, SkyView, View, VoxelView
@@ -62,7 +63,7 @@ class SceneFeatures:
         direct = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
-            transport.update(lamps, self.transport.voxels, place, None)
+            transport.update(lamp_shapes(lamps), self.transport.voxels, place, None)
             direct += transport.direct(len(place), lamps.radiance)
         if sky.sun.any():
             visible = np.zeros(len(place), np.float32)
@@ -75,11 +76,20 @@ class SceneFeatures:
         alive = np.flatnonzero(probes.alive).astype(np.int32)
         part = np.empty((len(alive), 6, MOMENTS, 3), np.float32)
         probe_moments(
-            probes.direction, probes.cosine_sum, probes.hit, probes.bin_at, relight.sky, relight.texel_radiance,
-            alive, part,
-        )  # fmt: skip
+            probes.direction,
+            probes.cosine_sum,
+            probes.hit,
+            probes.level,
+            probes.bin_at,
+            relight.sky,
+            relight.texel_radiance,
+            alive,
+            part,
+        )
         moment[alive] = part
-        return moment
+        shared = np.zeros_like(moment)
+        share(probes.link, alive, moment.reshape(len(moment), -1), shared.reshape(len(moment), -1))
+        return shared
 
 
 def view_features(view: View) -> SceneFeatures:

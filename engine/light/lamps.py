@@ -7,22 +7,81 @@ Use of Analytically Determined Form Factors", 1989), times the share of the lamp
 geometry alone: dimming, colour and switching never trace a ray."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.surface import face_centre
-from engine.light.trace import Voxels, is_clear, unit_hash
+from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
-from engine.view import Lamps
+from engine.state.blueprint import Prefab
+from engine.view import Bodies, Lamps
+
+F32 = NDArray[np.float32]
 
 FAINT = 1e-3  # e below which a lamp's light fades out on what the camera sees
-FAINT_BOUNCE = 1e-2  # the same for light that only bounces
+FAINT_BOUNCE = 3e-3  # the same for light that only bounces
 FAR_SIZES = 8.0  # beyond so many edges a face of the box counts as a point: under 1 % off
 LAMPS_PER_TEXEL = 16  # the strongest are kept
+SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a penumbra look better than grain
 FIRST_RAYS = 4  # if these agree (all or none arrive) the point is fully lit or fully dark
 MORE_RAYS = 12  # else these are added: penumbrae get 13 to 16
+
+
+class LampShapes(NamedTuple):
+    """Where lamps are and what of their own bodies stands in their way; a named tuple, as kernels take it whole."""
+
+    low: NDArray[np.float64]  # [L, 3] metres, world: the box that shines
+    high: NDArray[np.float64]  # [L, 3]
+    strength: NDArray[np.float64]  # [L] brightest channel of the radiance when fully on
+    reach: NDArray[np.float64]  # [L] metres at which a lamp is fainter than FAINT
+    shade: NDArray[np.float64]  # [S, 2, 3] metres, world: low and high corners of boxes
+    first_shade: NDArray[np.int32]  # [L + 1] shades of lamp i are first_shade[i] : first_shade[i + 1]
+
+
+def lamp_shapes(
+    lamps: Lamps, bodies: Bodies | None = None, prefabs: tuple[Prefab, ...] = (), emission: F32 | None = None
+) -> LampShapes:
+    """Shapes of lamps; those that belong to a body are shaded by its dark parts (caps, posts), taken as upright boxes.
+
+    Parts that overlap the shining box are left out: they are its glass. `emission` [M, 3] tells dark materials.
+    """
+    low = lamps.centre.astype(np.float64) - lamps.size / 2
+    high = lamps.centre.astype(np.float64) + lamps.size / 2
+    strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
+    shades: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = [[] for _ in range(len(low))]
+    if bodies is not None and emission is not None:
+        body_of = {int(e): b for b, e in enumerate(bodies.entity)}
+        for i, entity in enumerate(lamps.entity.tolist()):
+            if entity not in body_of:
+                continue
+            b = body_of[entity]
+            prefab = prefabs[bodies.prefab[b]]
+            cos, sin = math.cos(bodies.yaw[b]), math.sin(bodies.yaw[b])
+            for part in range(len(prefab.part_low)):
+                if emission[prefab.material[prefab.part == part]].any():
+                    continue
+                x0, y0, z0 = prefab.part_low[part].tolist()
+                x1, y1, z1 = prefab.part_high[part].tolist()
+                corner = [(cos * x - sin * y, sin * x + cos * y) for x in (x0, x1) for y in (y0, y1)]
+                origin = bodies.position[b].astype(np.float64)
+                box_low = origin + (min(c[0] for c in corner), min(c[1] for c in corner), z0)
+                box_high = origin + (max(c[0] for c in corner), max(c[1] for c in corner), z1)
+                if not ((box_low < high[i] - 1e-3) & (box_high > low[i] + 1e-3)).all():
+                    shades[i].append((box_low, box_high))
+    first = np.cumsum([0, *(len(s) for s in shades)]).astype(np.int32)
+    shade = np.array([box for s in shades for box in s], np.float64).reshape(-1, 2, 3)
+    reach = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
+    return LampShapes(low, high, strength, reach, shade, first)
+
+
+def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest area that a box shows from anywhere: the length of the vector of its three face areas."""
+    size = high - low
+    faces = np.stack([size[..., 1] * size[..., 2], size[..., 2] * size[..., 0], size[..., 0] * size[..., 1]], -1)
+    return np.asarray(np.sqrt((faces**2).sum(-1)))
 
 
 @njit(cache=True)
@@ -106,14 +165,24 @@ def _fade(strength, faint):
     """1 for light well above `faint`, smoothly 0 at it, so that the reach of a lamp has no edge."""
     if strength <= faint:
         return 0.0
-    x = min((strength - faint) / (3 * faint), 1.0)
+    x = min((strength - faint) / faint, 1.0)
     return x * x * (3 - 2 * x)
 
 
 @njit(cache=True)
-def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed, found):
+def _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
+    """Whether no part of the lamp's own body lies between a point and a target on the lamp."""
+    for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
+        if crosses_box(px, py, pz, tx - px, ty - py, tz - pz, 1.0, shapes.shade[k, 0], shapes.shade[k, 1]):
+            return False
+    return True
+
+
+@njit(cache=True)
+def _shadow_rays(voxels, px, py, pz, shapes, lamp, factor, total, first, last, seed, found):
     """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds (weight, unblocked
     weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle."""
+    low, high = shapes.low[lamp], shapes.high[lamp]
     for k in range(first, last):
         a = (k * 0.7548776662466927 + seed) % 1.0  # R2 sequence, Roberts 2018
         b = (k * 0.5698402909980532 + seed * 7.13) % 1.0
@@ -136,15 +205,15 @@ def _shadow_rays(voxels, px, py, pz, low, high, factor, total, first, last, seed
         else:
             tx, ty, tz = tu, tv, plane
         found[0] += 1.0
-        if is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3):
+        if _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz) and is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3):
             found[1] += 1.0
 
 
 @njit(parallel=True, cache=True)
-def coarse_factors(voxels, place, texels, low, high, strength, factor_out):
+def coarse_factors(voxels, place, texels, shapes, lamp, factor_out):
     """Form factor times visibility (one ray) from the centres of some texels to one lamp: factor_out [n] f32.
 
-    `strength` is the lamp's brightest channel when fully on; fainter light than FAINT_BOUNCE is let go.
+    Light fainter than FAINT_BOUNCE is let go.
     """
     for i in prange(len(texels)):
         t = texels[i]
@@ -158,29 +227,29 @@ def coarse_factors(voxels, place, texels, low, high, strength, factor_out):
         factor = np.empty(6, np.float64)
         corner = np.empty((4, 3), np.float64)
         buffer = np.empty((10, 3), np.float64)
-        total = box_factors(p[0], p[1], p[2], nx, ny, nz, low, high, factor, corner, buffer)
-        fade = _fade(total * strength, FAINT_BOUNCE)
+        total = box_factors(p[0], p[1], p[2], nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer)
+        fade = _fade(total * shapes.strength[lamp], FAINT_BOUNCE)
         if fade <= 0.0:
             continue
         found = np.zeros(2, np.float64)
         seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
-        _shadow_rays(voxels, p[0], p[1], p[2], low, high, factor, total, 0, 1, seed, found)
+        _shadow_rays(voxels, p[0], p[1], p[2], shapes, lamp, factor, total, 0, 1, seed, found)
         if found[0] > 0:
             factor_out[i] = total * fade * found[1] / found[0]
 
 
 @njit(cache=True)
-def point_factor(voxels, px, py, pz, nx, ny, nz, low, high, strength, seed, factor, corner, buffer):
+def point_factor(voxels, px, py, pz, nx, ny, nz, shapes, lamp, seed, factor, corner, buffer):
     """Form factor times visibility at any surface point, with 4 to 16 shadow rays: what fine texels and pixels use."""
     ox, oy, oz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
-    total = box_factors(ox, oy, oz, nx, ny, nz, low, high, factor, corner, buffer)
-    fade = _fade(total * strength, FAINT)
+    total = box_factors(ox, oy, oz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer)
+    fade = _fade(total * shapes.strength[lamp], FAINT)
     if fade <= 0.0:
         return 0.0
     found = np.zeros(2, np.float64)
-    _shadow_rays(voxels, ox, oy, oz, low, high, factor, total, 0, FIRST_RAYS, seed, found)
+    _shadow_rays(voxels, ox, oy, oz, shapes, lamp, factor, total, 0, FIRST_RAYS, seed, found)
     if 0.0 < found[1] < found[0]:
-        _shadow_rays(voxels, ox, oy, oz, low, high, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS, seed, found)
+        _shadow_rays(voxels, ox, oy, oz, shapes, lamp, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS, seed, found)
     return total * fade * found[1] / found[0] if found[0] > 0 else 0.0
 
 
@@ -195,11 +264,12 @@ def _quarter(p, ua, va, s):
 
 
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_of, factor_of):
+def fine_factors(voxels, place, texels, rows, shapes, lamp_of, factor_of):
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
 
     Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
     """
+    low, high, reach, strength = shapes.low, shapes.high, shapes.reach, shapes.strength
     for i in prange(len(texels)):
         t, row = texels[i], rows[i]
         p = np.empty(3, np.float64)
@@ -251,10 +321,7 @@ def fine_factors(voxels, place, texels, rows, low, high, reach, strength, lamp_o
                     full[s] = total * _fade(total * strength[lamp], FAINT)
                     first, last = (s, s + 1) if more == 0 else (4, 4 + MORE_RAYS)
                     if full[s] > 0.0:
-                        seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] * 4 + (s if more else 0))
-                        _shadow_rays(
-                            voxels, px, py, pz, low[lamp], high[lamp], factor, total, first, last, seed, found[s]
-                        )
+                        _shadow_rays(voxels, px, py, pz, shapes, lamp, factor, total, first, last, SAME_RAYS, found[s])
                 rays, clear = found[:, 0].sum(), found[:, 1].sum()
                 if clear == 0.0 or clear == rays:
                     break
@@ -310,81 +377,56 @@ class LampTransport:
     """Coarse factors of every lamp on every texel that it reaches: what relight uses for direct light."""
 
     def __init__(self) -> None:
-        self.entity = np.zeros(0, np.uint32)  # [L]
-        self.low = np.zeros((0, 3), np.float64)  # [L, 3] metres, world
-        self.high = np.zeros((0, 3), np.float64)
-        self.strength = np.zeros(0, np.float64)  # [L] brightest channel when fully on
-        self.reach = np.zeros(0, np.float64)  # [L] metres at which the lamp is fainter than FAINT
-        self.texels: list[NDArray[np.int32]] = []
-        self.factor: list[NDArray[np.float32]] = []
+        no = np.zeros((0, 3), np.float64)
+        none = np.zeros(0, np.float64)
+        self.shapes = LampShapes(no, no, none, none, np.zeros((0, 2, 3), np.float64), np.zeros(1, np.int32))
+        self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
+        self.factor: list[F32] = []  # [L] of [n]
 
-    def update(self, lamps: Lamps, voxels: Voxels, place: NDArray[np.int32], change: Change | None) -> bool:
+    def update(self, shapes: LampShapes, voxels: Voxels, place: NDArray[np.int32], change: Change | None) -> bool:
         """Bring factors up to date with the lamps and with a change of voxels.
 
-        Returns whether a lamp came, went, moved or changed its size or full power: then fine factors are void.
+        Returns whether a lamp came, went, moved, or changed its size, shades or full power: then fine factors are void.
         """
-        lamp_low = lamps.centre.astype(np.float64) - lamps.size / 2
-        lamp_high = lamps.centre.astype(np.float64) + lamps.size / 2
-        strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
-        known = {
-            (int(e), a.tobytes(), b.tobytes(), float(s)): i
-            for i, (e, a, b, s) in enumerate(zip(self.entity, self.low, self.high, self.strength, strict=True))
-        }
-        keys = [
-            (int(e), a.tobytes(), b.tobytes(), float(s))
-            for e, a, b, s in zip(lamps.entity, lamp_low, lamp_high, strength, strict=True)
-        ]
-        moved = len(keys) != len(known) or any(known.get(key) != i for i, key in enumerate(keys))
+        before, keys = _keys(self.shapes), _keys(shapes)
+        known = {key: i for i, key in enumerate(before)}
+        self.shapes = shapes
         old_texels, old_factor = self.texels, self.factor
         self.texels, self.factor = [], []
-        for i, key in enumerate(keys):
-            if key in known:
+        for lamp, key in enumerate(keys):
+            if key not in known:
+                texels, factor = self._cast(lamp, voxels, place)
+            else:
                 texels, factor = old_texels[known[key]], old_factor[known[key]]
                 if change is not None:
-                    texels, factor = self._mend(
-                        texels, factor, lamp_low[i], lamp_high[i], strength[i], voxels, place, change
-                    )
-            else:
-                texels, factor = self._cast(lamp_low[i], lamp_high[i], strength[i], voxels, place)
+                    texels, factor = self._mend(texels, factor, lamp, voxels, place, change)
             self.texels.append(texels)
             self.factor.append(factor)
-        area = self._area(lamp_low, lamp_high)
-        self.entity, self.low, self.high, self.strength = lamps.entity.copy(), lamp_low, lamp_high, strength
-        self.reach = np.sqrt(area * strength / (math.pi * FAINT))
-        return moved
+        return keys != before
 
-    @staticmethod
-    def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Largest area that a box shows from anywhere: half the diagonal of its three face areas is enough."""
-        size = high - low
-        faces = np.stack([size[..., 1] * size[..., 2], size[..., 2] * size[..., 0], size[..., 0] * size[..., 1]], -1)
-        return np.asarray(np.sqrt((faces**2).sum(-1)))
+    def _reach(self, lamp: int) -> float:
+        """Metres at which a lamp is fainter than FAINT_BOUNCE."""
+        return float(self.shapes.reach[lamp]) * math.sqrt(FAINT / FAINT_BOUNCE)
 
-    def _cast(
-        self, low: NDArray[np.float64], high: NDArray[np.float64], strength: float,
-        voxels: Voxels, place: NDArray[np.int32],
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
-        reach = math.sqrt(float(self._area(low, high)) * strength / (math.pi * FAINT_BOUNCE))
+    def _cast(self, lamp: int, voxels: Voxels, place: NDArray[np.int32]) -> tuple[NDArray[np.int32], F32]:
         found = np.empty(len(place), np.int32)
-        texels = found[: _in_reach(place, low, high, reach, found)].copy()
+        low, high = self.shapes.low[lamp], self.shapes.high[lamp]
+        texels = found[: _in_reach(place, low, high, self._reach(lamp), found)].copy()
         factor = np.empty(len(texels), np.float32)
-        coarse_factors(voxels, place, texels, low, high, strength, factor)
+        coarse_factors(voxels, place, texels, self.shapes, lamp, factor)
         return texels, factor
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: NDArray[np.float32],
-        low: NDArray[np.float64], high: NDArray[np.float64], strength: float, voxels: Voxels, place: NDArray[np.int32],
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, place: NDArray[np.int32],
         change: Change,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:  # fmt: skip
+    ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
         """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
-        reach = math.sqrt(float(self._area(low, high)) * strength / (math.pi * FAINT_BOUNCE))
+        low, high, reach = self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
         near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
         fresh = change.fresh
-        side = place[texels, 3]
-        kept = side >= 0
-        kept[np.isin(texels, fresh)] = False
+        kept = (place[texels, 3] >= 0) & ~np.isin(texels, fresh)
         texels, factor = texels[kept], factor[kept]
         found = np.empty(len(fresh), np.int32)
         new = fresh[found[: _in_reach(place[fresh], low, high, reach, found)]]
@@ -392,18 +434,28 @@ class LampTransport:
         # The rays of a texel stay within the box around its voxel and the lamp.
         hull_low, hull_high = np.minimum(centre - 0.126, low), np.maximum(centre + 0.126, high)
         dirty = np.zeros(len(texels), np.bool_)
-        for a, b in zip(change.low[near], change.high[near], strict=True):
-            dirty |= ((hull_low <= b) & (hull_high >= a)).all(1)
+        for box_low, box_high in zip(change.low[near], change.high[near], strict=True):
+            dirty |= ((hull_low <= box_high) & (hull_high >= box_low)).all(1)
         again = np.concatenate([texels[dirty], new]).astype(np.int32)
         redone = np.empty(len(again), np.float32)
-        coarse_factors(voxels, place, again, low, high, strength, redone)
-        texels, factor = np.concatenate([texels[~dirty], again]), np.concatenate([factor[~dirty], redone])
-        return texels.astype(np.int32), factor
+        coarse_factors(voxels, place, again, self.shapes, lamp, redone)
+        return np.concatenate([texels[~dirty], again]), np.concatenate([factor[~dirty], redone])
 
-    def direct(self, n_texels: int, radiance: NDArray[np.float32]) -> NDArray[np.float32]:
+    def direct(self, n_texels: int, radiance: F32) -> F32:
         """e [T, 3] of all lamps at texel centres for radiance [L, 3]."""
         e = np.zeros((n_texels, 3), np.float32)
         for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
             if colour.any():
                 _add_light(texels, factor, colour, e)
         return e
+
+
+def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
+    """What the factors of each lamp depend on, beside voxels."""
+    return [
+        (
+            shapes.low[i].tobytes(), shapes.high[i].tobytes(), shapes.strength[i].tobytes(),
+            shapes.shade[shapes.first_shade[i] : shapes.first_shade[i + 1]].tobytes(),
+        )
+        for i in range(len(shapes.low))
+    ]  # fmt: skip

@@ -23,10 +23,11 @@ def classical_theta() -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _ray_light(hit, sky, texel_radiance, p, k, out):
+def _ray_light(hit, level, sky, texel_radiance, p, k, out):
     t = hit[p, k]
     if t >= 0:
-        out[0], out[1], out[2] = texel_radiance[t, 0], texel_radiance[t, 1], texel_radiance[t, 2]
+        patch = texel_radiance[t, level[p, k]]
+        out[0], out[1], out[2] = patch[0], patch[1], patch[2]
     elif t == SKY:
         out[0], out[1], out[2] = sky[p, k, 0], sky[p, k, 1], sky[p, k, 2]
     else:
@@ -34,7 +35,7 @@ def _ray_light(hit, sky, texel_radiance, p, k, out):
 
 
 @njit(parallel=True, cache=True)
-def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probes, moment):
+def probe_moments(direction, cosine_sum, hit, level, bin_at, sky, texel_radiance, probes, moment):
     """Moments [n, 6, 8, 3] of some probes: what the network is trained on."""
     for i in prange(len(probes)):
         p = probes[i]
@@ -43,7 +44,7 @@ def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probe
         for k in range(direction.shape[1]):
             if hit[p, k] == BLOCKED:
                 continue
-            _ray_light(hit, sky, texel_radiance, p, k, light)
+            _ray_light(hit, level, sky, texel_radiance, p, k, light)
             b = min(int(bin_at[p, k]), 2)
             share = bin_at[p, k] - b
             for axis in range(3):
@@ -65,7 +66,7 @@ def probe_moments(direction, cosine_sum, hit, bin_at, sky, texel_radiance, probe
 
 
 @njit(parallel=True, cache=True)
-def probe_latents(direction, cosine_sum, hit, bin_at, sky, texel_radiance, theta, probes, latent):
+def probe_latents(direction, cosine_sum, hit, level, bin_at, sky, texel_radiance, theta, probes, latent):
     """Latents of some probes, written into latent [P, 6, 3, 3]: moments times theta, folded ray by ray."""
     for i in prange(len(probes)):
         p = probes[i]
@@ -76,7 +77,7 @@ def probe_latents(direction, cosine_sum, hit, bin_at, sky, texel_radiance, theta
         for k in range(direction.shape[1]):
             if hit[p, k] == BLOCKED:
                 continue
-            _ray_light(hit, sky, texel_radiance, p, k, light)
+            _ray_light(hit, level, sky, texel_radiance, p, k, light)
             b = min(int(bin_at[p, k]), 2)
             share = bin_at[p, k] - np.float32(b)
             for q in range(3):

@@ -52,14 +52,14 @@ class TexelPool:
         self.residual_valid[rows[rows >= 0]] = False
 
         texels = np.flatnonzero(self.row_of_texel >= 0)
-        if not len(texels) or not len(lamps.low):
+        if not len(texels) or not len(lamps.shapes.low):
             return
         rows = self.row_of_texel[texels]
         lamp_of = self.lamp_of[rows]
         corner = place[texels, None, :3] * VOXEL_M
         # Shadow rays stay within the box around the texel's voxel and the lamp: [n, 16, 3].
-        low = np.minimum(lamps.low[np.maximum(lamp_of, 0)], corner - 0.01)
-        high = np.maximum(lamps.high[np.maximum(lamp_of, 0)], corner + VOXEL_M + 0.01)
+        low = np.minimum(lamps.shapes.low[np.maximum(lamp_of, 0)], corner - 0.01)
+        high = np.maximum(lamps.shapes.high[np.maximum(lamp_of, 0)], corner + VOXEL_M + 0.01)
         void = change.reweighed[texels].copy()
         for box_low, box_high in zip(change.low, change.high, strict=True):
             void |= (((low <= box_high) & (high >= box_low)).all(2) & (lamp_of >= 0)).any(1)
@@ -104,9 +104,8 @@ class TexelPool:
         void = np.flatnonzero(~self.lamps_valid[rows])[:most_lamps]
         if len(void):
             fine_factors(
-                transport.voxels, surface.place, texels[void], rows[void], lamps.low, lamps.high, lamps.reach,
-                lamps.strength, self.lamp_of, self.factor_of,
-            )  # fmt: skip
+                transport.voxels, surface.place, texels[void], rows[void], lamps.shapes, self.lamp_of, self.factor_of
+            )
             self.lamps_valid[rows[void]] = True
             self.light_stamp[rows[void]] = -1
 

@@ -12,15 +12,19 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.surface import Surface, texel_at
-from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, unit_hash
+from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
 
 CELL_VOXELS = 4  # a probe cell is 1 m
 NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of its centre along every axis
 SKY = -1  # `hit` of a ray that leaves the world
 BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
+OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
 CLEARANCE_M = 6.0  # distances are cut here in `clearance`
 
 ALL_SIDES = 6
+PER_PROBE = (
+    "alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "bin_at", "level", "link", "clearance",
+)  # fmt: skip
 
 
 @njit(cache=True)
@@ -160,8 +164,9 @@ def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high
 
 
 @njit(parallel=True, cache=True)
-def _clearance(probes, direction, distance, clearance, bin_at):
-    """Mean log2 distance per side (cosine squared weights) and the soft distance bin of every ray (see latents)."""
+def _clearance(probes, direction, distance, clearance, bin_at, level):
+    """Mean log2 distance per side (cosine squared weights) and, of every ray, the soft distance bin (see latents)
+    and the width of the patch that it reads (see surface)."""
     for i in prange(len(probes)):
         p = probes[i]
         total = np.zeros(6, np.float64)
@@ -169,6 +174,8 @@ def _clearance(probes, direction, distance, clearance, bin_at):
         for k in range(direction.shape[1]):
             t = distance[p, k]
             near = math.log2(0.25 + min(t, CLEARANCE_M))
+            # 64 rays share the sphere: each stands for a disc of about half its distance across.
+            level[p, k] = 0 if t < 1.0 else (1 if t < 2.0 else (2 if t < 4.0 else 3))
             bin_at[p, k] = min(max(math.log2(max(t, 1e-3) / 0.5) / 1.5, 0.0), 3.0)
             for axis in range(3):
                 d = direction[p, k, axis]
@@ -177,6 +184,51 @@ def _clearance(probes, direction, distance, clearance, bin_at):
                 total[side] += d * d * near
         for side in range(6):
             clearance[p, side] = total[side] / max(weight[side], 1e-9)
+
+
+@njit(parallel=True, cache=True)
+def _link(voxels, probe_of_cell, cell, position, probes, link):
+    """Probes of the six cells around that some probes see: link [P, 6] slot or -1."""
+    for i in prange(len(probes)):
+        p = probes[i]
+        for side in range(6):
+            at = cell[p].copy()
+            at[side // 2] += 1 - 2 * (side % 2)
+            link[p, side] = -1
+            if at.min() < 0 or at[0] >= probe_of_cell.shape[0] or at[1] >= probe_of_cell.shape[1]:
+                continue
+            if at[2] >= probe_of_cell.shape[2]:
+                continue
+            q = probe_of_cell[at[0], at[1], at[2]]
+            if q >= 0:
+                # Always walked from the lower cell, so that both ends agree.
+                a, b = (p, q) if side % 2 == 0 else (q, p)
+                if is_clear(
+                    voxels, position[a, 0], position[a, 1], position[a, 2], position[b, 0], position[b, 1],
+                    position[b, 2], 0.0,
+                ):  # fmt: skip
+                    link[p, side] = q
+
+
+@njit(parallel=True, cache=True)
+def share(link, probes, light, shared):
+    """Mean of some probes' light [P, n] with that of the probes that they are linked to, into shared [P, n].
+
+    64 rays are noisy where light comes through a window; neighbours see nearly the same light through other rays.
+    """
+    for i in prange(len(probes)):
+        p = probes[i]
+        total = np.float32(OWN_SHARE)
+        for c in range(light.shape[1]):
+            shared[p, c] = np.float32(OWN_SHARE) * light[p, c]
+        for side in range(6):
+            q = link[p, side]
+            if q >= 0:
+                total += np.float32(1.0)
+                for c in range(light.shape[1]):
+                    shared[p, c] += light[q, c]
+        for c in range(light.shape[1]):
+            shared[p, c] /= total
 
 
 class Probes:
@@ -195,12 +247,17 @@ class Probes:
         self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
         self.bin_at = np.zeros((0, RAYS), np.float32)  # [P, K] 0..3, soft distance bin
+        self.level = np.zeros(
+            (0, RAYS), np.uint8
+        )  # [P, K] 0..3, width of the patch that a ray reads: 1, 2, 4, 8 texels
+        self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self.clearance = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] log2 metres
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
         moved = self.place(voxels, cells.astype(np.int32))
         self.trace(voxels, surface, moved)
         self.measure(moved)
+        self.join(voxels, moved)
 
     def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
         """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
@@ -232,7 +289,7 @@ class Probes:
             return
         old = len(self.alive)
         n += (old + n) // 8  # room for edits, so that the first one does not copy everything
-        for name in ("alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "bin_at", "clearance"):
+        for name in PER_PROBE:
             array = getattr(self, name)
             grown = np.zeros((old + n, *array.shape[1:]), array.dtype)
             grown[:old] = array
@@ -244,6 +301,10 @@ class Probes:
         _trace(
             voxels, surface.page_row, surface.page_texel, self.position, self.direction, probes, self.hit, self.distance
         )
+
+    def join(self, voxels: Voxels, probes: NDArray[np.int32]) -> None:
+        """Find out which neighbours some probes [n] see."""
+        _link(voxels, self.probe_of_cell, self.cell, self.position, probes, self.link)
 
     def retrace(
         self, voxels: Voxels, surface: Surface, low: NDArray[np.float64], high: NDArray[np.float64]
@@ -257,9 +318,9 @@ class Probes:
         return touched
 
     def measure(self, probes: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Clearance and distance bins of some probes [n] after their rays changed; says whose clearance is now
+        """Clearance, distance bins and levels of some probes [n] after their rays changed; says whose clearance is now
         another.
         """
         before = self.clearance[probes]
-        _clearance(probes, self.direction, self.distance, self.clearance, self.bin_at)
+        _clearance(probes, self.direction, self.distance, self.clearance, self.bin_at, self.level)
         return np.asarray((self.clearance[probes] != before).any(1))

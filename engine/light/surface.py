@@ -5,7 +5,7 @@ slice. Rays that hit a voxel find their texel through the page, and so does the 
 texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel."""
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
@@ -13,6 +13,7 @@ from engine.light.trace import Voxels
 
 PAGES_PER_BRICK = 6 * BRICK
 PAGE_TEXELS = BRICK * BRICK
+LEVELS = 4  # widths of patches: 1, 2, 4 and 8 texels
 
 
 @njit(cache=True)
@@ -37,6 +38,62 @@ def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):
     else:
         u, v = x, y
     return page_texel[row, (v & 7) * BRICK + (u & 7)]
+
+
+@njit(parallel=True, cache=True)
+def _label_pages(rows, page_texel, page_label):
+    """Label joined texels of some pages by the smallest place in their patch, for blocks of 2, 4 and 8 texels."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        for level in range(1, LEVELS):
+            label = page_label[row, level - 1]
+            for place in range(PAGE_TEXELS):
+                label[place] = place
+            inside = (1 << level) - 1
+            changed = True
+            while changed:
+                changed = False
+                for step in range(2 * PAGE_TEXELS):  # there and back, so that labels cross a page in one sweep
+                    place = step if step < PAGE_TEXELS else 2 * PAGE_TEXELS - 1 - step
+                    if page_texel[row, place] < 0:
+                        continue
+                    least = label[place]
+                    u, v = place & 7, place >> 3
+                    if u & inside and page_texel[row, place - 1] >= 0:
+                        least = min(least, label[place - 1])
+                    if (u + 1) & inside and page_texel[row, place + 1] >= 0:
+                        least = min(least, label[place + 1])
+                    if v & inside and page_texel[row, place - 8] >= 0:
+                        least = min(least, label[place - 8])
+                    if (v + 1) & inside and page_texel[row, place + 8] >= 0:
+                        least = min(least, label[place + 8])
+                    if least < label[place]:
+                        label[place] = least
+                        changed = True
+
+
+@njit(parallel=True, cache=True)
+def average_patches(page_texel, page_label, radiance):
+    """Fill levels 1 to 3 of radiance [T, 4, 3] with the means of level 0 over patches of 2, 4 and 8 texels."""
+    for row in prange(len(page_texel)):
+        total = np.empty((PAGE_TEXELS, 3), np.float32)
+        count = np.empty(PAGE_TEXELS, np.float32)
+        for level in range(1, LEVELS):
+            total[:] = 0.0
+            count[:] = 0.0
+            for place in range(PAGE_TEXELS):
+                t = page_texel[row, place]
+                if t >= 0:
+                    label = page_label[row, level - 1, place]
+                    count[label] += 1
+                    for c in range(3):
+                        total[label, c] += radiance[t, 0, c]
+            for place in range(PAGE_TEXELS):
+                t = page_texel[row, place]
+                if t >= 0:
+                    label = page_label[row, level - 1, place]
+                    for c in range(3):
+                        radiance[t, level, c] = total[label, c] / count[label]
 
 
 @njit(cache=True)
@@ -163,6 +220,7 @@ class Surface:
         n_keys = int(np.prod(self.n_bricks)) * PAGES_PER_BRICK
         self.page_row = np.full(n_keys, -1, np.int32)  # [n_keys] key -> row of page_texel, -1 none
         self.page_texel = np.zeros((0, PAGE_TEXELS), np.int32)  # [n_pages, 64] texel by v * 8 + u, -1 none
+        self.page_label = np.zeros((0, LEVELS - 1, PAGE_TEXELS), np.uint8)  # [n_pages, 3, 64] patch of each texel
         self.page_key_of_row = np.zeros(0, np.int32)  # [n_pages] -1 free
         self.place = np.zeros((0, 4), np.int32)  # [T, 4] voxel x, y, z and side; side -1 = free
         self._free_texels = np.zeros(1, np.int32)
@@ -182,6 +240,7 @@ class Surface:
             old = len(self.page_texel)
             new = old + pages + (old + pages) // 8
             self.page_texel = np.concatenate([self.page_texel, np.full((new - old, PAGE_TEXELS), -1, np.int32)])
+            self.page_label = np.concatenate([self.page_label, np.zeros((new - old, 3, PAGE_TEXELS), np.uint8)])
             self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
             self._free_rows = _grown_stack(self._free_rows, old, new)
         fresh = np.empty(max(faces, 1), np.int32)
@@ -189,6 +248,11 @@ class Surface:
             grid, bricks, self.page_row, self.page_texel, self.page_key_of_row, self.place, self._free_texels,
             self._free_rows, fresh,
         )  # fmt: skip
+        key = np.ravel_multi_index(tuple(bricks.T), self.n_bricks)[:, None] * PAGES_PER_BRICK + np.arange(
+            PAGES_PER_BRICK
+        )
+        rows = self.page_row[key]
+        _label_pages(rows[rows >= 0], self.page_texel, self.page_label)
         return fresh[:n].copy()
 
     @property

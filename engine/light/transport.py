@@ -125,6 +125,10 @@ class Transport:
         traced = probes.retrace(self.voxels, surface, low, high)
         probes.trace(self.voxels, surface, moved)
         traced[moved] = probes.hit.shape[1]
+        for _ in range(2):  # links reach into the next cell, and are walked from either end
+            cells = _grown(cells)
+        around = probes.probe_of_cell[cells]
+        probes.join(self.voxels, around[around >= 0])
         again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
         other_clearance = np.zeros(len(probes.alive), np.bool_)
         other_clearance[again[probes.measure(again)]] = True
@@ -155,3 +159,13 @@ class Transport:
             self.index,
             self.weight,
         )
+
+
+def _grown(mask: Bool) -> Bool:
+    """A mask of cells [CX, CY, CZ] and the cells next to it along the axes."""
+    grown = mask.copy()
+    for axis in range(3):
+        ahead, behind = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
+        ahead[1:] |= behind[:-1]
+        ahead[:-1] |= behind[1:]
+    return grown

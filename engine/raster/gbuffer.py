@@ -18,21 +18,24 @@ motion). All bits are zero where nothing was hit.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import moderngl
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from engine.raster import patterns
 from engine.raster.bodies import PosedBodies
-from engine.raster.meshes import VERTEX, Chunk, Meshes, vertices_of_quads
+from engine.raster.meshes import VERTEX, PageTable, Meshes, vertices_of_quads
 from engine.raster.programs import program, set_uniforms
+from engine.raster.visibility import Rect, Sight, clip_from_world
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-Rect = tuple[int, int, int, int]  # x, y, width, height in pixels; y grows downwards from the top
+Bool = NDArray[np.bool_]
 
 SEAM_PX = 0.01  # how far a quad grows to close T-junctions
 BODY_VERTEX = np.dtype(
@@ -61,62 +64,32 @@ class GBufferArrays:
     body_light: F32
 
 
-def clip_from_world(camera: Camera, aspect: float) -> F64:
-    """The camera's matrix with y flipped, so that row 0 of a target is the top of the image."""
-    matrix = camera.clip_from_world(aspect)
-    matrix[1] *= -1.0
-    return matrix
-
-
 def gl_matrix(matrix: F64) -> bytes:
     """A matrix as OpenGL reads it: float32, column after column."""
     return np.ascontiguousarray(matrix.T, np.float32).tobytes()
 
 
-def frustum_planes(clip: F64, rect: Rect, size_px: tuple[int, int]) -> F64:
-    """Five inward half-spaces [5, 4] bounding what a rectangle of pixels shows: plane @ (p, 1) >= 0 inside."""
-    x, y, w, h = rect
-    left, right = 2 * x / size_px[0] - 1, 2 * (x + w) / size_px[0] - 1
-    top, bottom = 2 * y / size_px[1] - 1, 2 * (y + h) / size_px[1] - 1
-    return np.stack(
-        [
-            clip[0] - left * clip[3],
-            right * clip[3] - clip[0],
-            clip[1] - top * clip[3],
-            bottom * clip[3] - clip[1],
-            clip[3],
-        ]
-    )
-
-
-def box_touches(planes: F64, low: F64, high: F64, slack: float = 0.05) -> bool:
-    """Whether a box may have a part inside all half-spaces (never wrong when it says no)."""
-    far = np.where(planes[:, :3] > 0, high + slack, low - slack)
-    return bool(((planes[:, :3] * far).sum(1) + planes[:, 3] >= 0).all())
+@njit(cache=True, nogil=True)
+def _indices_of_pages(quads, seen, first, last, out, written):  # type: ignore[no-untyped-def]
+    """Write the indices of the quads of the chosen pages among rows first:last; returns how many `out` then holds."""
+    for page in range(first, last):
+        if seen[page]:
+            for quad in range(quads[page, 0], quads[page, 1]):
+                for k, corner in enumerate((0, 1, 2, 0, 2, 3)):
+                    out[written + k] = 4 * quad + corner
+                written += 6
+    return written
 
 
 class StaticMesh:
-    """The chunks of a grid as vertex buffers, drawn into any pass."""
+    """The chunks of a grid as vertex buffers, of which any pages are drawn into any pass."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self.context = context
+        self._indices = np.empty(0, np.uint32)
         self._index: moderngl.Buffer | None = None
-        self._index_quads = 0
         self._buffers: dict[tuple[int, int], tuple[int, moderngl.Buffer]] = {}
         self._arrays: dict[tuple[tuple[int, int], int], moderngl.VertexArray] = {}
-
-    def _indices(self, quads: int) -> moderngl.Buffer:
-        if self._index is None or quads > self._index_quads:
-            self._index_quads = max(4096, 1 << max(quads - 1, 1).bit_length())
-            six = np.array([0, 1, 2, 0, 2, 3], np.uint32)
-            table = (4 * np.arange(self._index_quads, dtype=np.uint32)[:, None] + six).reshape(-1)
-            for array in self._arrays.values():
-                array.release()
-            self._arrays.clear()
-            if self._index is not None:
-                self._index.release()
-            self._index = self.context.buffer(table.tobytes())
-        return self._index
 
     def update(self, meshes: Meshes) -> None:
         """Send the chunks whose quads changed."""
@@ -126,11 +99,19 @@ class StaticMesh:
                 continue
             self._forget(place)
             if len(chunk.quads):
-                self._indices(len(chunk.quads))
                 buffer = self.context.buffer(vertices_of_quads(chunk.quads).tobytes())
                 self._buffers[place] = (chunk.version, buffer)
         for place in [p for p in self._buffers if p not in meshes.chunks]:
             self._forget(place)
+        needed = 6 * sum(len(chunk.quads) for chunk in meshes.chunks.values())
+        if needed > len(self._indices):
+            for array in self._arrays.values():
+                array.release()
+            self._arrays.clear()
+            if self._index is not None:
+                self._index.release()
+            self._indices = np.empty(needed + needed // 4, np.uint32)
+            self._index = self.context.buffer(reserve=self._indices.nbytes, dynamic=True)
 
     def _forget(self, place: tuple[int, int]) -> None:
         for key in [key for key in self._arrays if key[0] == place]:
@@ -138,24 +119,29 @@ class StaticMesh:
         if place in self._buffers:
             self._buffers.pop(place)[1].release()
 
-    def draw(self, target: moderngl.Program, place: tuple[int, int], chunk: Chunk, first: int, last: int) -> None:
-        """Draw quads first:last of a chunk."""
-        if last <= first or place not in self._buffers:
+    def draw(self, target: moderngl.Program, table: PageTable, seen: Bool) -> None:
+        """Draw some of the table's pages [P], always in the table's order."""
+        ends = [0]
+        for first, last in pairwise(table.chunk_first.tolist()):
+            ends.append(_indices_of_pages(table.quads, seen, first, last, self._indices, ends[-1]))
+        if not ends[-1]:
             return
+        assert self._index is not None
+        self._index.write(self._indices[: ends[-1]])
+        for place, (first, last) in zip(table.places, pairwise(ends), strict=True):
+            if last > first:
+                self._array(target, place).render(moderngl.TRIANGLES, vertices=last - first, first=first)
+
+    def _array(self, target: moderngl.Program, place: tuple[int, int]) -> moderngl.VertexArray:
         key = (place, target.glo)
-        array = self._arrays.get(key)
-        if array is None:
+        if key not in self._arrays:
             named = [("3u2", "in_position"), ("1u2", "in_packed"), ("1u4", "in_key")]
             layout = " ".join(form if name in target else _skipped(form) for form, name in named)
             names = [name for _, name in named if name in target]
-            array = self.context.vertex_array(
-                target,
-                [(self._buffers[place][1], layout, *names)],
-                self._indices(len(chunk.quads)),
-                index_element_size=4,
+            self._arrays[key] = self.context.vertex_array(
+                target, [(self._buffers[place][1], layout, *names)], self._index, index_element_size=4
             )
-            self._arrays[key] = array
-        array.render(moderngl.TRIANGLES, vertices=6 * (last - first), first=6 * first)
+        return self._arrays[key]
 
     def release(self) -> None:
         """Give the buffers back."""
@@ -163,7 +149,7 @@ class StaticMesh:
             self._forget(place)
         if self._index is not None:
             self._index.release()
-            self._index = None
+        self._index, self._indices = None, np.empty(0, np.uint32)
 
 
 def _skipped(form: str) -> str:
@@ -211,9 +197,15 @@ class BodyMesh:
         self._vertices.write(data.tobytes())
         self._posed, self._light = posed, light
 
-    def draw(self, target: moderngl.Program, planes: F64 | None = None) -> None:
-        """Draw the bodies, those only that may have a part inside half-spaces [n, 4]."""
-        if not self.count or self._vertices is None or self._posed is None:
+    @property
+    def boxes(self) -> tuple[F32, F32]:
+        """Low and high corners [B, 3] of the bodies, metres."""
+        empty = np.empty((0, 3), np.float32)
+        return (empty, empty) if self._posed is None else (self._posed.low, self._posed.high)
+
+    def draw(self, target: moderngl.Program, seen: Bool) -> None:
+        """Draw some of the bodies [B]."""
+        if not self.count or self._vertices is None:
             return
         array = self._arrays.get(target.glo)
         if array is None:
@@ -231,12 +223,6 @@ class BodyMesh:
                 target, [(self._vertices, layout, *names)], self._index, index_element_size=4
             )
             self._arrays[target.glo] = array
-        if planes is None:
-            array.render(moderngl.TRIANGLES, vertices=self.count)
-            return
-        low, high = self._posed.low, self._posed.high
-        far = np.where(planes[:, None, :3] > 0, high + 0.05, low - 0.05)
-        seen = ((planes[:, None, :3] * far).sum(-1) + planes[:, 3:] >= 0).all(0)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
         for first, last in zip(self._first_index[edges[::2]], self._first_index[edges[1::2]], strict=True):
             if last > first:
@@ -274,18 +260,21 @@ class GBuffer:
         self.surface = context.texture(size_px, 4, dtype="u4")
         for texture in (self.albedo, self.light, self.surface):
             texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        self._depth = context.depth_renderbuffer(size_px)
+        self._depth = context.depth_texture(size_px)
         self.target = context.framebuffer([self.albedo, self.light, self.surface], self._depth)
         self._light_only = context.framebuffer([self.light])
+        self._depth_only = context.framebuffer(depth_attachment=self._depth)
         defines = {"PATTERN_M": patterns.PATTERN_M, "PATTERN_TEXELS": float(patterns.TEXELS)}
         defines["PATTERN_LEVELS"] = float(patterns.LEVELS)
         self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)
+        self._occluders = program(context, "voxels.vert", "shadow.frag")
         self._bodies = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, **defines)
         atlas = patterns.pattern_atlas()
         self._patterns = context.texture(atlas.shape[1::-1], 4, atlas.tobytes(), dtype="f1")
         self._patterns.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._patterns.repeat_x = self._patterns.repeat_y = False
         self._keys = np.empty((size_px[1], size_px[0]), np.uint32)
+        self._depth_read = np.empty((size_px[1], size_px[0]), np.float32)
 
     def draw(
         self,
@@ -295,9 +284,14 @@ class GBuffer:
         static: StaticMesh,
         bodies: BodyMesh,
         materials: moderngl.Texture,
-        rects: list[Rect] | None = None,
+        rects: list[Rect],
+        likely: NDArray[np.integer],
     ) -> None:
-        """Fill the targets, or only some rectangles of them."""
+        """Fill rectangles of the targets.
+
+        `likely` are surface pages that may well be in view, such as those of the last picture. Their depth is drawn
+        first, and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
+        """
         width, height = self.size_px
         clip = clip_from_world(camera, width / height)
         pixel_m = 2.0 * math.tan(camera.fov_y / 2) / height
@@ -314,30 +308,37 @@ class GBuffer:
         }
         set_uniforms(self._voxels, **common)
         set_uniforms(self._bodies, **common)
+        set_uniforms(self._occluders, **common)
         materials.use(0)
         self._patterns.use(1)
-        self.target.use()
         context = self.context
         context.disable(moderngl.BLEND)
         context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        context.depth_func = "<"
         context.front_face = "cw"  # the image is upside down in OpenGL's eyes
-        eye = np.asarray(camera.position)
-        near_first = sorted(
-            meshes.chunks.items(), key=lambda item: float(((np.clip(eye, item[1].low, item[1].high) - eye) ** 2).sum())
-        )
-        for rect in rects if rects is not None else [(0, 0, width, height)]:
+        context.depth_func = "<="  # passes where a pixel's depth is there already; equals go by the order, which is fixed
+        table, sight = meshes.table, Sight(camera, self.size_px)
+        before = table.rows(likely)
+        self._depth_only.use()
+        for rect in rects:
+            self._depth_only.scissor = rect
+            self._depth_only.clear(depth=1.0, viewport=rect)
+            if len(before):
+                occludes = np.zeros(len(table.page), np.bool_)
+                occludes[before] = sight.touches(table.low[before], table.high[before], rect)
+                static.draw(self._occluders, table, occludes)
+        if len(before):
+            self._depth.read_into(self._depth_read)
+            sight = Sight(camera, self.size_px, self._depth_read)
+        self.target.use()
+        self.target.depth_mask = False
+        for rect in rects:
+            self.target.clear(0.0, 0.0, 0.0, 0.0, viewport=rect)
+        self.target.depth_mask = True
+        for rect in rects:
             self.target.scissor = rect
-            self.target.clear(0.0, 0.0, 0.0, 0.0, 1.0, viewport=rect)
-            planes = frustum_planes(clip, rect, self.size_px)
-            for place, chunk in near_first:
-                if not len(chunk.quads) or not box_touches(planes, chunk.low, chunk.high):
-                    continue
-                beyond = [eye[s // 2] < chunk.plane[s] if s & 1 else eye[s // 2] > chunk.plane[s] for s in range(6)]
-                for first, last in _runs(chunk, beyond):
-                    static.draw(self._voxels, place, chunk, first, last)
-            bodies.draw(self._bodies, planes)
-        self.target.scissor = (0, 0, width, height)
+            static.draw(self._voxels, table, sight.sees_pages(table, rect))
+            bodies.draw(self._bodies, sight.sees(*bodies.boxes, rect))
+        self.target.scissor = None
         context.front_face = "ccw"
         context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
 
@@ -375,6 +376,7 @@ class GBuffer:
         for thing in (
             self.target,
             self._light_only,
+            self._depth_only,
             self.albedo,
             self.light,
             self.surface,
@@ -382,20 +384,6 @@ class GBuffer:
             self._patterns,
         ):
             thing.release()
-
-
-def _runs(chunk: Chunk, wanted: list[bool]) -> list[tuple[int, int]]:
-    """Ranges of quads of the wanted sides; neighbours joined."""
-    runs: list[tuple[int, int]] = []
-    for side in range(6):
-        first, last = int(chunk.side_first[side]), int(chunk.side_first[side + 1])
-        if not wanted[side] or first == last:
-            continue
-        if runs and runs[-1][1] == first:
-            runs[-1] = (runs[-1][0], last)
-        else:
-            runs.append((first, last))
-    return runs
 
 
 def _unpack_normal(packed: NDArray[np.uint32]) -> F32:

@@ -30,6 +30,8 @@ VERTEX = np.dtype(
 )
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
 
 
 @njit(cache=True, nogil=True)
@@ -158,37 +160,70 @@ def vertices_of_quads(quads: I32) -> NDArray[np.void]:
     return vertices.reshape(-1)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chunk:
-    """The quads of 8 x 8 columns of bricks, sorted by side and page, and what is needed to cull them."""
+    """The quads of 8 x 8 columns of bricks, sorted by page and so by brick."""
 
     quads: I32  # [Q, 8]
-    side_first: I64  # [7] the quads of side s are side_first[s] : side_first[s + 1]
-    plane: NDArray[
-        np.float64
-    ]  # [6] metres: the eye must be beyond it along the side's axis to see any quad of the side
-    low: NDArray[np.float64]  # [3] metres
-    high: NDArray[np.float64]  # [3] metres
+    page: I32  # [P] keys of the surface pages that have quads
+    page_first: I32  # [P + 1] the quads of row p are page_first[p] : page_first[p + 1]
+    low: F64  # [P, 3] metres: the box round them
+    high: F64  # [P, 3]
     version: int  # grows whenever the quads change
 
 
 def _chunk_of_quads(quads: I32, version: int) -> Chunk:
-    order = np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0], quads[:, 6]))  # independent of edit history
+    order = np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0]))  # independent of edit history
     quads = quads[order]
-    first = np.searchsorted(quads[:, 6], np.arange(SIDES + 1))
-    high = quads[:, 1:4].copy()
-    for axis in range(3):
-        of_axis = quads[:, 6] >> 1 == axis
-        high[of_axis, (axis + 1) % 3] += quads[of_axis, 4]
-        high[of_axis, (axis + 2) % 3] += quads[of_axis, 5]
-    plane = np.zeros(SIDES)
-    for side in range(SIDES):
-        part = quads[first[side] : first[side + 1], 1 + side // 2]
-        if len(part):
-            plane[side] = (part.max() if side & 1 else part.min()) * VOXEL_M
+    page, first = np.unique(quads[:, 0], return_index=True)
     if not len(quads):
-        return Chunk(quads, first, plane, np.zeros(3), np.zeros(3), version)
-    return Chunk(quads, first, plane, quads[:, 1:4].min(0) * VOXEL_M, high.max(0) * VOXEL_M, version)
+        return Chunk(quads, page, np.zeros(1, np.int32), np.empty((0, 3)), np.empty((0, 3)), version)
+    low, high = quads[:, 1:4], quads[:, 1:4].copy()
+    axis, row = quads[:, 6] >> 1, np.arange(len(quads))
+    high[row, (axis + 1) % 3] += quads[:, 4]
+    high[row, (axis + 2) % 3] += quads[:, 5]
+    ends = np.append(first, len(quads)).astype(np.int32)
+    low, high = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+    return Chunk(quads, page, ends, low * VOXEL_M, high * VOXEL_M, version)
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """All surface pages that have quads, by chunk and brick: what decides which quads are drawn."""
+
+    places: tuple[tuple[int, int], ...]  # [C] of the chunks, in their fixed order
+    chunk_first: I32  # [C + 1] the pages of chunk c are rows chunk_first[c] : chunk_first[c + 1]
+    page: I32  # [P] key
+    quads: I32  # [P, 2] first quad in the chunk and the first beyond
+    low: F64  # [P, 3] metres: the box round the quads of a page
+    high: F64  # [P, 3]
+    brick_first: I32  # [N + 1] the pages of brick n are rows brick_first[n] : brick_first[n + 1]
+    brick_low: F64  # [N, 3] metres: the box round the quads of a brick
+    brick_high: F64  # [N, 3]
+
+    row_of_page: I32  # [keys up to the last] row of each page, -1 where it has no quads
+
+    def rows(self, keys: NDArray[np.integer]) -> I32:
+        """The rows of those among some pages that have quads."""
+        rows = self.row_of_page[keys[keys < len(self.row_of_page)]]
+        return rows[rows >= 0]
+
+
+def _table_of_chunks(chunks: dict[tuple[int, int], Chunk]) -> PageTable:
+    places = tuple(sorted(place for place, chunk in chunks.items() if len(chunk.quads)))
+    used = [chunks[place] for place in places]
+    chunk_first = np.cumsum([0, *(len(chunk.page) for chunk in used)]).astype(np.int32)
+    if not used:
+        none, no_box = np.empty(0, np.int32), np.empty((0, 3))
+        return PageTable((), chunk_first, none, none.reshape(0, 2), no_box, no_box, chunk_first, no_box, no_box, none)
+    page, low, high = (np.concatenate([getattr(c, name) for c in used]) for name in ("page", "low", "high"))
+    quads = np.concatenate([np.stack([c.page_first[:-1], c.page_first[1:]], -1) for c in used])
+    brick_first = np.flatnonzero(np.diff(page // 48, prepend=-1))
+    brick_low, brick_high = np.minimum.reduceat(low, brick_first), np.maximum.reduceat(high, brick_first)
+    brick_first = np.append(brick_first, len(page)).astype(np.int32)
+    row_of_page = np.full(page.max() + 1, -1, np.int32)
+    row_of_page[page] = np.arange(len(page), dtype=np.int32)
+    return PageTable(places, chunk_first, page, quads, low, high, brick_first, brick_low, brick_high, row_of_page)
 
 
 class Meshes:
@@ -196,6 +231,7 @@ class Meshes:
 
     def __init__(self) -> None:
         self.chunks: dict[tuple[int, int], Chunk] = {}
+        self.table = _table_of_chunks({})
         self._stamp: I64 | None = None
         self._version = 0
 
@@ -205,6 +241,7 @@ class Meshes:
         if self._stamp is None or self._stamp.shape != stamp.shape:
             self._stamp = stamp.copy()
             self._fill(voxels.material)
+            self.table = _table_of_chunks(self.chunks)
             return None
         if np.array_equal(self._stamp, stamp):
             return np.empty((0, 3), np.int32)
@@ -222,6 +259,7 @@ class Meshes:
                 old = self.chunks[cx, cy].quads
                 quads = np.concatenate([old[~np.isin(old[:, 0] // 48, index)], quads])
             self.chunks[cx, cy] = _chunk_of_quads(quads, self._version)
+        self.table = _table_of_chunks(self.chunks)
         return bricks
 
     def _fill(self, material: NDArray[np.uint8]) -> None:
@@ -235,9 +273,9 @@ class Meshes:
                     quads = quads_of_bricks(material, bricks + np.array([cx, cy, 0], np.int32))
                     self.chunks[cx // CHUNK, cy // CHUNK] = _chunk_of_quads(quads, self._version)
 
-    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def bounds(self) -> tuple[F64, F64]:
         """Low and high corner of everything drawn, in metres; a unit box when there is nothing."""
-        full = [chunk for chunk in self.chunks.values() if len(chunk.quads)]
-        if not full:
+        table = self.table
+        if not len(table.page):
             return np.zeros(3), np.ones(3)
-        return np.min([c.low for c in full], axis=0), np.max([c.high for c in full], axis=0)
+        return table.brick_low.min(0), table.brick_high.max(0)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXEL_M
 from engine.raster import patterns
 from engine.raster.bodies import PosedBodies, pose
-from engine.raster.gbuffer import GBufferArrays, clip_from_world
+from engine.raster.gbuffer import GBufferArrays
+from engine.raster.visibility import clip_from_world
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
 from engine.view import SkyView, View, sky_radiance

@@ -7,9 +7,10 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.raster.gbuffer import GBuffer, Rect, gl_matrix
+from engine.raster.gbuffer import GBuffer, gl_matrix
 from engine.raster.programs import program, set_uniforms
 from engine.raster.shadow import CELL_PX, MAP_PX, SunShadow
+from engine.raster.visibility import Rect
 from engine.view import Lamps, SkyView, View
 
 F32 = NDArray[np.float32]

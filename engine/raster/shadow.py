@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.raster.bodies import PosedBodies
-from engine.raster.gbuffer import BodyMesh, StaticMesh, box_touches, gl_matrix
+from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
 from engine.raster.meshes import Meshes
 from engine.raster.programs import program, set_uniforms
+from engine.raster.visibility import boxes_touch
 
 F64 = NDArray[np.float64]
 
@@ -111,6 +112,7 @@ class SunShadow:
         self._body_rect: tuple[int, int, int, int] | None = (0, 0, MAP_PX, MAP_PX)  # what may hold old bodies
         self._stale = True  # the static map does not show the voxels as they are
         self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
+        self._casts = np.zeros(0, np.bool_)  # [B] the bodies in it
         self.bodies_cast = False
 
     def rest(self, changed: bool) -> None:
@@ -139,34 +141,30 @@ class SunShadow:
         self._begin(self._static)
         self._static.clear(depth=1.0)
         planes = np.concatenate([clip[:2] + clip[3], clip[3] - clip[:2]])
-        for place, chunk in meshes.chunks.items():
-            if not len(chunk.quads) or not box_touches(planes, chunk.low, chunk.high):
-                continue
-            for side in range(6):  # faces that look at the sun are enough: what they hide, they hide first
-                if (-1.0 if side & 1 else 1.0) * sun[side // 2] > 0:
-                    static.draw(
-                        self._voxels, place, chunk, int(chunk.side_first[side]), int(chunk.side_first[side + 1])
-                    )
+        table = meshes.table
+        side = table.page // 8 % 6
+        sunlit = np.where(side & 1, -1.0, 1.0) * sun[side // 2] > 0  # enough: what the other faces hide, these hide first
+        static.draw(self._voxels, table, sunlit & boxes_touch(planes, table.low, table.high))
         self._end()
         return True
 
-    def update_bodies(self, posed: PosedBodies, mesh: BodyMesh) -> None:
-        """Draw the bodies into their map; only what they covered and cover is touched."""
+    def update_bodies(self, posed: PosedBodies, mesh: BodyMesh, casts: NDArray[np.bool_]) -> None:
+        """Draw the bodies [B] that cast shadows to be seen into their map; only what they covered and cover is
+        touched.
+        """
         assert self.frame is not None
-        if self._posed is not None and np.array_equal(self._posed, posed.position):
+        if self._posed is not None and np.array_equal(self._casts, casts) and np.array_equal(self._posed, posed.position):
             return
-        self._posed = posed.position
+        self._posed, self._casts = posed.position, casts
         if self._body_rect is not None:
             self._body.clear(depth=1.0, viewport=self._body_rect)
             self._body_rect = None
-        self.bodies_cast = mesh.count > 0
-        if not self.bodies_cast:
-            return
         clip = self.frame.clip_from_world
-        texels = (posed.position @ clip[:2, :3].T + clip[:2, 3] + 1.0) * (MAP_PX / 2)
-        filled = np.flatnonzero(np.diff(posed.first_vertex))
-        low = np.minimum.reduceat(texels, posed.first_vertex[filled]) - 3.0  # the filter's reach and a margin
-        high = np.maximum.reduceat(texels, posed.first_vertex[filled]) + 3.0
+        bodies = np.flatnonzero(casts & (np.diff(posed.first_vertex) > 0))
+        boxes = [posed.position[posed.first_vertex[b] : posed.first_vertex[b + 1]] @ clip[:2, :3].T for b in bodies]
+        ends = np.array([[box.min(0), box.max(0)] for box in boxes]).reshape(-1, 2, 2)
+        texels = (ends + clip[:2, 3] + 1.0) * (MAP_PX / 2)
+        low, high = texels[:, 0] - 3.0, texels[:, 1] + 3.0  # the filter's reach and a margin
         seen = (high > 0).all(1) & (low < MAP_PX).all(1)
         self.bodies_cast = bool(seen.any())
         if not self.bodies_cast:
@@ -181,7 +179,7 @@ class SunShadow:
         self._body_rect = (x0, y0, x1 - x0, y1 - y0)
         set_uniforms(self._bodies, clip_from_world=gl_matrix(clip))
         self._begin(self._body)
-        mesh.draw(self._bodies)
+        mesh.draw(self._bodies, np.isin(np.arange(len(casts)), bodies[seen]))
         self._end()
 
     def _begin(self, target: moderngl.Framebuffer) -> None:

@@ -6,6 +6,7 @@ from engine.light import decode
 from engine.light.cache import LightCache
 from engine.light.features import SceneFeatures
 from engine.light.latents import probe_latents, probe_moments
+from engine.light.probes import PER_PROBE
 from tests.light.scenes_for_light import lamps, materials, plaza, sky, view_of
 from tests.light.test_cache import random_network
 
@@ -47,7 +48,7 @@ def test_latents_are_moments_times_theta() -> None:
     p, relit = cache.transport.probes, cache._relit
     some = np.flatnonzero(p.alive)[::9].astype(np.int32)
     moment = np.empty((len(some), 6, 8, 3), np.float32)
-    args = (p.direction, p.cosine_sum, p.hit, p.bin_at, relit.sky, relit.texel_radiance)
+    args = (p.direction, p.cosine_sum, p.hit, p.level, p.bin_at, relit.sky, relit.texel_radiance)
     probe_moments(*args, some, moment)
     latent = np.zeros((len(p.alive), 6, 3, 3), np.float32)
     theta = random_network().theta
@@ -93,3 +94,21 @@ def test_light_under_a_clear_sky_is_the_sky() -> None:
 
 def _plain() -> tuple[np.ndarray, np.ndarray]:
     return materials().albedo, materials().emission
+
+
+def test_every_array_over_probes_grows_with_them() -> None:
+    scene = SceneFeatures(plaza(), *_plain())
+    n = len(scene.probes.alive)
+    arrays = {k: v for k, v in vars(scene.probes).items() if isinstance(v, np.ndarray)}
+    per_probe = {k for k in arrays if k not in ("fibonacci", "probe_of_cell")}
+    assert per_probe == set(PER_PROBE)
+    assert all(len(arrays[k]) == n for k in per_probe)
+
+
+def test_linked_probes_see_each_other() -> None:
+    probes = SceneFeatures(plaza(), *_plain()).probes
+    p, side = np.nonzero((probes.link >= 0) & probes.alive[:, None])
+    assert len(p) > 100
+    q = probes.link[p, side]
+    np.testing.assert_array_equal(probes.link[q, side ^ 1], p)
+    assert (np.abs(probes.cell[p] - probes.cell[q]).sum(1) == 1).all()

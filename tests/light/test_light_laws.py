@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from engine.light.cache import LightCache
-from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, box_factors, point_factor
+from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, box_factors, lamp_shapes, point_factor
 from engine.light.trace import Voxels, occupied_bricks
-from engine.view import Lamps, View
+from engine.view import Bodies, Lamps, View
 from tests.light.scenes_for_light import closed_room, lamps, plaza, sky, view_of
+from tests.worlds_for_tests import SHINE, box_prefab
+from tests.worlds_for_tests import materials as dark_and_shining
 
 
 def texel_light(view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -110,11 +112,11 @@ def test_a_lamp_through_a_half_open_gap_is_half_seen() -> None:
     grid = np.zeros((32, 32, 32), np.uint8)
     grid[:, :16, 16] = 1  # a ceiling over one half
     voxels = Voxels(grid, occupied_bricks(grid))
-    low, high = np.array([3.9, 3.9, 6.0]), np.array([4.1, 4.1, 6.2])
+    shapes = lamp_shapes(lamps(((4.0, 4.0, 6.1), 0.2, (50.0, 50.0, 50.0))))
     buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     seen = [
-        point_factor(voxels, 4.0, y, 2.0, 0.0, 0.0, 1.0, low, high, 50.0, 0.3, *buffers)
-        / box_factors(4.0, y, 2.0, 0.0, 0.0, 1.0, low, high, *buffers)
+        point_factor(voxels, 4.0, y, 2.0, 0.0, 0.0, 1.0, shapes, 0, 0.3, *buffers)
+        / box_factors(4.0, y, 2.0, 0.0, 0.0, 1.0, shapes.low[0], shapes.high[0], *buffers)
         for y in (3.0, 3.99, 5.0)
     ]
     assert seen[0] == 0.0
@@ -126,7 +128,7 @@ def test_no_lamps_is_no_light() -> None:
     empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
     transport = LampTransport()
     grid = plaza()
-    transport.update(empty, Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
+    transport.update(lamp_shapes(empty), Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
     assert not transport.direct(5, empty.radiance).any()
 
 
@@ -142,3 +144,31 @@ def test_more_lamps_than_a_texel_keeps_drops_the_faintest() -> None:
     under_last = e[at[(4 + 2 * 19, 24, 1, 4)]].mean()
     under_first = e[at[(4, 24, 1, 4)]].mean()
     assert under_last == pytest.approx(under_first, rel=0.05)
+
+
+def test_the_cap_of_a_lantern_shades_what_is_above_it() -> None:
+    """A cap over the lamp, and glass around it that does not count."""
+    centre = (3.0, 3.0, 2.0)
+    box = box_prefab("lantern", (0.25, 0.25, 0.02))
+    glass = dataclasses.replace(box, material=np.full_like(box.material, SHINE))
+    two = dataclasses.replace(
+        box,
+        position=np.concatenate([box.position, glass.position]),
+        material=np.concatenate([box.material, glass.material]),
+        part=np.concatenate([box.part, glass.part + 1]),
+        part_low=np.array([[-0.25, -0.25, 0.35], [-0.1, -0.1, -0.1]], np.float32),
+        part_high=np.array([[0.25, 0.25, 0.4], [0.1, 0.1, 0.1]], np.float32),
+    )
+    one = np.ones(1, np.float32)
+    at = np.array([centre], np.float32)
+    bodies = Bodies(
+        np.zeros(1, np.uint32), np.zeros(1, np.int32), at, 0 * one, at, 0 * one, 0 * at, np.ones(1, np.uint8)
+    )  # fmt: skip
+    shapes = lamp_shapes(lamps((centre, 0.2, (40.0, 40.0, 40.0))), bodies, (two,), dark_and_shining().emission)
+    assert len(shapes.shade) == 1
+    grid = np.zeros((24, 24, 24), np.uint8)
+    voxels = Voxels(grid, np.ones((3, 3, 3), np.bool_))
+    buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
+    above = point_factor(voxels, 3.0, 3.0, 4.0, 0.0, 0.0, -1.0, shapes, 0, 0.3, *buffers)
+    below = point_factor(voxels, 3.0, 3.0, 0.1, 0.0, 0.0, 1.0, shapes, 0, 0.3, *buffers)
+    assert above == 0.0 and below > 0.0

@@ -6,6 +6,7 @@ in uvec3 in_position;       // voxels
 in uint in_packed;          // side | corner u << 3 | corner v << 4 | material << 8
 in uint in_key;             // surface page
 out vec3 v_world;
+invariant gl_Position;      // the depths of occluders are drawn by another program and must be the same to the bit
 flat out uvec2 v_face;      // surface page; side | material << 8: few, because every output costs time per triangle
 
 void main() {
