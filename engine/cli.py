@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STARTED = time.perf_counter()
 FILM_S = 10.0
 PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
-LAMP_TEXELS_PER_FRAME = 600  # in a window: about 15 ms on two cores; films and pictures work all of them out
+LAMP_TEXELS_PER_FRAME = 400  # in a window: about 15 ms on two cores; films and pictures work all of them out
 MAX_SIDE_PX = 8192
 LOOKS = ("neural", "classical", "raster")
 
