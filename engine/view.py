@@ -1,7 +1,8 @@
 """The bridge: a View is all that renderers ever see of a world. Nothing above this file sees the state.
 
-`engine.sim.extract.extract(blueprint, state, ...)` makes one. It is a frozen copy: renderers may keep it as long as they like.
-Light is given as *radiance of a white diffuse surface*, e = irradiance / pi, so that a surface of albedo a shines with a * e.
+`engine.sim.extract.extract(blueprint, state, ...)` makes one: a frozen copy, but for the voxel grid, which is shared
+read-only and moves on with the next step. Light is given as *radiance of a white diffuse surface*, e = irradiance / pi,
+so that a surface of albedo a shines with a * e.
 """
 
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class Bodies:
     yaw: F32  # [B] radians
     previous_position: F32  # [B, 3] one tick earlier, for the motion channel
     previous_yaw: F32  # [B]
-    glow: F32  # [B, 3] radiance that replaces the emission of emissive materials of this body (a lamp's colour now, 0 = off)
+    glow: F32  # [B, 3] radiance in place of the emission of this body's emissive materials; 0 is a lamp that is off
     glows: U8  # [B] 1 where `glow` counts
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.light import pages
 from engine.light.bodies import BodyLight
-from engine.light.lamps import LampTransport, lamp_shapes
+from engine.light.lamps import LampShapes, LampTransport, lamp_shapes
 from engine.light.latents import CHANNELS, probe_latents
 from engine.light.network import Network, classical
 from engine.light.pool import ROW_BYTES, TexelPool
@@ -60,6 +60,7 @@ class LightCache:
         self.table: pages.PageTable
         self._pool: TexelPool
         self._light: tuple[bytes, ...]
+        self._lamps_key: tuple[object, ...]
         self._totals: tuple[int, int, int]  # probes, texels and bricks in use
         self.light_stamp = 0  # grows whenever any light in the world may have changed
 
@@ -104,7 +105,7 @@ class LightCache:
         self._is_built = True
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
-        self._lamps_key: tuple[object, ...] = ()
+        self._lamps_key = ()
         self._relit = Relight()
         self._sun = b""  # direction that `_sun_visible` is for
         self._sun_visible = np.zeros(n, np.float32)  # [T] cosine times visibility
@@ -205,22 +206,33 @@ class LightCache:
         pool.work_out_geometry(texels, rows, self.transport, self.network, self._lamps, most_lamps)
         old = pool.light_stamp[rows] != self.light_stamp
         if old.any():
-            self._make_latents(texels[old])
+            seen = np.zeros(len(self.transport.probes.alive), np.bool_)
+            seen[self.transport.index[texels[old]][self.transport.weight[texels[old]] != 0]] = True
+            self._make_latents(seen)
             radiance = np.frombuffer(self._light[0], np.float32).reshape(-1, 3)
             pool.work_out_light(
                 texels[old], rows[old], self.transport, self._latent, radiance, self._lamp_direct, self.light_stamp
             )
         return pool.e_indirect[rows], pool.e_lamp[rows]
 
-    def _make_latents(self, texels: I32) -> None:
-        """Latents of the probes that some texels see, where they are older than the light."""
-        transport, probes = self.transport, self.transport.probes
+    @property
+    def lamp_shapes(self) -> LampShapes:
+        """Boxes and shades of the lamps as they are now."""
+        return self._lamps.shapes
+
+    def latents(self) -> F32:
+        """[P, 6, 3, 3] latents of all probes, current."""
+        seen = self.transport.probes.alive.copy()
+        self._make_latents(seen)
+        return self._latent
+
+    def _make_latents(self, seen: NDArray[np.bool_]) -> None:
+        """Latents of the probes `seen` [P], where they are older than the light."""
+        probes = self.transport.probes
         n = len(probes.alive)
         if len(self._latent) != n:
             self._latent, self._own_latent = (np.zeros((n, 6, CHANNELS, 3), np.float32) for _ in range(2))
             self._latent_stamp, self._own_stamp = (np.full(n, -1, np.int64) for _ in range(2))
-        seen = np.zeros(n, np.bool_)
-        seen[transport.index[texels][transport.weight[texels] != 0]] = True
         old = np.flatnonzero(seen & (self._latent_stamp != self.light_stamp)).astype(np.int32)
         linked = probes.link[old]
         seen[linked[linked >= 0]] = True

@@ -101,13 +101,13 @@ class TexelPool:
             )  # fmt: skip
             self.residual_valid[rows[void]] = True
             self.light_stamp[rows[void]] = -1
-        void = np.flatnonzero(~self.lamps_valid[rows])[:most_lamps]
-        if len(void):
+        dark = np.flatnonzero(~self.lamps_valid[rows])[:most_lamps]
+        if len(dark):
             fine_factors(
-                transport.voxels, surface.place, texels[void], rows[void], lamps.shapes, self.lamp_of, self.factor_of
+                transport.voxels, surface.place, texels[dark], rows[dark], lamps.shapes, self.lamp_of, self.factor_of
             )
-            self.lamps_valid[rows[void]] = True
-            self.light_stamp[rows[void]] = -1
+            self.lamps_valid[rows[dark]] = True
+            self.light_stamp[rows[dark]] = -1
 
     def work_out_light(
         self, texels: I32, rows: I32, transport: Transport, latent: F32, lamp_radiance: F32, coarse: F32, stamp: int
