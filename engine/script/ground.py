@@ -32,6 +32,7 @@ class Ground:
         latitude: object = 45.0,
         sun_turn: object = 0.0,
         haze: object = 0.25,
+        exposure: object = 1.0,
         night: object = (0.010, 0.016, 0.034),
         fog: object = 0.0,
     ) -> None:
@@ -47,6 +48,7 @@ class Ground:
             latitude_deg=number(latitude, "latitude", -66.0, 66.0),
             sun_azimuth_offset_deg=number(sun_turn, "sun_turn", -360.0, 360.0),
             haze=number(haze, "haze", 0.0, 1.0),
+            exposure=number(exposure, "exposure", 0.25, 4.0),
             night=colour(night, "night"),
             fog_density=number(fog, "fog (1/m)", 0.0, 1.0),
         )

@@ -30,6 +30,8 @@ SKY_KEYS: Final[tuple[tuple[float, RGB, RGB, RGB], ...]] = (
     (55.0, (0.250, 0.450, 0.950), (0.750, 0.850, 1.000), (0.120, 0.110, 0.090)),
 )
 
+WIDEST_EXPOSURE: Final = 3.5
+
 
 class SkyLight(NamedTuple):
     """What engine.view.SkyView holds, field by field."""
@@ -65,7 +67,7 @@ def sky_at(sky: Sky, clock: int) -> SkyLight:
         horizon=_f32(horizon),
         glow=_f32(glow),
         ground=_f32(ground),
-        exposure=_exposure(_luminance((level[0], level[1], level[2]))),
+        exposure=min(sky.exposure * _exposure(_luminance((level[0], level[1], level[2]))), WIDEST_EXPOSURE),
         fog_density=sky.fog_density,
     )
 
@@ -97,7 +99,7 @@ def _clear_sky(elevation: float, night: RGB) -> tuple[RGB, RGB, RGB]:
 
 def _exposure(luminance: float) -> float:
     """What the eye settles to: a power of the light on the ground, 0.75 under a clear noon, 3.5 in the night."""
-    return min(max(1.09 * math.pow(max(luminance, 1e-4), -0.295), 0.7), 3.5)
+    return min(max(1.09 * math.pow(max(luminance, 1e-4), -0.295), 0.7), WIDEST_EXPOSURE)
 
 
 def _luminance(c: RGB) -> float:

@@ -1,5 +1,6 @@
 """Views: what pictures see, between ticks too, and nothing else."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -157,3 +158,11 @@ def test_the_sky_stands_still_within_two_minutes() -> None:
     a, b = (sky_at(CLEAR, clock_at(17.0) + s * 65536) for s in (1, 119))
     assert all(np.array_equal(p, q) for p, q in zip(a, b, strict=True))
     assert not np.array_equal(a.sun, sky_at(CLEAR, clock_at(17.0) + 121 * 65536).sun)
+
+
+def test_a_world_may_open_the_camera_by_day_but_never_wider_than_at_night() -> None:
+    for hour in (12.0, 23.0):
+        plain = empty_world(start_hour=hour)
+        wide = dataclasses.replace(plain, sky=dataclasses.replace(plain.sky, exposure=2.0))
+        one, two = (extract(b, new_state(b)).sky.exposure for b in (plain, wide))
+        assert two == pytest.approx(min(2 * one, 3.5))
