@@ -87,7 +87,7 @@ class Renderer:
         self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
-        self._casts = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
+        self._casts: Bool = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self._size_px = (0, 0)
         self._gbuffer: GBuffer | None = None
@@ -322,7 +322,8 @@ class Renderer:
         self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, voxels_changed)
         hulls = self._shadow_hulls(view, posed.low, posed.high)
         planes = frustum_planes(self._clip(view), (0, 0, *self._size_px), self._size_px)
-        self._casts = (hulls @ planes[:, :3].T + planes[:, 3] > 0).any(1).all(1)
+        inside: Bool = np.greater(hulls @ planes[:, :3].T + planes[:, 3], 0.0)  # [B, 16, 5]
+        self._casts = np.all(np.any(inside, axis=1), axis=1)  # a hull all beyond one plane is not in the picture
         self._shadow.update_bodies(posed, self._bodies, self._casts)
         return self._shadow.frame is not before
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from engine.view import Bodies, View
@@ -82,14 +83,43 @@ def _template(view: View) -> _Template:
     )
 
 
-def _turned(vectors: F32, yaw: F32, body: I32) -> F32:
-    """Vectors [V, 3] turned about z by the yaw [B] of the body [V] that each belongs to."""
-    cos, sin = np.cos(yaw)[body], np.sin(yaw)[body]
-    out = np.empty_like(vectors)
-    np.subtract(cos * vectors[:, 0], sin * vectors[:, 1], out=out[:, 0])
-    np.add(sin * vectors[:, 0], cos * vectors[:, 1], out=out[:, 1])
-    out[:, 2] = vectors[:, 2]
-    return out
+@njit(cache=True, nogil=True)
+def _turn(x, y, cos, sin):  # type: ignore[no-untyped-def]
+    return cos * x - sin * y, sin * x + cos * y
+
+
+@njit(cache=True, nogil=True)
+def _pose_bodies(moved, first, vertices, normals, now, before, position, previous, normal, low, high):  # type: ignore[no-untyped-def]
+    """Vertices, normals and boxes of the moved bodies; `now` and `before` [B, 5]: x, y, z, cos and sin of the yaw."""
+    for b in np.flatnonzero(moved):
+        for v in range(first[b], first[b + 1]):
+            x, y = _turn(vertices[v, 0], vertices[v, 1], now[b, 3], now[b, 4])
+            position[v, 0], position[v, 1], position[v, 2] = x + now[b, 0], y + now[b, 1], vertices[v, 2] + now[b, 2]
+            x, y = _turn(vertices[v, 0], vertices[v, 1], before[b, 3], before[b, 4])
+            previous[v, 0], previous[v, 1] = x + before[b, 0], y + before[b, 1]
+            previous[v, 2] = vertices[v, 2] + before[b, 2]
+            normal[v, 0], normal[v, 1] = _turn(normals[v, 0], normals[v, 1], now[b, 3], now[b, 4])
+            normal[v, 2] = normals[v, 2]
+        for axis in range(3):
+            low[b, axis] = high[b, axis] = now[b, axis]  # of a prefab without vertices
+            if first[b + 1] > first[b]:
+                low[b, axis] = high[b, axis] = position[first[b], axis]
+            for v in range(first[b] + 1, first[b + 1]):
+                low[b, axis] = min(low[b, axis], position[v, axis])
+                high[b, axis] = max(high[b, axis], position[v, axis])
+
+
+@njit(cache=True, nogil=True)
+def _pose_parts(moved, part_body, centres, now, centre):  # type: ignore[no-untyped-def]
+    for part in range(len(part_body)):
+        b = part_body[part]
+        if moved[b]:
+            x, y = _turn(centres[part, 0], centres[part, 1], now[b, 3], now[b, 4])
+            centre[part, 0], centre[part, 1], centre[part, 2] = (
+                x + now[b, 0],
+                y + now[b, 1],
+                centres[part, 2] + now[b, 2],
+            )
 
 
 class Poser:
@@ -127,37 +157,35 @@ class Poser:
 
 def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: PosedBodies | None) -> PosedBodies:
     """Pose the moved bodies [B]; the others are as in `old`."""
-    rows, parts = np.flatnonzero(moved[template.body]), np.flatnonzero(moved[template.part_body])
-    body, part_body = template.body[rows], template.part_body[parts]
 
-    def renewed(kept: F32 | None, at: NDArray[np.int64], new: F32, like: F32) -> F32:
-        out = np.empty_like(like) if kept is None else kept.copy()
-        out[at] = new
-        return out
+    def kept(name: str, like: F32) -> F32:
+        if old is None:
+            return np.empty_like(like)
+        before: F32 = getattr(old, name)
+        return before.copy()
 
-    place = template.position[rows]
-    now = _turned(place, bodies.yaw, body) + bodies.position[body]
-    before = _turned(place, bodies.previous_yaw, body) + bodies.previous_position[body]
-    facing = _turned(template.normal[rows], bodies.yaw, body)
-    centre = _turned(template.part_centre[parts], bodies.yaw, part_body) + bodies.position[part_body]
-    position = renewed(old.position if old else None, rows, now, template.position)
+    def pose_of(place: F32, yaw: F32) -> F32:
+        return np.column_stack([place, np.cos(yaw), np.sin(yaw)]).astype(np.float32)
+
+    place = template.position
+    position, previous, normal = kept("position", place), kept("previous_position", place), kept("normal", place)
+    low, high = kept("low", bodies.position), kept("high", bodies.position)
+    centre = kept("part_centre", template.part_centre)
+    now, before = pose_of(bodies.position, bodies.yaw), pose_of(bodies.previous_position, bodies.previous_yaw)
     first = template.first_vertex
-    low, high = bodies.position.astype(np.float32), bodies.position.astype(np.float32)
-    filled = np.flatnonzero(np.diff(first))  # a prefab may have no vertices
-    if len(filled):
-        low[filled] = np.minimum.reduceat(position, first[filled])
-        high[filled] = np.maximum.reduceat(position, first[filled])
+    _pose_bodies(moved, first, place, template.normal, now, before, position, previous, normal, low, high)
+    _pose_parts(moved, template.part_body, template.part_centre, now, centre)
     return PosedBodies(
         position=position,
-        previous_position=renewed(old.previous_position if old else None, rows, before, template.position),
-        normal=renewed(old.normal if old else None, rows, facing, template.normal),
+        previous_position=previous,
+        normal=normal,
         material=template.material,
         entity=template.entity,
         body=template.body,
         part=template.part,
         triangles=template.triangles,
         part_body=template.part_body,
-        part_centre=renewed(old.part_centre if old else None, parts, centre, template.part_centre),
+        part_centre=centre,
         part_half=template.part_half,
         first_vertex=first,
         low=low,

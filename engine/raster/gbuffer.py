@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from engine.raster import patterns
 from engine.raster.bodies import PosedBodies
-from engine.raster.meshes import VERTEX, PageTable, Meshes, vertices_of_quads
+from engine.raster.meshes import VERTEX, Meshes, PageTable, vertices_of_quads
 from engine.raster.programs import program, set_uniforms
 from engine.raster.visibility import Rect, Sight, clip_from_world
 from engine.state.blueprint import Materials
@@ -315,7 +315,9 @@ class GBuffer:
         context.disable(moderngl.BLEND)
         context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         context.front_face = "cw"  # the image is upside down in OpenGL's eyes
-        context.depth_func = "<="  # passes where a pixel's depth is there already; equals go by the order, which is fixed
+        context.depth_func = (
+            "<="  # passes where a pixel's depth is there already; equals go by the order, which is fixed
+        )
         table, sight = meshes.table, Sight(camera, self.size_px)
         before = table.rows(likely)
         self._depth_only.use()
@@ -338,7 +340,7 @@ class GBuffer:
             self.target.scissor = rect
             static.draw(self._voxels, table, sight.sees_pages(table, rect))
             bodies.draw(self._bodies, sight.sees(*bodies.boxes, rect))
-        self.target.scissor = None
+        self.target.scissor = (0, 0, width, height)
         context.front_face = "ccw"
         context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
 

@@ -169,6 +169,9 @@ class Chunk:
     page_first: I32  # [P + 1] the quads of row p are page_first[p] : page_first[p + 1]
     low: F64  # [P, 3] metres: the box round them
     high: F64  # [P, 3]
+    brick_first: I32  # [N] the first row of each brick
+    brick_low: F64  # [N, 3] metres: the box round the quads of a brick
+    brick_high: F64  # [N, 3]
     version: int  # grows whenever the quads change
 
 
@@ -177,14 +180,18 @@ def _chunk_of_quads(quads: I32, version: int) -> Chunk:
     quads = quads[order]
     page, first = np.unique(quads[:, 0], return_index=True)
     if not len(quads):
-        return Chunk(quads, page, np.zeros(1, np.int32), np.empty((0, 3)), np.empty((0, 3)), version)
-    low, high = quads[:, 1:4], quads[:, 1:4].copy()
+        none, no_box = np.empty(0, np.int32), np.empty((0, 3))
+        return Chunk(quads, page, np.zeros(1, np.int32), no_box, no_box, none, no_box, no_box, version)
+    corner, opposite = quads[:, 1:4], quads[:, 1:4].copy()
     axis, row = quads[:, 6] >> 1, np.arange(len(quads))
-    high[row, (axis + 1) % 3] += quads[:, 4]
-    high[row, (axis + 2) % 3] += quads[:, 5]
-    ends = np.append(first, len(quads)).astype(np.int32)
-    low, high = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
-    return Chunk(quads, page, ends, low * VOXEL_M, high * VOXEL_M, version)
+    opposite[row, (axis + 1) % 3] += quads[:, 4]
+    opposite[row, (axis + 2) % 3] += quads[:, 5]
+    low: F64 = np.multiply(np.minimum.reduceat(corner, first), VOXEL_M)
+    high: F64 = np.multiply(np.maximum.reduceat(opposite, first), VOXEL_M)
+    bricks = np.flatnonzero(np.diff(page // 48, prepend=-1))
+    box = np.minimum.reduceat(low, bricks), np.maximum.reduceat(high, bricks)
+    page_first = np.append(first, len(quads)).astype(np.int32)
+    return Chunk(quads, page, page_first, low, high, bricks.astype(np.int32), *box, version)
 
 
 @dataclass(frozen=True)
@@ -201,12 +208,11 @@ class PageTable:
     brick_low: F64  # [N, 3] metres: the box round the quads of a brick
     brick_high: F64  # [N, 3]
 
-    row_of_page: I32  # [keys up to the last] row of each page, -1 where it has no quads
-
-    def rows(self, keys: NDArray[np.integer]) -> I32:
+    def rows(self, keys: NDArray[np.integer]) -> I64:
         """The rows of those among some pages that have quads."""
-        rows = self.row_of_page[keys[keys < len(self.row_of_page)]]
-        return rows[rows >= 0]
+        marked = np.zeros(max(int(keys.max(initial=0)), int(self.page.max(initial=0))) + 1, np.bool_)
+        marked[keys] = True
+        return np.flatnonzero(marked[self.page])
 
 
 def _table_of_chunks(chunks: dict[tuple[int, int], Chunk]) -> PageTable:
@@ -215,15 +221,15 @@ def _table_of_chunks(chunks: dict[tuple[int, int], Chunk]) -> PageTable:
     chunk_first = np.cumsum([0, *(len(chunk.page) for chunk in used)]).astype(np.int32)
     if not used:
         none, no_box = np.empty(0, np.int32), np.empty((0, 3))
-        return PageTable((), chunk_first, none, none.reshape(0, 2), no_box, no_box, chunk_first, no_box, no_box, none)
-    page, low, high = (np.concatenate([getattr(c, name) for c in used]) for name in ("page", "low", "high"))
-    quads = np.concatenate([np.stack([c.page_first[:-1], c.page_first[1:]], -1) for c in used])
-    brick_first = np.flatnonzero(np.diff(page // 48, prepend=-1))
-    brick_low, brick_high = np.minimum.reduceat(low, brick_first), np.maximum.reduceat(high, brick_first)
-    brick_first = np.append(brick_first, len(page)).astype(np.int32)
-    row_of_page = np.full(page.max() + 1, -1, np.int32)
-    row_of_page[page] = np.arange(len(page), dtype=np.int32)
-    return PageTable(places, chunk_first, page, quads, low, high, brick_first, brick_low, brick_high, row_of_page)
+        return PageTable((), chunk_first, none, none.reshape(0, 2), no_box, no_box, chunk_first, no_box, no_box)
+    page, low, high, brick_low, brick_high = (
+        np.concatenate([getattr(chunk, name) for chunk in used])
+        for name in ("page", "low", "high", "brick_low", "brick_high")
+    )
+    quads = np.concatenate([np.stack([chunk.page_first[:-1], chunk.page_first[1:]], -1) for chunk in used])
+    starts = [chunk.brick_first + first for chunk, first in zip(used, chunk_first[:-1], strict=True)]
+    brick_first = np.concatenate([*starts, chunk_first[-1:]])
+    return PageTable(places, chunk_first, page, quads, low, high, brick_first, brick_low, brick_high)
 
 
 class Meshes:

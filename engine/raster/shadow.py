@@ -109,7 +109,6 @@ class SunShadow:
         self._body = context.framebuffer(depth_attachment=self.body_map)
         self._voxels = program(context, "shadow_voxels.vert", "shadow.frag")
         self._bodies = program(context, "shadow_bodies.vert", "shadow.frag")
-        self._body_rect: tuple[int, int, int, int] | None = (0, 0, MAP_PX, MAP_PX)  # what may hold old bodies
         self._stale = True  # the static map does not show the voxels as they are
         self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
         self._casts = np.zeros(0, np.bool_)  # [B] the bodies in it
@@ -143,29 +142,29 @@ class SunShadow:
         planes = np.concatenate([clip[:2] + clip[3], clip[3] - clip[:2]])
         table = meshes.table
         side = table.page // 8 % 6
-        sunlit = np.where(side & 1, -1.0, 1.0) * sun[side // 2] > 0  # enough: what the other faces hide, these hide first
+        sunlit = (
+            np.where(side & 1, -1.0, 1.0) * sun[side // 2] > 0
+        )  # enough: what the other faces hide, these hide first
         static.draw(self._voxels, table, sunlit & boxes_touch(planes, table.low, table.high))
         self._end()
         return True
 
     def update_bodies(self, posed: PosedBodies, mesh: BodyMesh, casts: NDArray[np.bool_]) -> None:
-        """Draw the bodies [B] that cast shadows to be seen into their map; only what they covered and cover is
-        touched.
-        """
+        """Draw the bodies [B] that cast shadows to be seen into their map."""
         assert self.frame is not None
-        if self._posed is not None and np.array_equal(self._casts, casts) and np.array_equal(self._posed, posed.position):
+        if (
+            self._posed is not None
+            and np.array_equal(self._casts, casts)
+            and np.array_equal(self._posed, posed.position)
+        ):
             return
         self._posed, self._casts = posed.position, casts
-        if self._body_rect is not None:
-            self._body.clear(depth=1.0, viewport=self._body_rect)
-            self._body_rect = None
         clip = self.frame.clip_from_world
-        bodies = np.flatnonzero(casts & (np.diff(posed.first_vertex) > 0))
-        boxes = [posed.position[posed.first_vertex[b] : posed.first_vertex[b + 1]] @ clip[:2, :3].T for b in bodies]
-        ends = np.array([[box.min(0), box.max(0)] for box in boxes]).reshape(-1, 2, 2)
-        texels = (ends + clip[:2, 3] + 1.0) * (MAP_PX / 2)
-        low, high = texels[:, 0] - 3.0, texels[:, 1] + 3.0  # the filter's reach and a margin
-        seen = (high > 0).all(1) & (low < MAP_PX).all(1)
+        axes = clip[:2, :3] * (MAP_PX / 2)
+        centre = (posed.low + posed.high) / 2 @ axes.T + (clip[:2, 3] + 1.0) * (MAP_PX / 2)
+        half = (posed.high - posed.low) / 2 @ np.abs(axes).T + 3.0  # the filter's reach and a margin
+        low, high = centre - half, centre + half
+        seen = casts & (high > 0).all(1) & (low < MAP_PX).all(1)
         self.bodies_cast = bool(seen.any())
         if not self.bodies_cast:
             return
@@ -175,11 +174,10 @@ class SunShadow:
         for (x0, y0), (x1, y1) in zip(first, last, strict=True):
             cells[y0:y1, x0:x1] = 255
         self.body_cells.write(cells)
-        (x0, y0), (x1, y1) = (first.min(0) * CELL_PX).tolist(), (last.max(0) * CELL_PX).tolist()
-        self._body_rect = (x0, y0, x1 - x0, y1 - y0)
         set_uniforms(self._bodies, clip_from_world=gl_matrix(clip))
         self._begin(self._body)
-        mesh.draw(self._bodies, np.isin(np.arange(len(casts)), bodies[seen]))
+        self._body.clear(depth=1.0)  # all of it: software rasterisers clear a part by drawing, which is slower
+        mesh.draw(self._bodies, seen)
         self._end()
 
     def _begin(self, target: moderngl.Framebuffer) -> None:

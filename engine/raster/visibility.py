@@ -1,6 +1,6 @@
 """Which boxes a camera may see: inside its frustum, and not behind what is known to stand in front.
 
-Everything here errs on the side of drawing; what is left out has no visible pixel, so that pictures do not depend on it.
+Everything here errs on the side of drawing; what is left out has no visible pixel, so pictures do not depend on it.
 """
 
 import numpy as np

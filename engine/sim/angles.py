@@ -1,7 +1,7 @@
 """Angles that come out the same on every processor.
 
-numpy picks its vector sine and arctangent by what the processor can do, and their last bits differ; results here are
-built from + - * / and sqrt, which IEEE 754 defines exactly, and from a table made by the math module.
+numpy and the math module pick their sine and arctangent by what the processor can do, and the last bits differ; results
+here are built from + - * / and sqrt, which IEEE 754 defines exactly (engine/core/trig.py has sine and cosine).
 """
 
 import math
@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from engine.core.trig import sine_cosine
 from engine.state.blueprint import F64
 
 TURN: Final = 2.0 * math.pi
 N_HEADINGS: Final = 256  # directions that a wanderer may take
 HEADINGS: Final[F64] = np.array(
-    [(math.cos(TURN * i / N_HEADINGS), math.sin(TURN * i / N_HEADINGS)) for i in range(N_HEADINGS)]
+    [sine_cosine(TURN * i / N_HEADINGS)[::-1] for i in range(N_HEADINGS)]
 )  # [256, 2] unit, world
 
 

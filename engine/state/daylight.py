@@ -7,6 +7,7 @@ and nothing is ever rounded while time passes.
 import math
 from typing import Final
 
+from engine.core.trig import sine_cosine
 from engine.core.units import DAY_S, TICK_HZ
 from engine.state.blueprint import Sky
 
@@ -14,7 +15,7 @@ UNITS_PER_S: Final = 65_536
 UNITS_PER_DAY: Final = UNITS_PER_S * DAY_S
 SUN_STEP: Final = 120 * UNITS_PER_S  # the sun moves in steps of two world minutes, so caches see few values
 DECLINATION_RAD: Final = math.radians(10.0)  # of the sun: mid-April, the same every day
-DUSK_SIN: Final = math.sin(math.radians(4.0))  # lamps come on when the sun stands below 4 degrees
+DUSK_SIN: Final = sine_cosine(math.radians(4.0))[0]  # lamps come on when the sun stands below 4 degrees
 
 
 def clock_at(hour: float) -> int:
@@ -38,18 +39,14 @@ def sun_direction(sky: Sky, clock: int) -> tuple[float, float, float]:
     Spherical astronomy with a fixed declination; z is the sine of the elevation.
     """
     angle = (hour_of(clock // SUN_STEP * SUN_STEP) - 12.0) * math.pi / 12.0  # hour angle, growing westwards
-    latitude = math.radians(sky.latitude_deg)
-    sin_l, cos_l, sin_d, cos_d = (
-        math.sin(latitude),
-        math.cos(latitude),
-        math.sin(DECLINATION_RAD),
-        math.cos(DECLINATION_RAD),
-    )
-    east = -cos_d * math.sin(angle)
-    north = cos_l * sin_d - sin_l * cos_d * math.cos(angle)
-    up = sin_l * sin_d + cos_l * cos_d * math.cos(angle)
-    turn = math.radians(sky.sun_azimuth_offset_deg)
-    return east * math.cos(turn) - north * math.sin(turn), east * math.sin(turn) + north * math.cos(turn), up
+    sin_h, cos_h = sine_cosine(angle)
+    sin_l, cos_l = sine_cosine(math.radians(sky.latitude_deg))
+    sin_d, cos_d = sine_cosine(DECLINATION_RAD)
+    east = -cos_d * sin_h
+    north = cos_l * sin_d - sin_l * cos_d * cos_h
+    up = sin_l * sin_d + cos_l * cos_d * cos_h
+    sin_t, cos_t = sine_cosine(math.radians(sky.sun_azimuth_offset_deg))
+    return east * cos_t - north * sin_t, east * sin_t + north * cos_t, up
 
 
 def is_dark(sky: Sky, clock: int) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from engine.film import tiles
-from engine.raster.gbuffer import clip_from_world
+from engine.raster.visibility import clip_from_world
 from engine.state.camera import Camera
 
 SIZE = (200, 120)

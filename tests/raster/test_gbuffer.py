@@ -112,20 +112,6 @@ def test_merged_quads_leave_no_pinholes(gl):
     renderer.release()
 
 
-def test_boxes_beyond_a_frustum_are_known():
-    camera = Camera((0.0, 0.0, 0.0), 0.0, 0.0)
-    clip = gbuffer.clip_from_world(camera, 16 / 9)
-    planes = gbuffer.frustum_planes(clip, (0, 0, 160, 90), (160, 90))
-    one = np.ones(3)
-    assert gbuffer.box_touches(planes, np.array([5.0, -1, -1]), np.array([6.0, 1, 1]))
-    assert not gbuffer.box_touches(planes, np.array([-6.0, -1, -1]), np.array([-5.0, 1, 1]))
-    assert not gbuffer.box_touches(planes, np.array([5.0, 20, -1]), np.array([6.0, 21, 1]))
-    left = gbuffer.frustum_planes(clip, (0, 0, 80, 90), (160, 90))  # y grows to the left of one who looks along x
-    assert gbuffer.box_touches(left, np.array([5.0, 1, -1]), np.array([6.0, 2, 1]))
-    assert not gbuffer.box_touches(left, np.array([5.0, -2, -1]), np.array([6.0, -1, 1]), slack=0.0)
-    assert gbuffer.box_touches(planes, -one, one)
-
-
 def test_an_empty_world_is_sky(renderer):
     base = views.courtyard()
     empty = dataclasses.replace(

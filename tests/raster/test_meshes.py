@@ -1,3 +1,6 @@
+import dataclasses
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,7 +128,29 @@ def test_following_changes_equals_starting_afresh(seed, other):
     assert filled == {place for place, chunk in fresh.chunks.items() if len(chunk.quads)}
     for place in filled:
         assert np.array_equal(fresh.chunks[place].quads, followed.chunks[place].quads)
-        assert np.array_equal(fresh.chunks[place].plane, followed.chunks[place].plane)
+    for field in dataclasses.fields(meshes.PageTable):
+        assert np.array_equal(getattr(fresh.table, field.name), getattr(followed.table, field.name)), field.name
+
+
+@settings(max_examples=10, deadline=None)
+@given(seeds)
+def test_the_table_holds_every_page_with_the_box_of_its_quads(seed):
+    kept = meshes.Meshes()
+    kept.update(VoxelView(blocky(seed), np.zeros((2, 3, 2), np.int64)))
+    table = kept.table
+    quads = np.concatenate([kept.chunks[place].quads for place in table.places])
+    assert sorted(table.page.tolist()) == np.unique(quads[:, 0]).tolist()
+    assert np.array_equal(table.rows(table.page[::-1]), np.arange(len(table.page)))
+    assert len(table.rows(np.setdiff1d(np.arange(12 * 48), table.page))) == 0  # pages that have no quads
+    for row, key in enumerate(table.page.tolist()):
+        ours = kept.chunks[table.places[0]].quads[slice(*table.quads[row])]
+        assert (ours[:, 0] == key).all() and len(ours) == (quads[:, 0] == key).sum()
+        corners = meshes.vertices_of_quads(ours)["position"] * meshes.VOXEL_M
+        assert np.allclose(table.low[row], corners.min(0)) and np.allclose(table.high[row], corners.max(0))
+    for brick, (first, last) in enumerate(pairwise(table.brick_first.tolist())):
+        assert len(np.unique(table.page[first:last] // 48)) == 1
+        assert (table.brick_low[brick] == table.low[first:last].min(0)).all()
+        assert (table.brick_high[brick] == table.high[first:last].max(0)).all()
 
 
 def test_nothing_is_meshed_again_when_nothing_changed():

@@ -146,7 +146,7 @@ def test_pages_are_fetched_at_the_right_place(gl):
     )
     table = material_texture(gl, white)
     shadow.rest(True)
-    buffer.draw(view.camera, view.camera, meshes, static, bodies, table)
+    buffer.draw(view.camera, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], np.empty(0, np.int32))
     arrays = buffer.arrays()
     screen = PagesOnScreen(SIZE)
     bricks = view.voxels.stamp.shape

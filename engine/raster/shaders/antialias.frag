@@ -15,10 +15,10 @@ void main() {
     out_colour = here;
     if (high - low > max(0.05, 0.125 * high)) {
         vec2 at = gl_FragCoord.xy * texel;
-        float nw = textureLod(colour_map, at + vec2(-1.0, -1.0) * texel, 0.0).a;
-        float ne = textureLod(colour_map, at + vec2(1.0, -1.0) * texel, 0.0).a;
-        float sw = textureLod(colour_map, at + vec2(-1.0, 1.0) * texel, 0.0).a;
-        float se = textureLod(colour_map, at + vec2(1.0, 1.0) * texel, 0.0).a;
+        float nw = texelFetch(colour_map, clamp(p + ivec2(-1, -1), ivec2(0), last), 0).a;
+        float ne = texelFetch(colour_map, clamp(p + ivec2(1, -1), ivec2(0), last), 0).a;
+        float sw = texelFetch(colour_map, clamp(p + ivec2(-1, 1), ivec2(0), last), 0).a;
+        float se = texelFetch(colour_map, clamp(p + ivec2(1, 1), ivec2(0), last), 0).a;
         vec2 along = vec2(sw + se - nw - ne, nw + sw - ne - se);
         float shorten = 1.0 / (min(abs(along.x), abs(along.y)) + max((nw + ne + sw + se) * 0.03125, 0.0078125));
         along = clamp(along * shorten, -4.0, 4.0) * texel;

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from engine.core.trig import sine_cosine
 from engine.core.units import TICK_S
 from engine.state.blueprint import Blueprint
 from engine.state.world import State
@@ -62,8 +63,8 @@ def walk(blueprint: Blueprint, state: State) -> None:
 
 def _wish(state: State) -> tuple[float, float]:
     """How far the player wants to go in this tick, world x and y."""
-    p, yaw = state.player, float(state.columns.yaw[0])
-    cos, sin = math.cos(yaw), math.sin(yaw)
+    p = state.player
+    sin, cos = sine_cosine(float(state.columns.yaw[0]))
     x, y = p.forward * cos + p.right * sin, p.forward * sin - p.right * cos
     length = max(math.sqrt(x * x + y * y), 1.0)
     distance = (RUN_M_S if p.run else WALK_M_S) * TICK_S / length
@@ -146,7 +147,7 @@ def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
         if i == 0 or c.prefab[i] < 0:
             continue
         hx, hy, hz = blueprint.prefabs[c.prefab[i]].half_extent.tolist()
-        cos, sin = abs(math.cos(c.yaw[i])), abs(math.sin(c.yaw[i]))
+        sin, cos = (abs(v) for v in sine_cosine(float(c.yaw[i])))
         wx, wy = hx * cos + hy * sin, hx * sin + hy * cos
         x, y, z = c.position[i].tolist()
         low, high = (x - wx, y - wy, z), (x + wx, y + wy, z + 2.0 * hz)

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from engine.core.ids import NOBODY
+from engine.core.trig import sine_cosine
 from engine.core.units import VOXEL_M
 from engine.sim import actions
 from engine.sim.systems.player import EYE_M
@@ -31,8 +32,9 @@ def use_what_is_faced(blueprint: Blueprint, state: State) -> None:
 def faced(blueprint: Blueprint, state: State) -> int | None:
     """The slot of the first thing whose box the player's gaze meets within reach, with no voxel in between."""
     c, n = state.columns, state.n_slots
-    yaw, pitch = float(c.yaw[0]), state.player.pitch
-    gaze = (math.cos(yaw) * math.cos(pitch), math.sin(yaw) * math.cos(pitch), math.sin(pitch))
+    sin_yaw, cos_yaw = sine_cosine(float(c.yaw[0]))
+    sin_pitch, cos_pitch = sine_cosine(state.player.pitch)
+    gaze = (cos_yaw * cos_pitch, sin_yaw * cos_pitch, sin_pitch)
     eye = c.position[0] + (0.0, 0.0, EYE_M)
     low, high, usable = _boxes(blueprint, state)
     near = np.full(n, 0.0)
@@ -59,8 +61,7 @@ def _boxes(blueprint: Blueprint, state: State) -> tuple[F64, F64, np.ndarray[tup
     """Low and high corners [n, 3] of everything in metres, and which of it may be used."""
     c, n = state.columns, state.n_slots
     half = half_extents(blueprint)[c.prefab[:n]]
-    yaw = c.yaw[:n].tolist()  # math, not numpy: the same bits on every processor
-    cos, sin = np.array([abs(math.cos(a)) for a in yaw]), np.array([abs(math.sin(a)) for a in yaw])
+    sin, cos = np.abs([sine_cosine(yaw) for yaw in c.yaw[:n].tolist()]).T
     half[:, 0], half[:, 1] = half[:, 0] * cos + half[:, 1] * sin, half[:, 0] * sin + half[:, 1] * cos
     centre = c.position[:n] + half * (0.0, 0.0, 1.0)
     lamp = ((c.parts[:n] & LAMP) != 0) & (c.prefab[:n] < 0)  # a lamp without a body is reached at its light
