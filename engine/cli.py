@@ -36,6 +36,7 @@ FILM_S = 10.0
 PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
 LAMP_TEXELS_PER_FRAME = 400  # in a window: about 15 ms on two cores; films and pictures work all of them out
 MAX_SIDE_PX = 8192
+MAX_SECONDS = 86_400.0
 LOOKS = ("neural", "classical", "raster")
 
 app = typer.Typer(
@@ -93,7 +94,7 @@ def play(
     size: Size = "640x360",
     look: Look = "neural",
     inputs: Inputs = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds (a film has 10).")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, max=MAX_SECONDS, help="Stop after so many seconds (a film has 10).")] = None,
     film: Annotated[bool, typer.Option("--film", help="Write a film even where a window could open.")] = False,
 ) -> None:
     """Play a world in a window; without a display, film ten seconds of it to out/WORLD.mp4."""
@@ -187,7 +188,7 @@ def render(
     look: Look = "neural",
     seed: Seed = 1,
     inputs: Inputs = None,
-    seconds: Annotated[float, typer.Option(min=0.04, help="Length of a film.")] = FILM_S,
+    seconds: Annotated[float, typer.Option(min=0.04, max=MAX_SECONDS, help="Length of a film.")] = FILM_S,
     cache: Annotated[str, typer.Option(help="on, or off to make every frame's light anew.")] = "on",
     stats: Annotated[bool, typer.Option("--stats", help="Print what was reused and what was made anew.")] = False,
     as_json: Json = False,

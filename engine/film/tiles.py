@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.raster.resolve import PAGES_PER_BAND
 from engine.raster.visibility import Rect
 
 TILE_PX = 16
@@ -164,7 +165,7 @@ def _slots_of_pixels(coded, entry_of_page, dirty_band, slots, tiles):  # type: i
             entry = np.uint32(0)
             if c != 0 and c < 0x80000000:
                 entry = entry_of_page[c - 1]
-            if entry != slots[y, x] or (entry != 0 and dirty_band[(entry - 1) >> 10]):
+            if entry != slots[y, x] or (entry != 0 and dirty_band[((np.int64(entry) - 1) >> 3) // PAGES_PER_BAND]):
                 slots[y, x] = entry
                 tiles[y >> 4, x >> 4] = True
 
@@ -195,7 +196,7 @@ class PagesOnScreen:
         bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
         entry = 1 + (slot << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)
         self._entry[self.keys] = np.where(slot >= 0, entry, 0).astype(np.uint32)
-        bands = np.zeros(int(slot.max(initial=0)) // 128 + 1 + max(dirty_bands, default=0), np.bool_)
+        bands = np.zeros(int(slot.max(initial=0)) // PAGES_PER_BAND + 1 + max(dirty_bands, default=0), np.bool_)
         bands[dirty_bands] = True
         height, width = self.slots.shape
         tiles = tile_grid((width, height))

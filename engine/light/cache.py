@@ -254,12 +254,12 @@ class LightCache:
 
     @property
     def indirect(self) -> F32:
-        """Atlas [bands, 10, 1280, 4] of indirect e."""
+        """Atlas [bands, 10, 560, 4] of indirect e."""
         return self.table.indirect
 
     @property
     def lamp(self) -> F32:
-        """Atlas [bands, 18, 2304, 4] of direct lamp e."""
+        """Atlas [bands, 18, 1008, 4] of direct lamp e."""
         return self.table.lamp
 
     def take_dirty_bands(self) -> list[int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.light.surface import PAGES_PER_BRICK, texel_at
 
-SLOTS_PER_BAND = 128  # a band is one contiguous row of slots: what is uploaded as a whole
+SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
 INDIRECT_PX = 10
 LAMP_PX = 18
 

@@ -19,7 +19,7 @@ F64 = NDArray[np.float64]
 LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the nearest
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
-PAGES_PER_BAND = 128  # pages side by side in an atlas row
+PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
 
 
@@ -60,7 +60,11 @@ def point_lamps(lamps: Lamps, eye: F64) -> tuple[F32, F32]:
 
 
 class Atlases:
-    """Copies of a light cache's pages on the GPU: half floats, filtered."""
+    """Copies of a light cache's pages on the GPU: half floats, filtered.
+
+    Sizes are powers of two and the shader rounds places in a page to 1/256 texel, so that texture coordinates are exact
+    and a page gives the same light to the last bit wherever in the atlas it lies.
+    """
 
     def __init__(self, context: moderngl.Context) -> None:
         self.context = context
@@ -68,7 +72,8 @@ class Atlases:
         self._bands = 0  # how many bands the textures have, 0 before the first write
 
     def _atlas(self, bands: int, page_px: int) -> moderngl.Texture:
-        texture = self.context.texture((PAGES_PER_BAND * page_px, bands * page_px), 4, dtype="f2")
+        width, height = (1 << (n - 1).bit_length() for n in (PAGES_PER_BAND * page_px, bands * page_px))
+        texture = self.context.texture((width, height), 4, dtype="f2")
         texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
         texture.repeat_x = texture.repeat_y = False
         return texture
@@ -76,7 +81,7 @@ class Atlases:
     def write(
         self, indirect: NDArray[np.floating], lamp: NDArray[np.floating], dirty: list[int], last_slot: int
     ) -> None:
-        """Send the dirty bands of pages [bands, 10, 1280, 4] and [bands, 18, 2304, 4].
+        """Send the dirty bands of pages [bands, 10, 560, 4] and [bands, 18, 1008, 4].
 
         The textures have as many bands as slots in use need (rounded up to a power of two), not as the cache might
         have.
@@ -92,7 +97,7 @@ class Atlases:
             if band < self._bands:
                 for texture, pages, page_px in ((self.indirect, indirect, INDIRECT_PX), (self.lamp, lamp, LAMP_PX)):
                     rows = np.ascontiguousarray(pages[band], np.float16)
-                    texture.write(rows, (0, band * page_px, texture.width, page_px))
+                    texture.write(rows, (0, band * page_px, PAGES_PER_BAND * page_px, page_px))
 
     def release(self) -> None:
         """Give the textures back."""

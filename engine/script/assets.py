@@ -34,9 +34,11 @@ def find_world(path_or_name: str | Path) -> Path:
     path = Path(path_or_name)
     if "\0" in str(path_or_name):
         raise WorldFileError("the path of a world file holds a NUL character; give a plain path")
-    if path.suffix != SUFFIX and len(path.parts) == 1 and not path.exists():
-        return world_path(str(path_or_name))
-    return path
+    try:
+        is_name = path.suffix != SUFFIX and len(path.parts) == 1 and not path.exists()
+    except OSError as error:  # longer than a file's name may be
+        raise WorldFileError(f"the world file {path_or_name} cannot be read: {error.strerror}") from None
+    return world_path(str(path_or_name)) if is_name else path
 
 
 def read_text(path: Path, shown: str) -> str:
@@ -67,7 +69,11 @@ def loadable(folder: Path, wanted: str) -> Path:
     roots = [folder] + ([worlds_folder()] if parts[0] == "lib" else [])
     for root in roots:
         path = root.joinpath(*parts)
-        if path.is_file():
+        try:
+            found = path.is_file()
+        except OSError as error:  # longer than a file's name may be
+            raise WorldFileError(f"load('{wanted}') cannot be read: {error.strerror}") from None
+        if found:
             if not path.resolve().is_relative_to(root.resolve()):
                 raise WorldFileError(
                     f"load('{wanted}') follows a link out of the world's folder; copy the file instead"

@@ -12,6 +12,7 @@ from engine.core.units import AIR, TICK_S, VOXEL_M
 from engine.script import values
 from engine.script.sandbox import HOST_CALL_STEPS, Budget
 from engine.sim import actions
+from engine.state import events
 from engine.state.blueprint import Blueprint
 from engine.state.world import State
 
@@ -49,6 +50,12 @@ class Hands:
         blueprint, state, budget = self._held
         if budget.spend(steps):
             raise WorldFileError(f"this ran longer than {budget.steps:,} steps and was stopped")
+        return blueprint, state
+
+    def _sending(self) -> tuple[Blueprint, State]:
+        """The world, for what may send an event: handlers must leave room for the events of the world itself."""
+        blueprint, state = self._world()
+        events.check_room(state, "by a handler", events.MAX_EVENTS)
         return blueprint, state
 
     # --- who is there -------------------------------------------------------------------------------------------------
@@ -101,7 +108,7 @@ class Hands:
 
     def set_lamp(self, entity: int, on: bool) -> None:
         """Switches a lamp."""
-        actions.set_lamp(*self._world(), entity, on)
+        actions.set_lamp(*self._sending(), entity, values.flag(on, "on"))
 
     def lamp_is_on(self, entity: int) -> bool:
         """Whether a lamp is switched on."""
@@ -113,7 +120,7 @@ class Hands:
 
     def open_door(self, entity: int, open: bool = True) -> None:
         """Opens or shuts a door."""
-        actions.open_door(*self._world(), entity, open)
+        actions.open_door(*self._sending(), entity, values.flag(open, "open"))
 
     def door_is_open(self, entity: int) -> bool:
         """Whether a door is open or opening."""
@@ -121,7 +128,7 @@ class Hands:
 
     def toggle(self, entity: int) -> None:
         """Switches a lamp or opens or shuts a door, whichever it is."""
-        actions.toggle(*self._world(), entity)
+        actions.toggle(*self._sending(), entity)
 
     def build(self, low: object, high: object, material: str) -> None:
         """Fills a box of voxels (metres, on the 0.25 m grid) with a material; "air" digs."""
@@ -158,7 +165,7 @@ class Hands:
 
     def start_timer(self, name: str, seconds: float, repeat: bool = False) -> None:
         """Sends the event "timer" (name) later, once or again and again."""
-        actions.start_timer(*self._world(), name, seconds, repeat)
+        actions.start_timer(*self._world(), name, seconds, values.flag(repeat, "repeat"))
 
     def stop_timer(self, name: str) -> None:
         """Stops a timer."""

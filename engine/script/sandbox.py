@@ -18,6 +18,7 @@ from engine.script.values import hint
 
 STEPS_PER_CHECK = 1000  # Starlark calls check_cancelled once in so many bytecodes
 MAX_CALL_DEPTH = 64
+MAX_NESTING = 200  # brackets or signs in one another: the parser recurses, and 3,000 end the process
 HOST_CALL_STEPS = 20  # what a call of a host function costs, measured against plain bytecodes
 
 # Starlark hands no functions to its host, so the prelude turns them into their names.
@@ -90,6 +91,30 @@ def friendly(name: str, function: Host) -> Host:
     return call
 
 
+_NESTS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""'  # strings and comments, in which brackets mean nothing
+    r"|'''(?:\\.|[^\\])*?'''"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'(?:\\.|[^'\\\n])*'"
+    r"|#[^\n]*"
+    r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
+    rf"|(?P<signs>(?:[-+~]\s*|not\s+){{{MAX_NESTING},}})",
+    re.DOTALL,
+)
+
+
+def parsed(name: str, text: str) -> starlark.AstModule:
+    """The text as Starlark reads it. Raises WorldFileError where it is nested too deeply, else starlark.StarlarkError."""
+    depth = 0
+    for token in _NESTS.finditer(text):
+        depth += (token["open"] is not None) - (token["close"] is not None)
+        if depth > MAX_NESTING or token["signs"] is not None:
+            line = text.count("\n", 0, token.start()) + 1
+            column = token.start() - text.rfind("\n", 0, token.start())
+            raise WorldFileError(f"this is nested more than {MAX_NESTING} deep", name, line, column)
+    return starlark.parse(name, text, dialect())
+
+
 _LOCATION = re.compile(r"^ *--> (?P<file>.+):(?P<line>\d+):(?P<column>\d+)$", re.MULTILINE)
 _MESSAGE = re.compile(r"^error: (?P<message>.*?)(?=^ *-->|\Z)", re.MULTILINE | re.DOTALL)
 _FRAME = re.compile(r"^  \* (?P<file>.+):(?P<line>\d+), in .*$", re.MULTILINE)
@@ -152,7 +177,7 @@ class Sandbox:
                 return False
             query = f"type({wanted}) == 'function' and '.' in str({wanted})"  # built-in ones print without a file
             try:
-                return starlark.eval(module, self._parse("<query>", query), library()) is True
+                return starlark.eval(module, parsed("<query>", query), library()) is True
             except starlark.StarlarkError:
                 return False
 
@@ -173,16 +198,13 @@ class Sandbox:
         except starlark.StarlarkError as error:
             raise located(error, self.texts, budget) from None
 
-    def _parse(self, name: str, text: str) -> starlark.AstModule:
-        return starlark.parse(name, text, dialect())
-
     def _module(self, name: str, text: str, budget: Budget) -> starlark.Module:
         module = starlark.Module()
         for host, function in self.hosts.items():
             module.add_callable(host, function)
-        starlark.eval(module, self._parse(PRELUDE_FILE, PRELUDE), library())
+        starlark.eval(module, parsed(PRELUDE_FILE, PRELUDE), library())
         loader = starlark.FileLoader(lambda wanted: self._load(wanted, budget))
-        starlark.eval_with(budget.options(), module, self._parse(name, text), library(), file_loader=loader)
+        starlark.eval_with(budget.options(), module, parsed(name, text), library(), file_loader=loader)
         return module
 
     def _load(self, wanted: str, budget: Budget) -> starlark.FrozenModule:
@@ -202,7 +224,9 @@ class Sandbox:
 def problems_of(name: str, text: str, known: set[str], loads: Mapping[str, starlark.Interface]) -> list[WorldFileError]:
     """What Starlark's own linter and type checker say about one file (without running it), host names being known."""
     try:
-        ast = starlark.parse(name, text, dialect())
+        ast = parsed(name, text)
+    except WorldFileError as error:
+        return [error]
     except starlark.StarlarkError as error:
         return [located(error, {name: text})]
     found = []
@@ -228,6 +252,6 @@ QUIET_LINTS = frozenset({"duplicate-top-level-assign", "unused-argument", "unuse
 def loads_of(name: str, text: str) -> list[str]:
     """The files that a text loads; none when it cannot be parsed."""
     try:
-        return [load.module_id for load in starlark.parse(name, text, dialect()).loads()]
-    except starlark.StarlarkError:
+        return [load.module_id for load in parsed(name, text).loads()]
+    except (WorldFileError, starlark.StarlarkError):
         return []

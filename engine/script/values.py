@@ -30,10 +30,11 @@ def said(value: object) -> str:
 
 def number(value: object, what: str, low: float = -1e6, high: float = 1e6) -> float:
     """A finite number within [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise WorldFileError(f"{what} must be a number, not {said(value)}")
-    if not low <= value <= high:
-        raise WorldFileError(f"{what} must lie between {low:g} and {high:g}, not {value:g}")
+    if not low <= value <= high:  # a whole number may be larger than any float
+        shown = f"{value:g}" if isinstance(value, float) else said(value)
+        raise WorldFileError(f"{what} must lie between {low:g} and {high:g}, not {shown}")
     return float(value)
 
 

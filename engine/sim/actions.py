@@ -118,14 +118,15 @@ def set_behaviour(
         raise ActionError(f"there is no behaviour {name!r}; there are {', '.join(BEHAVIOURS)}")
     behaviour, c = BEHAVIOURS.index(name), state.columns
     route = path if path != -1 else int(c.path[index])
-    if behaviour == PATROL and not (isinstance(route, int) and 0 <= route < len(blueprint.paths)):
+    lowest = 0 if behaviour == PATROL else -1  # -1: none
+    if isinstance(route, bool) or not isinstance(route, int) or not lowest <= route < len(blueprint.paths):
         raise ActionError(f"path is {route!r}, this world has paths 0 to {len(blueprint.paths) - 1}")
     pace = float(c.speed[index]) if speed is None else _number("speed", speed, 0.0, 12.0)
     if follows != NOBODY:
         index_with(state, follows)
     if route != c.path[index]:
         c.path_point[index] = 0
-    c.behaviour[index], c.path[index], c.speed[index], c.follows[index] = behaviour, max(route, -1), pace, follows
+    c.behaviour[index], c.path[index], c.speed[index], c.follows[index] = behaviour, route, pace, follows
     c.velocity[index] = 0.0
 
 
@@ -205,6 +206,8 @@ def hour(blueprint: Blueprint, state: State) -> float:
 
 def random(blueprint: Blueprint, state: State, stream: str) -> float:
     """A number in [0, 1) from (seed, tick, stream, how many were drawn in this tick before)."""
+    if not isinstance(stream, str) or len(stream) > events.MAX_TEXT:
+        raise ActionError(f"stream is {stream!r:.60}, it must be a text of at most {events.MAX_TEXT} characters")
     state.draws += 1
     return uniform(state.seed, state.tick, stream_key(stream), state.draws)
 
@@ -241,5 +244,11 @@ def stop_timer(blueprint: Blueprint, state: State, name: str) -> None:
 
 
 def emit(blueprint: Blueprint, state: State, kind: str, *args: Value) -> None:
-    """Sends an event; sent by a handler, it is handled in the next tick. LimitError beyond 10,000 a tick."""
+    """Sends an event; sent by a handler, it is handled in the next tick. LimitError beyond 10,000 a tick.
+
+    The events that the world sends itself cannot be forged: whoever listens may rely on their arguments.
+    """
+    if kind == "tick" or (isinstance(kind, str) and kind in events.KINDS):
+        raise ActionError(f"the event {kind!r} is sent by the world itself; give yours another name")
+    events.check_room(state, kind, events.MAX_EVENTS)
     events.emit(state, kind, *args)

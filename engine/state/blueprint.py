@@ -61,7 +61,9 @@ class Sky:
 
     latitude_deg: float = 45.0
     sun_azimuth_offset_deg: float = 0.0  # turns the whole path of the sun around the vertical
-    exposure: float = 1.0  # lets a world that is mostly indoors open the camera by day; at night it is fully open anyway
+    exposure: float = (
+        1.0  # lets a world that is mostly indoors open the camera by day; at night it is fully open anyway
+    )
     haze: float = 0.25  # 0 clear .. 1 overcast: sun fades, sky whitens
     night: tuple[float, float, float] = (0.010, 0.016, 0.034)  # linear RGB radiance of the night sky
     fog_density: float = 0.0  # 1/m, exponential

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Value = int | float | str | bool
 
-MAX_EVENTS: Final = 10_000  # in one tick
+MAX_EVENTS: Final = 10_000  # in one tick, sent by the world's handlers; the world itself may send as many again
 MAX_TEXT: Final = 4096  # characters of one string value
 MAX_ARGUMENTS: Final = 16
 
@@ -54,10 +54,15 @@ def value_problem(value: object) -> str | None:
     return None
 
 
+def check_room(state: State, kind: str, most: int) -> None:
+    """LimitError where this tick's queue holds so many events already."""
+    if len(state.queue) >= most:
+        raise LimitError(f"event {kind!r} is one too many: a tick holds at most {most} events")
+
+
 def emit(state: State, kind: str, *args: Value) -> None:
-    """Appends an event to this tick's queue. LimitError beyond MAX_EVENTS, or for arguments that no event may have."""
-    if len(state.queue) >= MAX_EVENTS:
-        raise LimitError(f"event {kind!r} is one too many: a tick holds at most {MAX_EVENTS} events")
+    """Appends an event to this tick's queue. LimitError beyond twice MAX_EVENTS, or for arguments that none may have."""
+    check_room(state, kind, 2 * MAX_EVENTS)
     if not isinstance(kind, str) or not kind or len(kind) > MAX_TEXT or len(args) > MAX_ARGUMENTS:
         raise LimitError(f"event {kind!r}: a kind is a short text, and it has at most {MAX_ARGUMENTS} arguments")
     for arg in args:

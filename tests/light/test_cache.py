@@ -7,6 +7,7 @@ import pytest
 
 from engine.light.cache import LightCache
 from engine.light.network import RESIDUALS, SHAPES, Network, _network
+from engine.light.pages import SLOTS_PER_BAND
 from tests.light.scenes_for_light import lamps, plaza, sky, view_of, with_voxels
 
 LAMPS = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((12.5, 3, 2.2), 0.3, (20, 20, 40)))
@@ -29,7 +30,7 @@ def light_by_place(cache: LightCache) -> dict[str, np.ndarray]:
     keys = all_pages(cache)
     cache.decode(keys)
     slots = cache.page_table[keys]
-    band, x = slots // 128, slots % 128
+    band, x = slots // SLOTS_PER_BAND, slots % SLOTS_PER_BAND
     indirect = np.stack([cache.indirect[b, :, i * 10 : i * 10 + 10] for b, i in zip(band, x, strict=True)])
     lamp = np.stack([cache.lamp[b, :, i * 18 : i * 18 + 18] for b, i in zip(band, x, strict=True)])
     return {"keys": keys, "indirect": indirect, "lamp": lamp}
@@ -162,16 +163,16 @@ def test_few_slots_give_the_same_light_only_slower() -> None:
     small, large = LightCache(budget_bytes=1), LightCache()
     small.update(view)
     large.update(view)
-    assert small.table.n_slots == 128
-    keys = all_pages(large)[:128]
-    for part in (keys[:40], keys[60:], keys):
+    assert small.table.n_slots == SLOTS_PER_BAND
+    keys = all_pages(large)[:SLOTS_PER_BAND]
+    for part in (keys[:20], keys[30:], keys):
         small.decode(part)
     large.decode(keys)
     for key in keys:
         a, b = small.page_table[key], large.page_table[key]
         np.testing.assert_array_equal(
-            small.lamp[a // 128, :, a % 128 * 18 : a % 128 * 18 + 18],
-            large.lamp[b // 128, :, b % 128 * 18 : b % 128 * 18 + 18],
+            small.lamp[a // SLOTS_PER_BAND, :, a % SLOTS_PER_BAND * 18 : a % SLOTS_PER_BAND * 18 + 18],
+            large.lamp[b // SLOTS_PER_BAND, :, b % SLOTS_PER_BAND * 18 : b % SLOTS_PER_BAND * 18 + 18],
         )
 
 

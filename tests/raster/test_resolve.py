@@ -158,9 +158,9 @@ def test_pages_are_fetched_at_the_right_place(gl):
     left_out = screen.keys[::7]
     kept = np.setdiff1d(screen.keys, left_out)
     page_table[kept] = np.arange(len(kept))[::-1]  # more than one band
-    bands = -(-len(kept) // 128)
-    indirect = np.zeros((bands, 10, 1280, 4), np.float16)
-    lamp = np.zeros((bands, 18, 2304, 4), np.float16)
+    bands = -(-len(kept) // 56)
+    indirect = np.zeros((bands, 10, 560, 4), np.float16)
+    lamp = np.zeros((bands, 18, 1008, 4), np.float16)
     for key in kept.tolist():
         slot, brick, axis = page_table[key], key // 48, key % 48 // 16
         low = np.array([brick // (bricks[1] * bricks[2]), brick // bricks[2] % bricks[1], brick % bricks[2]]) * 2.0
@@ -170,8 +170,8 @@ def test_pages_are_fetched_at_the_right_place(gl):
             page[..., (axis + 1) % 3] = low[(axis + 1) % 3] + local[None, :]
             page[..., (axis + 2) % 3] = low[(axis + 2) % 3] + local[:, None]
             page[..., 3] = 1
-            x = slot % 128 * px
-            atlas[slot // 128, :, x : x + px] = page
+            x = slot % 56 * px
+            atlas[slot // 56, :, x : x + px] = page
     atlases = resolve.Atlases(gl)
     atlases.write(indirect, lamp, list(range(bands)), int(page_table.max()))
     screen.place(page_table, bricks, [])

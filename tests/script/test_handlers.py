@@ -75,6 +75,9 @@ def act(who):
         ("LIST.append(1)", "mmutable"),
         ("say()", "it takes (line, seconds)"),
         ("say(3)", "must be a string"),
+        ('set_lamp(find("bob"), "off")', "on must be True or False, not 'off'"),
+        ("random(5)", "stream is 5, it must be a text"),
+        ('emit("script_error")', "'script_error' is sent by the world itself"),
         ('start_timer("a", 1e400)', "must be a number"),
         ("for i in range(1000000000): pass", "ran longer than 100,000 steps"),
         ("for i in range(50000): hour()", "ran longer than 100,000 steps"),
@@ -140,6 +143,28 @@ def test_a_handler_of_the_library_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "manners.star").write_text('def greet(entity):\n    say("Good day.")\n')
     world = loaded(tmp_path, 'load("manners.star", "greet")\non("use", greet)')
     assert called(world, "greet", 1).subtitle == "Good day."
+
+
+FLOOD = """
+def flood(n):
+    for i in range(4000): emit("drop")
+def one(): flood(1)
+def two(): flood(2)
+def three(): flood(3)
+def ring(): start_timer("a", 0)
+on("start", one)
+on("start", two)
+on("start", three)
+on("tick", ring)
+"""
+
+
+def test_handlers_that_fill_a_tick_with_events_leave_room_for_the_world(tmp_path: Path) -> None:
+    world = loaded(tmp_path, FLOOD)
+    state = new_state(world.blueprint, 7)
+    for _ in range(3):
+        state = step(world.blueprint, state, (), world.script)
+    assert state.tick == 3 and state.disabled == {"three"}
 
 
 @pytest.mark.parametrize("line", ['on("use", lambda e: 1)', 'on("use", _hidden)', 'on("use", 3)', 'on("use", len)'])

@@ -47,11 +47,30 @@ BAD_LINES = [
     ('say("hello")', "works in handlers only"),
     ('on("use", "nobody")', "names the handler 'nobody', which is no function of this file"),
     ("x = 1 +", "unexpected"),
+    (f'sphere((1, 1, 1), 1{"0" * 400}, "stone")', "radius must lie between 0.05 and 256, not 1000"),
     ("fil()", "did you mean `fill`?"),
     ("fail('on purpose')", "on purpose"),
     ("for i in range(1000000000): pass", "ran longer than 20,000,000 steps"),
     ("def f(n): return f(n)\nf(1)", "overflow"),
 ]
+
+
+
+@pytest.mark.parametrize("line", ["x = " + "[" * 3000 + "]" * 3000, "x = " + "-" * 50_000 + "1"])
+def test_what_is_nested_too_deeply_does_not_end_the_process(tmp_path: Path, line: str) -> None:
+    path = written(tmp_path, '# (((\ny = "[[["\n' + line)
+    with pytest.raises(WorldFileError, match="nested more than 200 deep") as caught:
+        load(path)
+    assert caught.value.line == NEXT_LINE + 2
+    assert "nested" in check(path)[0].message
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".star"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WorldFileError, match="cannot be read: File name too long"):
+        load(name)
+    with pytest.raises(WorldFileError, match="File name too long|must name"):
+        loaded(tmp_path, f'load("{name}", "x")')
 
 
 @pytest.mark.parametrize(("line", "message"), BAD_LINES)

@@ -77,6 +77,11 @@ def test_what_they_read_is_what_they_wrote() -> None:
         (lambda b, s, e: actions.start_timer(b, s, "", 1.0), "its name must be a text"),
         (lambda b, s, e: actions.emit(b, s, "x", None), "neither a number"),
         (lambda b, s, e: actions.emit(b, s, ""), "a kind is a short text"),
+        (lambda b, s, e: actions.emit(b, s, "script_error"), "'script_error' is sent by the world itself"),
+        (lambda b, s, e: actions.emit(b, s, "tick", 5), "'tick' is sent by the world itself"),
+        (lambda b, s, e: actions.random(b, s, "x" * 5000), "at most 4096 characters"),
+        (lambda b, s, e: actions.set_behaviour(b, s, e["bob"], "wander", path=40_000), "path is 40000"),
+        (lambda b, s, e: actions.set_behaviour(b, s, e["bob"], "wander", path=0.5), "path is 0.5"),
     ],
 )
 def test_nonsense_is_refused_and_changes_nothing(deed: Deed, why: str) -> None:

@@ -106,7 +106,7 @@ def test_a_recording_replays_and_a_changed_one_is_found_at_its_tick() -> None:
         (Command(5, "use"), "belongs to tick 5, but this is tick 0"),
         (Command(0, "look", {"yaw": float("nan")}), "yaw"),
         (Command(0, "teleport", {"position": [-3.0, 1.0, 1.0], "yaw": 0.0, "pitch": 0.0}), "outside of this world"),
-        (Command(0, "set_lamp", {"entity": "nobody", "on": True}), "no living entity"),
+        (Command(0, "set_lamp", {"entity": "nobody", "on": True}), "nothing named .nobody."),
         (Command(0, "set_lamp", {"entity": "ann", "on": True}), "is no lamp"),
         (Command(0, "set_voxels", {"low": [0, 0, 0], "high": [99, 1, 1], "material": 1}), "not inside this world"),
         (Command(0, "set_voxels", {"low": [0, 0, 0], "high": [0, 1, 1], "material": 1}), "is empty"),

@@ -22,6 +22,7 @@ uniform usampler2D slot_map;      // 0: not resident, else 1 + (slot << 3 | pari
 uniform sampler2D indirect_atlas;
 uniform sampler2D lamp_atlas;
 uniform vec2 indirect_scale, lamp_scale;  // 1 / atlas size
+const uint PAGES_PER_BAND = 56u;
 
 vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     if (entry == 0u) return fallback;
@@ -32,7 +33,8 @@ vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     local -= 16.0 * floor(local / 16.0 + 0.25);
     vec2 at = clamp(axis == 0 ? local.yz : axis == 1 ? local.zx : local.xy, 0.0, 8.0);
     uint slot = entry >> 3u;
-    vec2 page = vec2(slot & 127u, slot >> 7u);
+    at = floor(at * 256.0 + 0.5) / 256.0;  // exact wherever the page lies: see Atlases
+    vec2 page = vec2(slot % PAGES_PER_BAND, slot / PAGES_PER_BAND);
     vec4 indirect = textureLod(indirect_atlas, (page * 10.0 + 1.0 + at) * indirect_scale, 0.0);
     vec3 light = indirect.rgb / max(indirect.a, 1e-3);
 #ifdef LAMPS_LIT

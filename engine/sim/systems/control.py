@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine.core.errors import CommandError, DaguerreError
+from engine.core.ids import NOBODY
 from engine.sim import actions
 from engine.sim.angles import wrapped
 from engine.sim.systems.use import use_what_is_faced
@@ -31,8 +32,10 @@ def checked(blueprint: Blueprint, state: State, commands: Sequence[Command]) -> 
             elif order.kind == "teleport" and not entities.player_fits(blueprint, args["position"]):
                 raise CommandError(f"position {args['position']} lies outside of this world of {blueprint.size_m} m")
             elif order.kind == "set_lamp":
-                if isinstance(args["entity"], str):
-                    args["entity"] = actions.find(blueprint, state, args["entity"])
+                if isinstance(name := args["entity"], str):
+                    args["entity"] = actions.find(blueprint, state, name)
+                    if args["entity"] == NOBODY:
+                        raise CommandError(f"there is nothing named {name!r}")
                 actions.index_with(state, args["entity"], LAMP, "lamp")
         except DaguerreError as error:
             raise CommandError(f"command {order.kind!r} at tick {order.tick}: {error}") from error
