@@ -4,6 +4,7 @@ A small body has one box, a large one a box for each of its parts. At the 8 corn
 directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
 it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
 "Half-Life 2 / Valve Source Shading", GDC 2004); lamps use the vertex's own normal.
+
 """
 
 import math

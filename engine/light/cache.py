@@ -4,7 +4,8 @@ Tiers, each keyed by what it read and none by the camera: transport (rays and we
 latents (read transport, lamps, sky), decoded texels (read weights, occupancy, latents, lamps), surface pages (read
 texels). `update` brings the world side up to date with a view; `decode` makes pages current for what the camera sees.
 Everything that is dirty is done before the frame and light is gathered from zero, so a cached frame equals a fresh
-one bit for bit."""
+one bit for bit.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine.light import pages
 from engine.light.bodies import BodyLight
-from engine.light.lamps import LampShapes, LampTransport, lamp_shapes
+from engine.light.formfactor import LampShapes, lamp_shapes
+from engine.light.lamps import LampTransport
 from engine.light.latents import CHANNELS, probe_latents
 from engine.light.network import Network, classical
 from engine.light.pool import ROW_BYTES, TexelPool

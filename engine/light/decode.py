@@ -4,6 +4,7 @@ Classical part: trilinear over the 8 probes of the cells around the texel, probe
 probes that the texel really sees (an exact ray each): closed rooms stay dark. Learned part: a small network looks at
 the occupancy around the texel and at its probes' room and offsets, and gives 18 numbers that say how much of each
 latent channel of each local side to add. Its inputs are geometry only, so its outputs are cached like the weights.
+
 """
 
 import math
@@ -203,7 +204,8 @@ def texel_light(place, index, weight, latent, residual, texels, rows, e):
     """Indirect e of some texels: e [R, 3] at `rows`, from latents [P, 6, 3, 3] and residuals [R, 18].
 
     e = sum over probes, local sides f and channels c of weight * (residual[f, c] + [f is outward and c is 0]) *
-    latent: linear in light."""
+    latent: linear in light.
+    """
     for i in prange(len(texels)):
         t, row = texels[i], rows[i]
         side = place[t, 3]

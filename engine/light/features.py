@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK
 from engine.light import decode
-from engine.light.lamps import LampTransport, lamp_shapes
+from engine.light.formfactor import lamp_shapes
+from engine.light.lamps import LampTransport
 from engine.light.latents import MOMENTS, probe_moments
 from engine.light.probes import share
 from engine.light.relight import Relight, sun_visibility

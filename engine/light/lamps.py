@@ -1,163 +1,29 @@
-"""Direct light of box lamps: exact form factors, shadow rays, and one number per texel and lamp.
+"""Direct light of box lamps: shadow rays, and one number per texel and lamp.
 
-Probe rays cannot see a lamp of 30 cm (few would hit it), so lamps are analytic. For a lamp of radiance L, e = L * F
-with F the form factor from a surface point to the box: the sum over the box's faces turned to the point of the
-clipped-polygon form factor (Lambert's formula; Baum, Rushmeier and Winget, "Improving Radiosity Solutions Through the
-Use of Analytically Determined Form Factors", 1989), times the share of the lamp that shadow rays see. F depends on
-geometry alone: dimming, colour and switching never trace a ray."""
+Probe rays cannot see a lamp of 30 cm (few would hit it), so lamps are analytic: e = radiance * form factor
+(formfactor.py) * the share of the lamp that shadow rays see. All but the radiance is geometry: dimming, colour and
+switching never trace a ray. Coarse factors at texel centres feed the bounces, fine ones on 2 x 2 points per face are
+what the camera sees.
+"""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.light.formfactor import FAINT, LampShapes, box_factors
 from engine.light.surface import face_centre
 from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
-from engine.state.blueprint import Prefab
-from engine.view import Bodies, Lamps
 
 F32 = NDArray[np.float32]
 
-FAINT = 1e-3  # e below which a lamp's light fades out on what the camera sees
-FAINT_BOUNCE = 3e-3  # the same for light that only bounces
-FAR_SIZES = 8.0  # beyond so many edges a face of the box counts as a point: under 1 % off
+FAINT_BOUNCE = 3e-3  # e below which a lamp's light fades out where it only bounces
 LAMPS_PER_TEXEL = 16  # the strongest are kept
 SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a penumbra look better than grain
 FIRST_RAYS = 4  # if these agree (all or none arrive) the point is fully lit or fully dark
 MORE_RAYS = 12  # else these are added: penumbrae get 13 to 16
-
-
-class LampShapes(NamedTuple):
-    """Where lamps are and what of their own bodies stands in their way; a named tuple, as kernels take it whole."""
-
-    low: NDArray[np.float64]  # [L, 3] metres, world: the box that shines
-    high: NDArray[np.float64]  # [L, 3]
-    strength: NDArray[np.float64]  # [L] brightest channel of the radiance when fully on
-    reach: NDArray[np.float64]  # [L] metres at which a lamp is fainter than FAINT
-    shade: NDArray[np.float64]  # [S, 2, 3] metres, world: low and high corners of boxes
-    first_shade: NDArray[np.int32]  # [L + 1] shades of lamp i are first_shade[i] : first_shade[i + 1]
-
-
-def lamp_shapes(
-    lamps: Lamps, bodies: Bodies | None = None, prefabs: tuple[Prefab, ...] = (), emission: F32 | None = None
-) -> LampShapes:
-    """Shapes of lamps; those that belong to a body are shaded by its dark parts (caps, posts), taken as upright boxes.
-
-    Parts that overlap the shining box are left out: they are its glass. `emission` [M, 3] tells dark materials.
-    """
-    low = lamps.centre.astype(np.float64) - lamps.size / 2
-    high = lamps.centre.astype(np.float64) + lamps.size / 2
-    strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
-    shades: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = [[] for _ in range(len(low))]
-    if bodies is not None and emission is not None:
-        body_of = {int(e): b for b, e in enumerate(bodies.entity)}
-        for i, entity in enumerate(lamps.entity.tolist()):
-            if entity not in body_of:
-                continue
-            b = body_of[entity]
-            prefab = prefabs[bodies.prefab[b]]
-            cos, sin = math.cos(bodies.yaw[b]), math.sin(bodies.yaw[b])
-            for part in range(len(prefab.part_low)):
-                if emission[prefab.material[prefab.part == part]].any():
-                    continue
-                x0, y0, z0 = prefab.part_low[part].tolist()
-                x1, y1, z1 = prefab.part_high[part].tolist()
-                corner = [(cos * x - sin * y, sin * x + cos * y) for x in (x0, x1) for y in (y0, y1)]
-                origin = bodies.position[b].astype(np.float64)
-                box_low = origin + (min(c[0] for c in corner), min(c[1] for c in corner), z0)
-                box_high = origin + (max(c[0] for c in corner), max(c[1] for c in corner), z1)
-                if not ((box_low < high[i] - 1e-3) & (box_high > low[i] + 1e-3)).all():
-                    shades[i].append((box_low, box_high))
-    first = np.cumsum([0, *(len(s) for s in shades)]).astype(np.int32)
-    shade = np.array([box for s in shades for box in s], np.float64).reshape(-1, 2, 3)
-    reach = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
-    return LampShapes(low, high, strength, reach, shade, first)
-
-
-def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest area that a box shows from anywhere: the length of the vector of its three face areas."""
-    size = high - low
-    faces = np.stack([size[..., 1] * size[..., 2], size[..., 2] * size[..., 0], size[..., 0] * size[..., 1]], -1)
-    return np.asarray(np.sqrt((faces**2).sum(-1)))
-
-
-@njit(cache=True)
-def _rectangle_factor(corner, nx, ny, nz, buffer):
-    """Form factor from a point at the origin with normal n to a rectangle `corner` [4, 3], clipped by the horizon."""
-    m = 0
-    for i in range(4):
-        j = (i + 1) & 3
-        d = corner[i, 0] * nx + corner[i, 1] * ny + corner[i, 2] * nz
-        e = corner[j, 0] * nx + corner[j, 1] * ny + corner[j, 2] * nz
-        if d >= 0:
-            for c in range(3):
-                buffer[m, c] = corner[i, c]
-            m += 1
-        if (d > 0 and e < 0) or (d < 0 and e > 0):
-            t = d / (d - e)
-            for c in range(3):
-                buffer[m, c] = corner[i, c] + t * (corner[j, c] - corner[i, c])
-            m += 1
-    if m < 3:
-        return 0.0
-    for i in range(m):
-        r = 1.0 / math.sqrt(buffer[i, 0] ** 2 + buffer[i, 1] ** 2 + buffer[i, 2] ** 2 + 1e-12)
-        for c in range(3):
-            buffer[i, c] *= r
-    total = 0.0
-    for i in range(m):
-        j = (i + 1) % m
-        x = buffer[i, 1] * buffer[j, 2] - buffer[i, 2] * buffer[j, 1]
-        y = buffer[i, 2] * buffer[j, 0] - buffer[i, 0] * buffer[j, 2]
-        z = buffer[i, 0] * buffer[j, 1] - buffer[i, 1] * buffer[j, 0]
-        length = math.sqrt(x * x + y * y + z * z)
-        if length < 1e-9:
-            continue
-        cosine = buffer[i, 0] * buffer[j, 0] + buffer[i, 1] * buffer[j, 1] + buffer[i, 2] * buffer[j, 2]
-        total += math.atan2(length, cosine) * (x * nx + y * ny + z * nz) / length
-    return abs(total) / (2 * math.pi)
-
-
-@njit(cache=True)
-def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):
-    """Form factors from a point with a normal to the six faces of a box into factor[6]; returns their sum, no
-    shadows.
-    """
-    total = 0.0
-    sx, sy, sz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
-    dx, dy, dz = 0.5 * (low[0] + high[0]) - px, 0.5 * (low[1] + high[1]) - py, 0.5 * (low[2] + high[2]) - pz
-    r2 = dx * dx + dy * dy + dz * dz
-    if r2 > FAR_SIZES * FAR_SIZES * max(sx * sx, sy * sy, sz * sz):
-        ahead = dx * nx + dy * ny + dz * nz
-        if ahead <= 0.0:
-            factor[:] = 0.0
-            return 0.0
-        scale = ahead / (math.pi * r2 * r2)
-        factor[0], factor[1] = max(-dx, 0.0) * sy * sz * scale, max(dx, 0.0) * sy * sz * scale
-        factor[2], factor[3] = max(-dy, 0.0) * sz * sx * scale, max(dy, 0.0) * sz * sx * scale
-        factor[4], factor[5] = max(-dz, 0.0) * sx * sy * scale, max(dz, 0.0) * sx * sy * scale
-        return factor[0] + factor[1] + factor[2] + factor[3] + factor[4] + factor[5]
-    for face in range(6):
-        factor[face] = 0.0
-        axis = face >> 1
-        p = px if axis == 0 else (py if axis == 1 else pz)
-        plane = high[axis] if face & 1 == 0 else low[axis]
-        if (face & 1 == 0 and p <= plane) or (face & 1 == 1 and p >= plane):
-            continue
-        u, v = (axis + 1) % 3, (axis + 2) % 3
-        for k in range(4):
-            corner[k, axis] = plane
-            corner[k, u] = high[u] if k == 1 or k == 2 else low[u]
-            corner[k, v] = high[v] if k >= 2 else low[v]
-            corner[k, 0] -= px
-            corner[k, 1] -= py
-            corner[k, 2] -= pz
-        factor[face] = _rectangle_factor(corner, nx, ny, nz, buffer)
-        total += factor[face]
-    return total
 
 
 @njit(cache=True)
@@ -181,7 +47,8 @@ def _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
 @njit(cache=True)
 def _shadow_rays(voxels, px, py, pz, shapes, lamp, factor, total, first, last, seed, found):
     """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds (weight, unblocked
-    weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle."""
+    weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle.
+    """
     low, high = shapes.low[lamp], shapes.high[lamp]
     for k in range(first, last):
         a = (k * 0.7548776662466927 + seed) % 1.0  # R2 sequence, Roberts 2018

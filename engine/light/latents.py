@@ -3,7 +3,8 @@
 The moments of a probe are the sums over its rays of radiance, per side, in 4 soft bins of distance (0.5, 1.4, 4 and
 11.3 m) times two lobes (cos and 2 cos^3), divided by the sum of cosines. A learned table theta [8, 3] folds the 8
 moments into 3 channels. With the classical table (channel 0 = sum over the cos bins) channel 0 of a side is the
-classical irradiance of that side."""
+classical irradiance of that side.
+"""
 
 import numpy as np
 from numba import njit, prange

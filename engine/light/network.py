@@ -4,6 +4,7 @@ theta [8, 3]     moments -> latent channels (latents.py)
 patch  196 -> 16 occupancy around the texel
 hidden  25 -> 24 + clearance [6] and offset [3] of the probes around
 out     24 -> 18 residual for 6 local sides x 3 channels
+
 """
 
 import hashlib

@@ -3,7 +3,8 @@
 Two atlases, one slot per resident page: indirect light at one texel per voxel face (8 x 8 and a border of one),
 direct lamp light at two (16 x 16 and a border). Borders are copies of the neighbours' values, so a picture needs one
 filtered fetch. Colour is multiplied by validity and validity is the fourth channel: dividing after filtering leaves
-out texels that are not there."""
+out texels that are not there.
+"""
 
 import numpy as np
 from numba import njit, prange
@@ -112,7 +113,8 @@ class PageTable:
         changed.
 
         Pages beyond the number of slots are left out (the nearest come first in `keys`): the picture falls back to
-        ambient there."""
+        ambient there.
+        """
         resident = self.table[keys]
         self.last_seen[resident[resident >= 0]] = now
         missing = keys[resident < 0]

@@ -2,7 +2,8 @@
 
 A row keeps what geometry decides (the network's residual, form factors of the lamps that reach it) and what light
 decides (indirect and lamp e). Geometry's part stays valid until a voxel that it read changes; light's part is a cheap
-sum over it."""
+sum over it.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

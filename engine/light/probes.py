@@ -3,7 +3,8 @@
 Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each keeps 64 rays (a Fibonacci
 lattice turned by a hash of its cell), traced once: the texel that a ray hits and how far away it is. That is
 *transport*: it depends on geometry alone, so neither camera nor lamps nor the hour ever trace a ray. When voxels
-change, only the rays that cross the changed box are traced again."""
+change, only the rays that cross the changed box are traced again.
+"""
 
 import math
 
@@ -166,7 +167,8 @@ def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high
 @njit(parallel=True, cache=True)
 def _clearance(probes, direction, distance, clearance, bin_at, level):
     """Mean log2 distance per side (cosine squared weights) and, of every ray, the soft distance bin (see latents)
-    and the width of the patch that it reads (see surface)."""
+    and the width of the patch that it reads (see surface).
+    """
     for i in prange(len(probes)):
         p = probes[i]
         total = np.zeros(6, np.float64)
@@ -261,7 +263,8 @@ class Probes:
 
     def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
         """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
-        rays are not traced yet); slots of cells that lost their probe are freed."""
+        rays are not traced yet); slots of cells that lost their probe are freed.
+        """
         position = np.zeros((len(cells), 3), np.float32)
         found = np.zeros(len(cells), np.bool_)
         _place(voxels.material, voxels.occupied, cells, position, found)

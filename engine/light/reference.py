@@ -2,7 +2,8 @@
 pages.
 
 What pages approximate by one texel per voxel face (four for lamps) and a bilinear filter, `pixel_light` does for
-every single point."""
+every single point.
+"""
 
 import math
 

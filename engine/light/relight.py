@@ -2,7 +2,8 @@
 
 Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it; a
 probe's light is the cosine-weighted sum over its rays. Six passes from zero, so a picture depends on the state
-alone, never on the frames before. Every source (sky, sun, lamps) enters one sum: light is linear."""
+alone, never on the frames before. Every source (sky, sun, lamps) enters one sum: light is linear.
+"""
 
 import numpy as np
 from numba import njit, prange

@@ -2,7 +2,8 @@
 
 A *page* is one 8x8 slice of a brick seen from one side; its key is ((bx * BY + by) * BZ + bz) * 48 + side * 8 +
 slice. Rays that hit a voxel find their texel through the page, and so does the picture: light is worked out once per
-texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel."""
+texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel.
+"""
 
 import numpy as np
 from numba import njit, prange
@@ -136,7 +137,8 @@ def _count_exposed(grid, bricks):
 def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
     stacks whose first entry is their height. Returns how many fresh texels were made; their numbers are in
-    `fresh`."""
+    `fresh`.
+    """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
     n_fresh = 0
     want = np.zeros(PAGE_TEXELS, np.uint8)

@@ -6,7 +6,8 @@ with it: that is what lets a cache trace again only the rays that cross a change
 
 Empty bricks are stepped through without reading their voxels, and a ray that climbs above the highest occupied brick
 is gone; neither changes where a ray arrives. Positions and distances are metres. A *side* is 2 * axis, plus 1 if the
-face looks towards the negative end of that axis."""
+face looks towards the negative end of that axis.
+"""
 
 import math
 from typing import NamedTuple

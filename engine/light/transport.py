@@ -5,7 +5,8 @@ the voxels that differ:
 
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
 - rays that cross the box: traced again; clearances that come out different dirty the texels that use them;
-- texels within REACH_M of the box: their weights (rays to probes) and occupancy patches are done again."""
+- texels within REACH_M of the box: their weights (rays to probes) and occupancy patches are done again.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.light.cache import LightCache
-from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, box_factors, lamp_shapes, point_factor
+from engine.light.formfactor import box_factors, lamp_shapes
+from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, point_factor
 from engine.light.trace import Voxels, occupied_bricks
 from engine.view import Bodies, Lamps, View
 from tests.light.scenes_for_light import closed_room, lamps, plaza, sky, view_of
