@@ -94,7 +94,9 @@ def play(
     size: Size = "640x360",
     look: Look = "neural",
     inputs: Inputs = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, max=MAX_SECONDS, help="Stop after so many seconds (a film has 10).")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, max=MAX_SECONDS, help="Stop after so many seconds (a film has 10).")
+    ] = None,
     film: Annotated[bool, typer.Option("--film", help="Write a film even where a window could open.")] = False,
 ) -> None:
     """Play a world in a window; without a display, film ten seconds of it to out/WORLD.mp4."""

@@ -88,7 +88,7 @@ def sky_radiance(sky: SkyView, direction: F32) -> F32:
     """Radiance of the sky without the sun's disc, for unit directions [..., 3] -> [..., 3] linear RGB.
 
     A gradient from horizon to zenith by the square root of height, a glow around the sun, and a plain ground below the
-    horizon. light/sky.py (numba) and raster/resolve.glsl hold the same formula; tests keep the three in step.
+    horizon. light/relight.py (numba) and raster/shaders/sky.glsl hold the same formula; tests keep the three in step.
     """
     d = np.asarray(direction, np.float32)
     height = np.clip(d[..., 2], 0.0, 1.0)[..., None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import moderngl
 import numpy as np
@@ -166,4 +167,62 @@ def test_a_budget_shows_a_picture_at_once_and_ends_with_the_exact_one(gl_context
     exact = fresh(gl_context, view)
     np.testing.assert_array_equal(frames[-1].rgb, exact)
     assert np.abs(frames[0].rgb.astype(int) - exact).mean() < 6, "coarse lamp light is close from the first frame"
+    renderer.release()
+
+
+def test_two_renderers_with_contexts_of_their_own_do_not_meet(gl_context: moderngl.Context) -> None:
+    loaded = at_hour("gallery", 14.0)
+    state = started(loaded, 5)
+    view, other = opening(loaded, state), extract(loaded.blueprint, state)
+    alone = fresh(gl_context, view)
+    one, two = Renderer(SIZE_PX, "neural"), Renderer((100, 33), "classical")
+    one.render(other)
+    two.render(view)
+    np.testing.assert_array_equal(one.render(view).rgb, alone)
+    two.release()
+    one.set_look("classical")
+    one.set_look("neural")
+    np.testing.assert_array_equal(one.render(view).rgb, alone)
+    one.release()
+    np.testing.assert_array_equal(fresh(gl_context, view), alone)
+    gl_context.__enter__()
+
+
+EMPTY = 'world("empty", size = (8, 8, 4))\nplayer(at = (4, 4, 1))\ncamera("c", at = (1, 1, 1), look_at = (4, 4, 1))\n'
+
+
+@pytest.mark.parametrize(
+    "more", ["", 'fill((0, 0, 0), (8, 8, 4), "#808080")\n', "spawn(None, at = (4, 4, 1), lamp = lamp(size = 0.3))\n"]
+)
+@pytest.mark.parametrize("look", ["neural", "classical", "raster"])
+def test_a_world_of_nothing_or_of_nothing_but_stone_has_a_picture(
+    gl_context: moderngl.Context, tmp_path: Path, more: str, look: str
+) -> None:
+    path = tmp_path / "empty.star"
+    first, rest = EMPTY.split("\n", 1)
+    if "fill" in more:
+        rest = rest.replace("player(at = (4, 4, 1))", "player(at = (4, 4, 4))")
+    path.write_text(f"{first}\n{more}{rest}")
+    loaded = load(str(path))
+    renderer = Renderer((48, 27), look, context=gl_context)
+    state = new_state(loaded.blueprint, 1)
+    assert renderer.render(opening(loaded, state)).rgb.shape == (27, 48, 3)
+    size = [int(n) for n in state.voxels.material.shape]
+    for low, material in (([0, 0, 0], 0), ([0, 0, 8], 1), ([0, 0, 0], 0)):
+        edit = {"low": low, "high": size, "material": material if len(loaded.blueprint.materials.names) > 1 else 0}
+        step(loaded.blueprint, state, [Command(state.tick, "set_voxels", edit)], loaded.script)
+        renderer.render(opening(loaded, state))
+    renderer.release()
+
+
+def test_a_lamp_brighter_than_half_floats_is_white(gl_context: moderngl.Context, tmp_path: Path) -> None:
+    path = tmp_path / "bright.star"
+    lamp = "lamp(size = 1, power = 100000, colour = (100, 100, 100))"
+    bright = f'fill((0, 0, 0), (8, 8, 1), "#808080")\nspawn(None, at = (4, 4, 1.5), lamp = {lamp})\n'
+    first, rest = EMPTY.split("\n", 1)
+    path.write_text(f"{first}\n{bright}{rest.replace('(1, 1, 1)', '(1, 1, 2.5)')}")
+    loaded = load(str(path))
+    renderer = Renderer((48, 27), "neural", context=gl_context)
+    linear = renderer.render_linear(opening(loaded, new_state(loaded.blueprint, 1)))
+    assert np.isfinite(linear).all() and linear.max() > 1000
     renderer.release()

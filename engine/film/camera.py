@@ -52,7 +52,10 @@ class _Drawn:
 
 
 class Renderer:
-    """Makes frames of one size in one look; follows a world from view to view."""
+    """Makes frames of one size in one look; follows a world from view to view.
+
+    Several may live side by side: each makes its own context current while it works.
+    """
 
     def __init__(
         self,
@@ -83,8 +86,9 @@ class Renderer:
         self._lights: dict[str, LightCache] = {}
         self._atlases: dict[str, Atlases] = {}
         self._meshes, self._poser = Meshes(), Poser()
-        self._static, self._bodies = StaticMesh(self.context), BodyMesh(self.context)
-        self._shadow = SunShadow(self.context)
+        with self.context:
+            self._static, self._bodies = StaticMesh(self.context), BodyMesh(self.context)
+            self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
         self._casts: Bool = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
@@ -96,8 +100,7 @@ class Renderer:
         self.set_look(look)
         self.size_px = size_px
 
-    # ---- settings
-    # -------------------------------------------------------------------------------------------------------
+    # ---- settings ----
 
     def set_look(self, look: str) -> None:
         """Change the look: "neural", "classical" or "raster". Raises WeightsError if the network cannot be had."""
@@ -107,7 +110,8 @@ class Renderer:
             if look == "neural" and self._network is None:
                 self._network = load(self._weights)
             self._lights[look] = LightCache(self._network if look == "neural" else None)
-            self._atlases[look] = Atlases(self.context)
+            with self.context:
+                self._atlases[look] = Atlases(self.context)
         self.look = look
         self._drawn: _Drawn | None = None
 
@@ -119,17 +123,19 @@ class Renderer:
     @size_px.setter
     def size_px(self, size_px: tuple[int, int]) -> None:
         width, height = int(size_px[0]), int(size_px[1])
-        limit = int(self.context.info["GL_MAX_TEXTURE_SIZE"])
+        with self.context:
+            limit = int(self.context.info["GL_MAX_TEXTURE_SIZE"])
         if not (1 <= width <= limit and 1 <= height <= limit):
             raise ValueError(f"size_px: {width} x {height} is not between 1 x 1 and {limit} x {limit}")
         if (width, height) == self._size_px:
             return
-        if self._gbuffer is not None:
-            self._gbuffer.release()
-            self._resolve.release()
         self._size_px = (width, height)
-        self._gbuffer = GBuffer(self.context, self._size_px)
-        self._resolve = Resolve(self.context, self._size_px)
+        with self.context:
+            if self._gbuffer is not None:
+                self._gbuffer.release()
+                self._resolve.release()
+            self._gbuffer = GBuffer(self.context, self._size_px)
+            self._resolve = Resolve(self.context, self._size_px)
         self._screen = tiles.PagesOnScreen(self._size_px)
         self._regions = np.zeros(tiles.tile_grid(self._size_px).shape, np.uint8)
         self._picture = np.zeros((height, width, 4), np.uint8)
@@ -141,8 +147,7 @@ class Renderer:
         """The light cache of the look, None for the raster look."""
         return self._lights.get(self.look)
 
-    # ---- pictures
-    # -------------------------------------------------------------------------------------------------------
+    # ---- pictures ----
 
     def render(self, view: View) -> Frame:
         """The picture of a view.
@@ -151,12 +156,13 @@ class Renderer:
         """
         start = time.perf_counter()
         stats: dict[str, object] = {}
-        drawn_tiles = self._draw(view, stats, picture=True)
-        if drawn_tiles:
-            self._resolve.read(self._picture)
-            self._rgb = np.ascontiguousarray(self._picture[..., :3])
-            self._rgb.setflags(write=False)
-        self._lap(stats, "read")
+        with self.context:
+            drawn_tiles = self._draw(view, stats, picture=True)
+            if drawn_tiles:
+                self._resolve.read(self._picture)
+                self._rgb = np.ascontiguousarray(self._picture[..., :3])
+                self._rgb.setflags(write=False)
+            self._lap(stats, "read")
         total = tiles.tile_grid(self._size_px).size
         stats["tiles"] = {"reused": total - drawn_tiles, "regenerated": drawn_tiles}
         stats["frame_ms"] = (time.perf_counter() - start) * 1e3
@@ -168,21 +174,22 @@ class Renderer:
 
         `decorated` adds what a path tracer of the same scene does not have: the sun's disc, stars and fog.
         """
-        self._draw(view, {}, picture=False)
-        assert self._gbuffer is not None and self._materials is not None
-        atlases = self._atlases.get(self.look)
-        self._drawn = None  # the targets hold this view, but no picture was made of it
-        return self._resolve.linear(view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated)
+        with self.context:
+            self._draw(view, {}, picture=False)
+            assert self._gbuffer is not None and self._materials is not None
+            atlases = self._atlases.get(self.look)
+            self._drawn = None  # the targets hold this view, but no picture was made of it
+            return self._resolve.linear(view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated)
 
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
-        self._draw(view, {}, picture=False)
-        self._drawn = None
-        assert self._gbuffer is not None
-        return self._gbuffer.arrays()
+        with self.context:
+            self._draw(view, {}, picture=False)
+            self._drawn = None
+            assert self._gbuffer is not None
+            return self._gbuffer.arrays()
 
-    # ---- the frame, stage by stage
-    # --------------------------------------------------------------------------------------
+    # ---- the frame, stage by stage ----
 
     def _draw(self, view: View, stats: dict[str, object], picture: bool) -> int:
         """Bring all targets up to date; returns how many tiles were drawn."""
@@ -381,13 +388,14 @@ class Renderer:
 
     def release(self) -> None:
         """Give all GPU memory back."""
-        for atlases in self._atlases.values():
-            atlases.release()
-        for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer):
-            if thing is not None:
-                thing.release()
-        if self._materials is not None:
-            self._materials[1].release()
+        with self.context:
+            for atlases in self._atlases.values():
+                atlases.release()
+            for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer):
+                if thing is not None:
+                    thing.release()
+            if self._materials is not None:
+                self._materials[1].release()
         if self._owns_context:
             self.context.release()
 

@@ -243,7 +243,9 @@ class LightCache:
             probes.direction, probes.cosine_sum, probes.hit, probes.level, probes.bin_at, self._relit.sky,
             self._relit.texel_radiance, self.network.theta, own, self._own_latent,
         )  # fmt: skip
-        share(probes.link, old, self._own_latent.reshape(n, -1), self._latent.reshape(n, -1))
+        share(
+            probes.link, old, self._own_latent.reshape(n, 6 * CHANNELS * 3), self._latent.reshape(n, 6 * CHANNELS * 3)
+        )
         self._own_stamp[own] = self.light_stamp
         self._latent_stamp[old] = self.light_stamp
 

@@ -89,7 +89,12 @@ class SceneFeatures:
         )
         moment[alive] = part
         shared = np.zeros_like(moment)
-        share(probes.link, alive, moment.reshape(len(moment), -1), shared.reshape(len(moment), -1))
+        share(
+            probes.link,
+            alive,
+            moment.reshape(len(moment), 6 * MOMENTS * 3),
+            shared.reshape(len(moment), 6 * MOMENTS * 3),
+        )
         return shared
 
 

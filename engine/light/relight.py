@@ -169,4 +169,4 @@ class Relight:
                 _probe_sides(
                     probes.direction, probes.hit, probes.level, probes.cosine_sum, sky_side, self.texel_radiance, own
                 )
-                share(probes.link, alive, own.reshape(n_probes, -1), self.side_light.reshape(n_probes, -1))
+                share(probes.link, alive, own.reshape(n_probes, 18), self.side_light.reshape(n_probes, 18))

@@ -83,6 +83,8 @@ def film(path: Path, frames_per_s: int, text: Mapping[str, str] | None = None) -
 
         def add(rgb: U8) -> None:
             height, width = rgb.shape[0] & ~1, rgb.shape[1] & ~1
+            if not width or not height:
+                raise OutputError(f"cannot write {path}: a film needs at least 2 x 2 pixels")
             if stream.width == 0:
                 stream.width, stream.height = width, height
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")

@@ -19,6 +19,7 @@ F64 = NDArray[np.float64]
 LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the nearest
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
+HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
 
@@ -96,7 +97,7 @@ class Atlases:
         for band in dirty:
             if band < self._bands:
                 for texture, pages, page_px in ((self.indirect, indirect, INDIRECT_PX), (self.lamp, lamp, LAMP_PX)):
-                    rows = np.ascontiguousarray(pages[band], np.float16)
+                    rows = np.minimum(pages[band], HALF_MOST).astype(np.float16)
                     texture.write(rows, (0, band * page_px, PAGES_PER_BAND * page_px, page_px))
 
     def release(self) -> None:

@@ -104,7 +104,7 @@ _NESTS = re.compile(
 
 
 def parsed(name: str, text: str) -> starlark.AstModule:
-    """The text as Starlark reads it. Raises WorldFileError where it is nested too deeply, else starlark.StarlarkError."""
+    """The text as Starlark reads it. Raises WorldFileError where it is nested too deeply, or StarlarkError."""
     depth = 0
     for token in _NESTS.finditer(text):
         depth += (token["open"] is not None) - (token["close"] is not None)

@@ -4,6 +4,7 @@ Parts are nouns (box, cylinder, ball); they lie anywhere in the prefab's own fra
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class Things:
             raise WorldFileError(f"prefab '{label}' needs parts=[box(...), cylinder(...), ball(...)]")
         if len(parts) > MAX_PARTS:
             raise LimitError(f"a prefab may have {MAX_PARTS} parts, not {len(parts)}")
-        made = prefabs.assemble(label, [_part(p, label) for p in parts])
+        made = prefabs.assemble(label, [_part(p, label, len(self.draft.materials)) for p in parts])
         if collider is not None:
             x, y, z = point(collider, "collider", 0.01, 64)
             made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
@@ -194,13 +195,22 @@ class Things:
         return len(self.draft.paths) - 1
 
 
-def _part(part: object, prefab: str) -> prefabs.Part:
-    if not isinstance(part, dict) or "part" not in part:
-        raise WorldFileError(
-            f"the parts of prefab '{prefab}' must be box(...), cylinder(...) or ball(...), not {said(part)}"
-        )
-    p = dict(part)
-    kind = p.pop("part")
+def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
+    """The mesh of what box, cylinder or ball gave; a dict that an author made up is refused."""
+    refused = WorldFileError(
+        f"the parts of prefab '{prefab}' must be box(...), cylinder(...) or ball(...), not {said(part)}"
+    )
+    if not isinstance(part, dict):
+        raise refused
+    try:
+        integer(part["material"], "material", 1, n_materials)
+        return _mesh(part)
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise refused from None
+
+
+def _mesh(p: dict[str, Any]) -> prefabs.Part:
+    kind = p["part"]
     if kind == "box":
         return prefabs.box(p["low"], p["high"], p["material"])
     if kind == "cylinder":

@@ -1,7 +1,6 @@
 """What authors write, read strictly: every refusal is one sentence that says what was wrong and what would be right."""
 
 import difflib
-import math
 from collections.abc import Iterable
 
 from engine.core.errors import WorldFileError

@@ -61,7 +61,7 @@ def check_room(state: State, kind: str, most: int) -> None:
 
 
 def emit(state: State, kind: str, *args: Value) -> None:
-    """Appends an event to this tick's queue. LimitError beyond twice MAX_EVENTS, or for arguments that none may have."""
+    """Appends an event to this tick's queue. LimitError beyond twice MAX_EVENTS, or for what no event may carry."""
     check_room(state, kind, 2 * MAX_EVENTS)
     if not isinstance(kind, str) or not kind or len(kind) > MAX_TEXT or len(args) > MAX_ARGUMENTS:
         raise LimitError(f"event {kind!r}: a kind is a short text, and it has at most {MAX_ARGUMENTS} arguments")

@@ -34,6 +34,13 @@ def test_a_film_has_its_frames_and_an_even_size(tmp_path: Path) -> None:
     assert len(levels) == 25 and levels == sorted(levels) and levels[-1] - levels[0] > 200
 
 
+def test_a_film_of_one_pixel_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with pytest.raises(OutputError, match="at least 2 x 2 pixels"), files.film(path, 30) as add:
+        add(np.zeros((1, 1, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_film_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")

@@ -28,6 +28,8 @@ BAD_LINES = [
     ('prefab("crate", [box((0, 0, 0), (1, 1, 1), "stone")])', "already a prefab named 'crate'"),
     ('prefab("x", [])', "needs parts="),
     ('prefab("x", [3])', "must be box(...), cylinder(...) or ball(...), not 3"),
+    ('prefab("x", [{"part": "box"}])', "must be box(...), cylinder(...) or ball(...), not {'part': 'box'}"),
+    ('p = box((0, 0, 0), (1, 1, 1), "stone"); p["material"] = 99; prefab("x", [p])', "between 1 and 2, not 99"),
     ('spawn("crate", at = (1, 1, 1), name = "a"); spawn("crate", at = (1, 1, 1), name = "a")', "named 'a'"),
     ('spawn("crate", at = (99, 1, 1))', "lies outside the world"),
     ('spawn("crate", at = (1, 1, 1), behaviour = "patrol")', "needs path=path([...])"),
@@ -53,7 +55,6 @@ BAD_LINES = [
     ("for i in range(1000000000): pass", "ran longer than 20,000,000 steps"),
     ("def f(n): return f(n)\nf(1)", "overflow"),
 ]
-
 
 
 @pytest.mark.parametrize("line", ["x = " + "[" * 3000 + "]" * 3000, "x = " + "-" * 50_000 + "1"])
