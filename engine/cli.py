@@ -37,7 +37,6 @@ PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
 LAMP_TEXELS_PER_FRAME = 400  # in a window: about 15 ms on two cores; films and pictures work all of them out
 MAX_SIDE_PX = 8192
 MAX_SECONDS = 86_400.0
-LOOKS = ("neural", "classical", "raster")
 
 app = typer.Typer(
     name="daguerre",
@@ -378,6 +377,8 @@ def size_from_text(text: str) -> tuple[int, int]:
 
 def look_from_text(text: str) -> str:
     """A known look. Raises CommandError."""
+    from engine.view import LOOKS
+
     if text not in LOOKS:
         raise CommandError(f"--look is {text!r}; it must be one of {', '.join(LOOKS)}")
     return text

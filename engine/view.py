@@ -19,6 +19,8 @@ U32 = NDArray[np.uint32]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 
+LOOKS = ("neural", "classical", "raster")  # how pictures may be made: by the network, or by a baseline without it
+
 
 @dataclass(frozen=True)
 class VoxelView:

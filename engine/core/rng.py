@@ -4,7 +4,7 @@ The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable p
 2014, constants by Stafford, variant 13), applied once for every word of the address.
 """
 
-from functools import cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, overload
 
@@ -21,7 +21,7 @@ _A: Final = 0xBF58476D1CE4E5B9
 _B: Final = 0x94D049BB133111EB
 
 
-@cache
+@lru_cache(1024)  # scripts choose the names
 def stream_key(name: str) -> int:
     """The 64-bit key of a named stream; different purposes draw from different streams."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")

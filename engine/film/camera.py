@@ -7,7 +7,6 @@ screen tiles) is used only where drawing it again would give the same bits.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import moderngl
 import numpy as np
@@ -30,10 +29,8 @@ from engine.raster.meshes import Meshes
 from engine.raster.resolve import Atlases, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
-from engine.view import Frame, View
+from engine.view import LOOKS, Frame, View
 
-Look = Literal["neural", "classical", "raster"]
-LOOKS: tuple[str, ...] = get_args(Look)
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
 F32 = NDArray[np.float32]

@@ -18,9 +18,8 @@ from engine.sim.extract import extract
 from engine.sim.step import step
 from engine.state.commands import Command
 from engine.state.world import State
-from engine.view import Frame, View
+from engine.view import LOOKS, Frame, View
 
-LOOKS = ("neural", "classical", "raster")
 NOTICE_S = 2.0
 STATS_S = 0.25  # statistics that change faster than this cannot be read
 

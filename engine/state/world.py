@@ -7,6 +7,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core import ids
 from engine.core.digest import Section, canonical_bytes, digest_of
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.ids import INDEX_MASK, generation_of, index_of
@@ -82,7 +83,7 @@ class State:
 
     def entity_at(self, index: int) -> int:
         """The id of the entity in a slot."""
-        return int(self.columns.generation[index]) << 20 | index
+        return ids.pack(index, int(self.columns.generation[index]))
 
     def ids(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Ids of the entities in an array of slots."""

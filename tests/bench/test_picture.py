@@ -7,14 +7,14 @@ import moderngl
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from engine.film.camera import LOOKS, Renderer
+from engine.film.camera import Renderer
 from engine.light.cache import LightCache
 from engine.light.network import load as load_network
 from engine.script.worldfile import load
 from engine.sim.extract import extract
 from engine.sim.step import step
 from engine.state.world import State, new_state
-from engine.view import View
+from engine.view import LOOKS, View
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from engine.core.errors import WeightsError
-from engine.film.camera import LOOKS, Renderer
+from engine.film.camera import Renderer
 from engine.light.network import SHIPPED
 from engine.state.camera import Camera
+from engine.view import LOOKS
 from tests.raster import views
 
 SIZE = (320, 180)

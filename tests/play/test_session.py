@@ -11,11 +11,11 @@ from engine.core.errors import WeightsError
 from engine.core.units import TICK_NS
 from engine.play.cameras import FREE
 from engine.play.loop import Input
-from engine.play.session import LOOKS, Session, reuse_bars, stat_rows
+from engine.play.session import Session, reuse_bars, stat_rows
 from engine.script.worldfile import LoadedWorld
 from engine.state.commands import Command
 from engine.state.world import new_state
-from engine.view import Frame, View
+from engine.view import LOOKS, Frame, View
 from tests.worlds_for_tests import lively_world
 
 FORWARD = Input("move", {"forward": 1.0, "right": 0.0, "up": 0.0, "run": False})
