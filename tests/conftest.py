@@ -42,13 +42,26 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(scope="session")
 def gl_context() -> Iterator[moderngl.Context]:
-    """One OpenGL context for the whole run; tests that need it are skipped where there is none."""
+    """One OpenGL context for the whole run; tests that need it fail in one line where there is none."""
     from engine.core.errors import GraphicsError
     from engine.raster.context import open_context
 
     try:
         context = open_context()
     except GraphicsError as error:
-        pytest.skip(str(error))
+        pytest.fail(str(error), pytrace=False)
     yield context
     context.release()
+
+
+@pytest.fixture(scope="session")
+def gl(gl_context: moderngl.Context) -> moderngl.Context:
+    """The same, under the name that tests of raster and film know."""
+    return gl_context
+
+
+@pytest.fixture(autouse=True)
+def current_context(request: pytest.FixtureRequest) -> None:
+    """A test may leave a context of its own behind as the current one; the next finds the shared one current again."""
+    if "gl_context" in request.fixturenames:
+        request.getfixturevalue("gl_context").__enter__()

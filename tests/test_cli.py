@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,8 @@ def daguerre(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def opengl(gl_context: moderngl.Context) -> Iterator[None]:
-    """For commands that open a context of their own: afterwards the shared one is made current again."""
-    yield
-    gl_context.__enter__()
+def opengl(gl_context: moderngl.Context) -> None:
+    """For commands that open a context of their own: there must be OpenGL."""
 
 
 def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

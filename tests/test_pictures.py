@@ -185,7 +185,6 @@ def test_two_renderers_with_contexts_of_their_own_do_not_meet(gl_context: modern
     np.testing.assert_array_equal(one.render(view).rgb, alone)
     one.release()
     np.testing.assert_array_equal(fresh(gl_context, view), alone)
-    gl_context.__enter__()
 
 
 EMPTY = 'world("empty", size = (8, 8, 4))\nplayer(at = (4, 4, 1))\ncamera("c", at = (1, 1, 1), look_at = (4, 4, 1))\n'
