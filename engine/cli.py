@@ -1,4 +1,4 @@
-"""The command `daguerre`: play, run, render, check, eval, doctor.
+"""The command `daguerre`: play, run, render, check, eval, bench, doctor.
 
 Heavy imports wait inside the commands, so that `run` needs neither graphics nor numba and `play` never meets torch.
 With --json exactly one object goes to standard output; everything else that is said goes to standard error.
@@ -254,6 +254,23 @@ def evaluate(
         raise DaguerreError(f"eval needs {error.name}; install it with: pip install 'daguerre[teach]'") from None
     result = scores(quick=quick, report=say)
     answer(as_json, result, score_table(result))
+
+
+@app.command()
+def bench(
+    world: World = "courtyard",
+    size: Size = "640x360",
+    frames: Annotated[int, typer.Option(min=2, max=10_000, help="Frames of each row.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Time pictures side by side: network against baselines, the cache against none."""
+    size_px = size_from_text(size)
+    loaded = load_world(world)
+    from engine.play.stopwatch import bench as timed
+
+    rows = timed(loaded, size_px, frames, say)
+    lines = ["{name:<46} {ours_ms:8.1f} ms   {other}: {other_ms:.1f} ms, {ratio:.2f} times".format(**r) for r in rows]
+    answer(as_json, {"rows": rows}, "\n".join(lines))
 
 
 @app.command()
