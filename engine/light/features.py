@@ -13,7 +13,7 @@ from engine.light.latents import MOMENTS, probe_moments
 from engine.light.probes import share
 from engine.light.relight import Relight, sun_visibility
 from engine.light.transport import Transport
-from engine.view import Lamps, SkyView, View, VoxelView
+from engine.view import Lamps, SkyView, VoxelView
 
 F32 = NDArray[np.float32]
 
@@ -96,8 +96,3 @@ class SceneFeatures:
             shared.reshape(len(moment), 6 * MOMENTS * 3),
         )
         return shared
-
-
-def view_features(view: View) -> SceneFeatures:
-    """Features of the static grid of a view."""
-    return SceneFeatures(view.voxels.material, view.materials.albedo, view.materials.emission)
