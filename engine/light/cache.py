@@ -120,7 +120,6 @@ class LightCache:
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
         self._body_light = BodyLight()
         self._decodes = 0
-        self._table_changed = True
         self._dirty_bands: set[int] = set()
 
     def _follow(self, change: Change) -> None:
@@ -133,7 +132,6 @@ class LightCache:
         gone = np.flatnonzero((keys >= 0) & (transport.surface.page_row[np.maximum(keys, 0)] < 0))
         if len(gone):
             self.table.drop(gone.astype(np.int32))
-            self._table_changed = True
         self.stats.probes_regenerated, self.stats.rays_traced = change.probes, change.rays
         self.stats.texels_regenerated = int(change.reweighed.sum())
         self.stats.bricks_regenerated = int(change.bricks.sum())
@@ -181,7 +179,7 @@ class LightCache:
         surface, table = self.transport.surface, self.table
         keys = keys[surface.page_row[keys] >= 0]
         self.stats.pages = len(keys)
-        self._table_changed |= table.admit(keys, self._decodes)
+        table.admit(keys, self._decodes)
         slots = table.table[keys]
         stale = (slots >= 0) & (table.stamp[slots] != self.light_stamp)
         keys, slots = keys[stale], slots[stale]
@@ -271,11 +269,6 @@ class LightCache:
         bands = sorted(self._dirty_bands)
         self._dirty_bands.clear()
         return bands
-
-    def take_table_changed(self) -> bool:
-        """Whether `page_table` changed since the last call."""
-        changed, self._table_changed = self._table_changed, False
-        return changed
 
     def body_light(self, view: View, posed: PosedBodies) -> F32:
         """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""

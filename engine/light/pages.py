@@ -108,9 +108,8 @@ class PageTable:
         """Memory of the atlases."""
         return self.indirect.nbytes + self.lamp.nbytes
 
-    def admit(self, keys: NDArray[np.int32], now: int) -> bool:
-        """Give every key [n] a slot, taking those of the least recently seen pages if it must; whether the table
-        changed.
+    def admit(self, keys: NDArray[np.int32], now: int) -> None:
+        """Give every key [n] a slot, taking those of the least recently seen pages if it must.
 
         Pages beyond the number of slots are left out (the nearest come first in `keys`): the picture falls back to
         ambient there.
@@ -128,7 +127,6 @@ class PageTable:
             slot = self._free.pop()
             self.table[key], self.key_of_slot[slot] = slot, key
             self.last_seen[slot], self.stamp[slot] = now, -1
-        return len(missing) > 0
 
     def drop(self, slots: NDArray[np.int32]) -> None:
         """Free some slots [n]."""
