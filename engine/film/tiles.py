@@ -111,14 +111,6 @@ def _pixels(tile: tuple[int, int, int, int], size_px: tuple[int, int]) -> Rect:
     return x0, y0, x1 - x0, y1 - y0
 
 
-def tiles_in_rects(rects: list[Rect], size_px: tuple[int, int]) -> Bool:
-    """The tiles that some rectangles touch."""
-    mask = tile_grid(size_px)
-    for x, y, w, h in rects:
-        mask[y // TILE_PX : -(-(y + h) // TILE_PX), x // TILE_PX : -(-(x + w) // TILE_PX)] = True
-    return mask
-
-
 @njit(cache=True, nogil=True)
 def _tile_contents(coded, sky, surface):  # type: ignore[no-untyped-def]
     for y in range(coded.shape[0]):

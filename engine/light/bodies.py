@@ -85,6 +85,7 @@ def vertex_light(position, normal, first_corner, blend, cube, reaches, lamp_cent
 
 
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
+INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
 WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
 REACH_SHARE = 0.5  # of a lamp's reach on surfaces: its light is four times brighter there
 
@@ -153,7 +154,8 @@ def _light_vertices(
         [cos * middle[:, 0] - sin * middle[:, 1], sin * middle[:, 0] + cos * middle[:, 1], middle[:, 2]], 1
     )
     centre = np.concatenate([bodies.position[whole] + middle, posed.part_centre[parts]])  # [n, 3] metres, world
-    half = np.maximum(np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]]), 1e-3)  # [n, 3]
+    half = np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]])  # [n, 3]
+    half = np.maximum(half - INSET_M, half / 2)
     cos, sin = np.cos(bodies.yaw[box_body]), np.sin(bodies.yaw[box_body])
 
     sign = np.array([[(1 if j & 1 << a else -1) for a in range(3)] for j in range(8)], np.float32)
@@ -179,7 +181,7 @@ def _light_vertices(
     local = posed.position[vertices] - centre[box]
     c, s = cos[box], sin[box]
     local = np.stack([c * local[:, 0] + s * local[:, 1], c * local[:, 1] - s * local[:, 0], local[:, 2]], 1)
-    blend = np.clip(local / half[box] * 0.5 + 0.5, 0, 1).astype(np.float32)
+    blend = np.clip(local / np.maximum(half[box], 1e-3) * 0.5 + 0.5, 0, 1).astype(np.float32)
     # A convex body shows a quarter of its surface on average (Cauchy): here half of the sum of the three face areas.
     area = ((size[:, 0] * size[:, 1] + size[:, 1] * size[:, 2] + size[:, 2] * size[:, 0]) / 2).astype(np.float32)
     e = np.zeros((len(vertices), 3), np.float32)

@@ -1,0 +1,90 @@
+"""Light on bodies: what they stand in, kept until they or the light move."""
+
+import dataclasses
+
+import numpy as np
+
+from engine.light.cache import LightCache
+from engine.raster.bodies import pose
+from engine.state.camera import Camera
+from engine.view import Bodies, View
+from tests.light.scenes_for_light import closed_room, lamps, sky, view_of
+from tests.worlds_for_tests import box_prefab
+
+NIGHT = sky(sun=0.0, blue=0.0)
+
+
+def open_ground() -> np.ndarray:
+    grid = np.zeros((48, 48, 24), np.uint8)
+    grid[:, :, :2] = 1
+    return grid
+
+
+def with_boxes(view: View, *places: tuple[float, float, float], yaw: float = 0.0) -> View:
+    """The view with a crate of 0.8 m at each place, seen from above a corner of the world."""
+    n = len(places)
+    at, zero = np.array(places, np.float32), np.zeros(n, np.float32)
+    turned = zero + np.float32(yaw)
+    bodies = Bodies(
+        np.arange(n, dtype=np.uint32), np.zeros(n, np.int32), at, turned, at, turned, np.zeros((n, 3), np.float32),
+        np.zeros(n, np.uint8),
+    )  # fmt: skip
+    camera = Camera((0.5, 0.5, 4.0), 0.785, -0.3)
+    return dataclasses.replace(view, prefabs=(box_prefab("crate", (0.4, 0.4, 0.4)),), bodies=bodies, camera=camera)
+
+
+def light_of(view: View, cache: LightCache | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(normals [V, 3], e [V, 3])."""
+    cache = cache or LightCache()
+    cache.update(view)
+    posed = pose(view)
+    return posed.normal, cache.body_light(view, posed)
+
+
+def test_tops_see_the_sky_and_sides_half_of_it() -> None:
+    view = with_boxes(view_of(open_ground(), outside=sky(sun=0.0, blue=0.8)), (6.0, 6.0, 0.5))
+    normal, e = light_of(view)
+    np.testing.assert_allclose(e[normal[:, 2] > 0.9], 0.8, rtol=0.05)
+    sides = e[np.abs(normal[:, 2]) < 0.1]
+    assert (sides > 0.35 * 0.8).all() and (sides < 0.85 * 0.8).all()
+
+
+def test_a_lamp_lights_the_side_that_faces_it_as_its_solid_angle_says() -> None:
+    lamp = lamps(((9.0, 6.0, 0.9), 0.3, (50.0, 50.0, 50.0)))
+    view = with_boxes(view_of(open_ground(), lamp, NIGHT), (6.0, 6.0, 0.5))
+    normal, e = light_of(view)
+    towards, away = e[normal[:, 0] > 0.9], e[normal[:, 0] < -0.9]
+    area, distance = 1.5 * 0.09, 2.6  # mean area that a cube of 0.3 m shows; from its centre to the crate's face
+    expected = 50 * area / (np.pi * distance**2)
+    assert expected * 0.7 < towards.mean() < expected * 1.3
+    assert away.max() < 0.1 * towards.mean()
+
+
+def test_a_wall_keeps_a_lamp_and_the_day_from_a_body() -> None:
+    lamp = lamps(((9.5, 5.0, 1.5), 0.3, (50.0, 50.0, 50.0)))
+    view = view_of(closed_room(), lamp, sky(sun=4.0, blue=1.0))
+    _, inside = light_of(with_boxes(view, (5.0, 5.0, 1.0)))
+    _, outside = light_of(with_boxes(view, (9.0, 9.0, 0.5)))
+    assert inside.max() < 0.01 * outside.mean()
+
+
+def test_turning_a_crate_by_a_quarter_keeps_its_light() -> None:
+    view = view_of(open_ground(), lamps(((9.0, 6.0, 0.9), 0.3, (50.0, 50.0, 50.0))), NIGHT)
+    normal, e = light_of(with_boxes(view, (6.0, 6.0, 0.5)))
+    turned_normal, turned = light_of(with_boxes(view, (6.0, 6.0, 0.5), yaw=np.pi / 2))
+    for axis in np.eye(3):
+        one, two = e[normal @ axis > 0.9], turned[turned_normal @ axis > 0.9]
+        np.testing.assert_allclose(one.mean(0), two.mean(0), rtol=1e-3)
+
+
+def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothing() -> None:
+    view = view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), sky())
+    cache = LightCache()
+    places = [(6.0, 6.0, 0.5), (8.0, 8.0, 0.5), (4.0, 7.0, 0.5)]
+    light_of(with_boxes(view, *places), cache)
+    places[1] = (8.0, 7.5, 0.5)  # one moves, two stay
+    moved = with_boxes(view, *places)
+    np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
+    back = dataclasses.replace(moved, camera=dataclasses.replace(moved.camera, yaw=moved.camera.yaw + np.pi))
+    assert not light_of(back, cache)[1].any()
+    np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
