@@ -62,19 +62,6 @@ def available() -> bool:
     return importlib.util.find_spec("mitsuba") is not None
 
 
-def render(
-    view: View,
-    size_px: tuple[int, int],
-    spp: int,
-    denoise: bool = False,
-    max_depth: int = 8,
-    seed: int = 0,
-    antialias: bool = True,
-) -> F32:
-    """Linear radiance [H, W, 3] of a view; see `picture`."""
-    return picture(view, size_px, spp, denoise, max_depth, seed, antialias).radiance
-
-
 def picture(
     view: View,
     size_px: tuple[int, int],

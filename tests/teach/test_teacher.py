@@ -133,9 +133,9 @@ def test_denoising_brings_a_noisy_picture_nearer_to_a_clean_one():
     voxels = _slab()
     voxels[36, 20:50, 1:12] = voxels[20:36, 20, 1:12] = 1
     view = view_of(voxels, GREY, NO_LAMPS, _sky(zenith=[0.1, 0.3, 0.9]), Camera((7.0, 7.5, 1.5), 0.3, -0.1))
-    clean = teacher.render(view, (64, 36), 512, seed=3, antialias=False)
-    noisy = teacher.render(view, (64, 36), 2, antialias=False)
-    denoised = teacher.render(view, (64, 36), 2, denoise=True, antialias=False)
+    clean = teacher.picture(view, (64, 36), 512, seed=3).radiance
+    noisy = teacher.picture(view, (64, 36), 2).radiance
+    denoised = teacher.picture(view, (64, 36), 2, denoise=True).radiance
     assert ((denoised - clean) ** 2).mean() < 0.3 * ((noisy - clean) ** 2).mean()
 
 
@@ -182,6 +182,6 @@ def test_a_failing_worker_is_one_sentence(monkeypatch):
 def test_the_teacher_never_enters_this_process():
     import sys
 
-    teacher.render(view_of(_slab(), GREY, NO_LAMPS, _sky()), (8, 8), 1)
+    teacher.picture(view_of(_slab(), GREY, NO_LAMPS, _sky()), (8, 8), 1)
     assert "mitsuba" not in sys.modules
     assert "drjit" not in sys.modules
