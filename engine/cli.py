@@ -1,9 +1,10 @@
-"""The command `daguerre`: play, run, render, check, eval, bench, doctor.
+"""The command `daguerre`: play, run, render, check, eval, teach, bench, doctor.
 
 Heavy imports wait inside the commands, so that `run` needs neither graphics nor numba and `play` never meets torch.
 With --json exactly one object goes to standard output; everything else that is said goes to standard error.
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -37,6 +38,7 @@ PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
 LAMP_TEXELS_PER_FRAME = 400  # in a window: about 15 ms on two cores; films and pictures work all of them out
 MAX_SIDE_PX = 8192
 MAX_SECONDS = 86_400.0
+TABLE_COLUMNS = 150  # of a table that goes to a file or a pipe
 
 app = typer.Typer(
     name="daguerre",
@@ -244,16 +246,92 @@ def check(world: World, as_json: Json = False) -> None:
 
 @app.command("eval")
 def evaluate(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller views, for a first impression.")] = False,
+    worlds: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORLD[,WORLD...]", help="Only these; may be given again. All twelve if left out."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with all pictures.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One small view of each world, for a first look.")] = False,
+    spp: Annotated[int | None, typer.Option(min=1, max=1 << 20, help="Samples of the teacher; 1024, quick 64.")] = None,
+    views: Annotated[int | None, typer.Option(min=1, max=8, help="Views of each world; 4, quick 1.")] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="Also rank where the error comes from.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Only draw one PNG of all looks side by side.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare network, classical and raster with the path tracer, on worlds that were never trained on."""
-    try:
-        from engine.teach.evaluate import evaluate as scores
-    except ModuleNotFoundError as error:
-        raise DaguerreError(f"eval needs {error.name}; install it with: pip install 'daguerre[teach]'") from None
-    result = scores(quick=quick, report=say)
-    answer(as_json, result, score_table(result))
+    """Compare network, classical and raster with the path tracer, on worlds that were never trained on.
+
+    The path tracer's pictures are kept: a broken run goes on where it stopped, and more samples add to those there are.
+    """
+    need("eval", "mitsuba", "mitsuba_oidn", "flip_evaluator")
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    from engine.teach import evaluate as evaluation
+    from engine.teach.report import Report
+    from engine.teach.tables import score_tables
+
+    chosen = [name for group in worlds or [] for name in group.split(",") if name]
+    chosen = chosen or list(evaluation.SHEET_SET if sheet else evaluation.EVALUATION_SET)
+    for world in chosen:
+        evaluation.world_at(world)  # what is wrong with the last should not come out after hours of tracing
+    if sheet is not None:
+        if sheet.suffix.lower() != ".png":
+            raise OutputError(f"cannot write {sheet}: a sheet is a .png")
+        evaluation.sheet(chosen, sheet, spp=spp or evaluation.SHEET_SPP, report=say)
+        answer(as_json, {"sheet": str(sheet)}, str(sheet))
+        return
+    page = None if report is None else Report(report)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        result = evaluation.evaluate(
+            chosen,
+            quick,
+            spp=spp,
+            views=views,
+            with_sources=sources,
+            report=lambda line: progress.console.print(Text(line), soft_wrap=True),
+            watch=None if page is None else page.add,
+            progress=progress,
+        )
+    if page is not None:
+        say(f"Wrote {page.finish(result)}")
+    if as_json:
+        answer(True, result, "")
+    else:
+        Console(width=None if sys.stdout.isatty() else TABLE_COLUMNS).print(score_tables(result))
+
+
+@app.command()
+def teach(
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="lessons, train, or all: one after the other.")] = "all",
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Where lessons are kept.")] = None,
+    scenes: Annotated[int, typer.Option(min=1, max=9000, help="Generated scenes to train on.")] = 126,
+    held_out: Annotated[int, typer.Option(min=0, max=1000, help="Scenes kept for the score.")] = 12,
+    minutes: Annotated[float, typer.Option(min=0.001, max=1e5, help="Of processor time for training.")] = 20.0,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The weights; the shipped ones if left out.")] = None,
+) -> None:
+    """Make lessons with the path tracer and train the network on them; a broken run goes on where it stopped."""
+    if stage not in ("lessons", "train", "all"):
+        raise CommandError(f"the stage is {stage!r}; it must be lessons, train or all")
+    if out is not None and out.suffix != ".safetensors":
+        raise OutputError(f"cannot write {out}: weights are .safetensors files")
+    need("teach", *(("mitsuba",) if stage != "train" else ()), *(("torch",) if stage != "lessons" else ()))
+    from engine.light.network import SHIPPED
+    from engine.teach import course, dataset
+
+    folder, out = folder or dataset.default_folder(), out or SHIPPED
+    if stage != "train":
+        course.lessons(folder, scenes, held_out)
+        say(f"Lessons lie in {folder}.")
+    if stage != "lessons":
+        command = f"daguerre teach {stage} --scenes {scenes} --held-out {held_out} --minutes {minutes:g} --seed {seed}"
+        record = course.train(folder, out, minutes, seed, command)
+        answer(True, record, "")
+        say(f"Wrote {out}, its digest and its record.")
 
 
 @app.command()
@@ -382,6 +460,13 @@ def run_to(
     return state
 
 
+def need(command: str, *modules: str) -> None:
+    """Find out before the work which module of the extra `teach` is missing. Raises DaguerreError."""
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            raise DaguerreError(f"{command} needs {name}; install it with: pip install 'daguerre[teach]'")
+
+
 def size_from_text(text: str) -> tuple[int, int]:
     """Width and height of a text such as 640x360. Raises CommandError."""
     width, cross, height = text.lower().partition("x")
@@ -405,11 +490,3 @@ def window_size(size_px: tuple[int, int]) -> tuple[int, int]:
     """A window twice as large as a small picture, so that words over it stay sharp."""
     scale = max(1, min(1280 // size_px[0], 720 // size_px[1]))
     return size_px[0] * scale, size_px[1] * scale
-
-
-def score_table(result: dict[str, Any]) -> str:
-    """The means of an evaluation as a small table."""
-    lines = [f"{'':<12}{'PSNR':>8}{'SSIM':>8}{'FLIP':>8}   mean of {len(result['views'])} views"]
-    for name, scores in result["mean"].items():
-        lines.append(f"{name:<12}{scores['psnr']:8.2f}{scores['ssim']:8.4f}{scores['flip']:8.4f}")
-    return "\n".join(lines)

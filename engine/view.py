@@ -42,6 +42,7 @@ class Bodies:
     previous_yaw: F32  # [B]
     glow: F32  # [B, 3] radiance in place of the emission of this body's emissive materials; 0 is a lamp that is off
     glows: U8  # [B] 1 where `glow` counts
+    stands: U8 = field(default_factory=lambda: np.zeros(0, np.uint8))  # [B] 1 where it stays put; [0] if none does
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
 from engine.film import tiles
+from engine.film.gloss import Gloss
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.raster.bodies import PosedBodies, Poser
@@ -26,7 +27,7 @@ from engine.raster.gbuffer import (
     material_texture,
 )
 from engine.raster.meshes import Meshes
-from engine.raster.resolve import Atlases, Resolve
+from engine.raster.resolve import GLOSSY, Atlases, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.view import LOOKS, Frame, View
@@ -93,6 +94,7 @@ class Renderer:
         self._size_px = (0, 0)
         self._gbuffer: GBuffer | None = None
         self._resolve: Resolve
+        self._gloss: Gloss
         self.look = ""
         self.set_look(look)
         self.size_px = size_px
@@ -131,8 +133,10 @@ class Renderer:
             if self._gbuffer is not None:
                 self._gbuffer.release()
                 self._resolve.release()
+                self._gloss.release()
             self._gbuffer = GBuffer(self.context, self._size_px)
             self._resolve = Resolve(self.context, self._size_px)
+            self._gloss = Gloss(self.context, self._size_px)
         self._screen = tiles.PagesOnScreen(self._size_px)
         self._regions = np.zeros(tiles.tile_grid(self._size_px).shape, np.uint8)
         self._picture = np.zeros((height, width, 4), np.uint8)
@@ -149,7 +153,8 @@ class Renderer:
     def render(self, view: View) -> Frame:
         """The picture of a view.
 
-        Frame.stats: frame_ms; ms {stage: ms}; probes, bricks, pages and tiles {reused, regenerated}.
+        Frame.stats: frame_ms; ms {stage: ms}; probes, bricks, pages, reflections (glossy pixels) and tiles {reused,
+        regenerated}.
         """
         start = time.perf_counter()
         stats: dict[str, object] = {}
@@ -176,7 +181,9 @@ class Renderer:
             assert self._gbuffer is not None and self._materials is not None
             atlases = self._atlases.get(self.look)
             self._drawn = None  # the targets hold this view, but no picture was made of it
-            return self._resolve.linear(view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated)
+            return self._resolve.linear(
+                view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated, self._gloss.texture
+            )
 
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
@@ -185,6 +192,13 @@ class Renderer:
             self._drawn = None
             assert self._gbuffer is not None
             return self._gbuffer.arrays()
+
+    def reflections(self, view: View) -> F32:
+        """What glossy pixels reflect but for the sun, and the part of diffuse light that is left to them: [H, W, 4]."""
+        with self.context:
+            self._draw(view, {}, picture=False)
+            self._drawn = None
+            return self._gloss.values()
 
     # ---- the frame, stage by stage ----
 
@@ -246,13 +260,17 @@ class Renderer:
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
             stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
             stats["pages_stale"] = light_stats.pages_stale
+        shade |= self._gloss.update(view, self._gbuffer, screen.coded, light, bool(rects), fresh)
+        self._lap(stats, "reflections")
+        stats["reflections"] = _split(len(self._gloss.rows), self._gloss.traced)
         regions = tiles.tile_regions(screen.coded, self._body_shadows(view, posed))
+        regions[self._gloss.tiles] += len(tiles.REGIONS)
         shade |= geometry | (regions != self._regions)  # programs of two regions need not agree to the last bit
         self._regions = regions
         if picture and shade.any():
             parts = {
                 name: tiles.rects_of_tiles(shade & (regions == index), self._size_px, shade.size)
-                for index, name in enumerate(tiles.REGIONS)
+                for index, name in enumerate((*tiles.REGIONS, *(name + GLOSSY for name in tiles.REGIONS)))
             }
             self._resolve.draw(
                 view,
@@ -262,6 +280,7 @@ class Renderer:
                 self._atlases.get(self.look),
                 parts,
                 self.antialias,
+                self._gloss.texture,
             )
             self._lap(stats, "resolve")
         self._drawn = _Drawn(_geometry_key(view), self._shading_key(view), posed, body_light)
@@ -312,7 +331,9 @@ class Renderer:
             self._drawn = None
         if remeshed is None or len(remeshed):
             self._static.update(self._meshes)
-            self._floor_m = float(self._meshes.bounds()[0][2])
+            low, high = self._meshes.bounds()
+            self._floor_m = float(low[2])
+            self._shadow.occupancy.follow(view.voxels, remeshed, float(high[2]))
         return remeshed
 
     def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: NDArray[np.int32] | None) -> bool:
@@ -388,7 +409,7 @@ class Renderer:
         with self.context:
             for atlases in self._atlases.values():
                 atlases.release()
-            for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer):
+            for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer, self._gloss):
                 if thing is not None:
                     thing.release()
             if self._materials is not None:

@@ -3,7 +3,8 @@
 A small body has one box, a large one a box for each of its parts. At the 8 corners of a box the light from the six
 directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
 it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
-"Half-Life 2 / Valve Source Shading", GDC 2004); lamps use the vertex's own normal.
+"Half-Life 2 / Valve Source Shading", GDC 2004); lamps have their exact form factor at the vertex, and the body that
+carries a lamp also shades itself.
 
 """
 
@@ -13,7 +14,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.decode import probe_weights
+from engine.light.formfactor import LampShapes, box_factors
+from engine.light.interpolate import probe_weights
+from engine.light.lamps import unshaded_share
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
@@ -48,9 +51,9 @@ def corner_light(
 
 
 @njit(parallel=True, cache=True)
-def vertex_light(position, normal, first_corner, blend, cube, reaches, lamp_centre, lamp_area, lamp_radiance, e):
+def vertex_light(position, normal, entity, first_corner, blend, cube, reaches, lamps, shapes, radiance, e):
     """e [V, 3] at vertices: `first_corner` [V] is the first of the part's 8 corners, `blend` [V, 3] where in the part
-    (0..1).
+    (0..1). `lamps` [n] are those that shine, columns of `reaches`. A lamp's own body also shades itself.
     """
     for i in prange(len(position)):
         e[i] = 0.0
@@ -66,24 +69,29 @@ def vertex_light(position, normal, first_corner, blend, cube, reaches, lamp_cent
                 side = 2 * axis + (1 if n < 0 else 0)
                 for c in range(3):
                     e[i, c] += share[j] * n * n * cube[first_corner[i] + j, side, c]
-        for lamp in range(len(lamp_centre)):
-            dx = lamp_centre[lamp, 0] - position[i, 0]
-            dy = lamp_centre[lamp, 1] - position[i, 1]
-            dz = lamp_centre[lamp, 2] - position[i, 2]
-            ahead = dx * normal[i, 0] + dy * normal[i, 1] + dz * normal[i, 2]
-            if ahead <= 0.0:
-                continue
-            seen = np.float32(0.0)
+        factor, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
+        for k in range(len(lamps)):
+            seen = 0.0
             for j in range(8):
-                if reaches[first_corner[i] + j, lamp]:
+                if reaches[first_corner[i] + j, k]:
                     seen += share[j]
-            if seen > 0.0:
-                r2 = dx * dx + dy * dy + dz * dz
-                f = seen * ahead / math.sqrt(r2 + 1e-9) * lamp_area[lamp] / (math.pi * r2 + lamp_area[lamp])
-                for c in range(3):
-                    e[i, c] += f * lamp_radiance[lamp, c]
+            if seen <= 0.0:
+                continue
+            lamp = lamps[k]
+            px, py, pz = position[i, 0], position[i, 1], position[i, 2]
+            nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
+            px, py, pz = px + LIFT_M * nx, py + LIFT_M * ny, pz + LIFT_M * nz
+            f = seen * box_factors(
+                px, py, pz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer
+            )  # fmt: skip
+            if f > 0.0 and shapes.entity[lamp] == entity[i]:
+                f *= unshaded_share(shapes, lamp, px, py, pz, factor, OWN_RAYS)
+            for c in range(3):
+                e[i, c] += np.float32(f) * radiance[lamp, c]
 
 
+LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
+OWN_RAYS = 16  # from a lamp to a vertex of its own body
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
 INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
 WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
@@ -97,12 +105,10 @@ class BodyLight:
         self._kept: dict[int, tuple[tuple[object, ...], F32]] = {}  # entity -> (what it depends on, e of its vertices)
 
     def at(
-        self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, lamp_reach: NDArray[np.float64],
+        self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, shapes: LampShapes,
         light_stamp: int,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; side_light [P, 6, 3] of the probes,
-        lamp_reach [L] metres.
-        """
+        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; side_light [P, 6, 3] of the probes."""
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
         kept: dict[int, tuple[tuple[object, ...], F32]] = {}
@@ -118,9 +124,7 @@ class BodyLight:
             kept[entity] = (key, e[vertices])
         if todo.any():
             vertices_todo = np.flatnonzero(todo[posed.body])
-            e[vertices_todo] = _light_vertices(
-                view, posed, todo, vertices_todo, transport, side_light, lamp_reach * REACH_SHARE
-            )
+            e[vertices_todo] = _light_vertices(view, posed, todo, vertices_todo, transport, side_light, shapes)
         self._kept = kept
         return e
 
@@ -139,7 +143,7 @@ def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
 
 def _light_vertices(
     view: View, posed: PosedBodies, todo: NDArray[np.bool_], vertices: NDArray[np.intp], transport: Transport,
-    side_light: F32, lamp_reach: NDArray[np.float64],
+    side_light: F32, shapes: LampShapes,
 ) -> F32:  # fmt: skip
     bodies = view.bodies
     low = np.array([p.part_low.min(0) for p in view.prefabs], np.float32)[bodies.prefab]  # [B, 3] in the prefab's frame
@@ -163,13 +167,14 @@ def _light_vertices(
     x = cos[:, None] * offset[..., 0] - sin[:, None] * offset[..., 1]
     y = sin[:, None] * offset[..., 0] + cos[:, None] * offset[..., 1]
     corner = (centre[:, None] + np.stack([x, y, offset[..., 2]], -1)).reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
-    on = view.lamps.radiance.any(1)
-    lamp_centre, size, radiance = view.lamps.centre[on], view.lamps.size[on], view.lamps.radiance[on]
+    on = np.flatnonzero(view.lamps.radiance.any(1)).astype(np.int32)
+    lamp_centre, size = view.lamps.centre[on], view.lamps.size[on]
     cube = np.zeros((len(corner), 6, 3), np.float32)
     reaches = np.zeros((len(corner), len(lamp_centre)), np.uint8)
     probes = transport.probes
     corner_light(
-        transport.voxels, probes.probe_of_cell, probes.position, side_light, corner, lamp_centre, size, lamp_reach[on],
+        transport.voxels, probes.probe_of_cell, probes.position, side_light, corner, lamp_centre, size,
+        shapes.reach[on] * REACH_SHARE,
         cube, reaches,
     )  # fmt: skip
 
@@ -182,11 +187,9 @@ def _light_vertices(
     c, s = cos[box], sin[box]
     local = np.stack([c * local[:, 0] + s * local[:, 1], c * local[:, 1] - s * local[:, 0], local[:, 2]], 1)
     blend = np.clip(local / np.maximum(half[box], 1e-3) * 0.5 + 0.5, 0, 1).astype(np.float32)
-    # A convex body shows a quarter of its surface on average (Cauchy): here half of the sum of the three face areas.
-    area = ((size[:, 0] * size[:, 1] + size[:, 1] * size[:, 2] + size[:, 2] * size[:, 0]) / 2).astype(np.float32)
     e = np.zeros((len(vertices), 3), np.float32)
     vertex_light(
-        posed.position[vertices], posed.normal[vertices], (box * 8).astype(np.int32), blend, cube, reaches, lamp_centre,
-        area, radiance, e,
+        posed.position[vertices], posed.normal[vertices], posed.entity[vertices].astype(np.int32),
+        (box * 8).astype(np.int32), blend, cube, reaches, on, shapes, view.lamps.radiance, e,
     )  # fmt: skip
     return e

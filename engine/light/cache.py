@@ -1,10 +1,9 @@
 """The latent cache: world-space light that is kept until something that it read changes.
 
-Tiers, each keyed by what it read and none by the camera: transport (rays and weights read voxels), radiance and
-latents (read transport, lamps, sky), decoded texels (read weights, occupancy, latents, lamps), surface pages (read
-texels). `update` brings the world side up to date with a view; `decode` makes pages current for what the camera sees.
-Everything that is dirty is done before the frame and light is gathered from zero, so a cached frame equals a fresh
-one bit for bit.
+Tiers, each keyed by what it read and none by the camera: transport (rays and weights read voxels), radiance (reads
+transport, lamps, sky), decoded texels (their rays read voxels, their latents radiance), surface pages (read texels).
+`update` brings the world side up to date with a view; `decode` makes pages current for what the camera sees. Everything
+that is dirty is done before the frame and light is gathered from zero: a cached frame equals a fresh one bit for bit.
 """
 
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from engine.light import pages
 from engine.light.bodies import BodyLight
 from engine.light.formfactor import LampShapes, lamp_shapes
+from engine.light.furniture import Furniture, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
-from engine.light.latents import CHANNELS, probe_latents
-from engine.light.network import Network, classical
+from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
-from engine.light.probes import share
 from engine.light.relight import Relight, sun_crosses, sun_visibility
-from engine.light.transport import Change, Transport
+from engine.light.transport import MOST_BOXES, Change, Transport, change_of_boxes
 from engine.raster.bodies import PosedBodies
 from engine.view import SkyView, View
 
@@ -54,7 +52,7 @@ class LightCache:
 
     def __init__(self, network: Network | None = None, budget_bytes: int = BUDGET_BYTES) -> None:
         """`network` None gives the classical look."""
-        self.network = network or classical()
+        self.network = network
         self.budget_bytes = budget_bytes
         self.stats = LightStats()
         self._is_built = False  # what is declared here without a value is made by `_build`
@@ -83,17 +81,20 @@ class LightCache:
         if change is not None:
             self._follow(change)
         transport, place = self.transport, self.transport.surface.place
+        moved = self._follow_furniture(view)
         lamps_key = _lamps_key(view)
         lamps_moved = False
-        if lamps_key != self._lamps_key or change is not None:
+        if lamps_key != self._lamps_key or change is not None or moved is not None:
             self._lamps_key = lamps_key
             shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
-            lamps_moved = self._lamps.update(shapes, transport.voxels, place, change)
+            lamps_moved = self._lamps.update(shapes, transport.voxels, place, change, self.furniture)
+            if moved is not None:
+                self._lamps.update(shapes, transport.voxels, place, moved, self.furniture)
         if lamps_moved:
             self._pool.lamps_valid[:] = False
         self._update_sun(view.sky, change)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
-        if change is not None or lamps_moved or light != self._light:
+        if change is not None or moved is not None or lamps_moved or light != self._light:
             self._light = light
             self._relight(view)
         if change is not None:
@@ -112,10 +113,10 @@ class LightCache:
         self._sun = b""  # direction that `_sun_visible` is for
         self._sun_visible = np.zeros(n, np.float32)  # [T] cosine times visibility
         self._light = ()  # what the radiance was gathered from
-        self._own_latent = np.zeros((0, 6, CHANNELS, 3), np.float32)  # [P, 6, 3, 3] of a probe's own rays
-        self._own_stamp = np.zeros(0, np.int64)  # [P] light stamp
-        self._latent = np.zeros((0, 6, CHANNELS, 3), np.float32)  # [P, 6, 3, 3] shared with its neighbours
-        self._latent_stamp = np.zeros(0, np.int64)  # [P] light stamp
+        self.furniture = no_furniture()
+        self._furniture_key: tuple[object, ...] = ()
+        self._part_albedo = np.zeros((0, 3), np.float32)  # [N, 3] of the furniture's parts
+        self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
         self._body_light = BodyLight()
@@ -135,6 +136,25 @@ class LightCache:
         self.stats.probes_regenerated, self.stats.rays_traced = change.probes, change.rays
         self.stats.texels_regenerated = int(change.reweighed.sum())
         self.stats.bricks_regenerated = int(change.bricks.sum())
+
+    def _follow_furniture(self, view: View) -> Change | None:
+        """Note which furniture came, went or was moved; None if all stands as it did."""
+        bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
+        poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.yaw[stands])
+        key = (id(view.prefabs), id(view.materials), *(a.tobytes() for a in poses))
+        if key == self._furniture_key:
+            return None
+        old, self._furniture_key = self.furniture, key
+        self.furniture, self._part_albedo = furniture_of(view)
+        before, after = _boxes_of(old), _boxes_of(self.furniture)
+        boxes = [before[k] for k in before.keys() - after.keys()] + [after[k] for k in after.keys() - before.keys()]
+        low, high = np.array(boxes, np.float64).reshape(-1, 2, 3).transpose(1, 0, 2)
+        if len(boxes) > MOST_BOXES:
+            low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
+        transport = self.transport
+        change = change_of_boxes(low, high, len(transport.surface.place), transport.surface.n_bricks)
+        self._pool.follow(change, transport, self._lamps, furniture_moved=True)
+        return change
 
     def _update_sun(self, sky: SkyView, change: Change | None) -> None:
         if not sky.sun.any():
@@ -162,18 +182,28 @@ class LightCache:
         alive = transport.surface.alive()
         material = np.zeros(len(place), np.uint8)
         material[alive] = transport.grid[place[alive, 0], place[alive, 1], place[alive, 2]]
+        self._sky = view.sky
         self._lamp_direct = direct = self._lamps.direct(len(place), view.lamps.radiance)
         if view.sky.sun.any():
             direct = direct + self._sun_visible[:, None] * view.sky.sun
         self._relit.run(transport, material, view.materials.albedo, view.materials.emission, direct, view.sky)
+        self._part_radiance = np.zeros_like(self._part_albedo)
+        probes, sky, on = transport.probes, view.sky, view.lamps.radiance.any(1)
+        lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
+        part_light(
+            transport.voxels, self.furniture, probes.probe_of_cell, probes.position, self._relit.side_light,
+            sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], view.lamps.radiance[on],
+            self._part_radiance,
+        )  # fmt: skip
+        self._part_radiance *= self._part_albedo
 
     # ---- camera side ----
 
     def decode(self, keys: I32, most_texels: int | None = None) -> None:
         """Make the pages `keys` [n] current. Keys without any lit face are left out.
 
-        With `most_texels` lamp shadows are worked out for at most so many texels; the others show the coarse lamp light
-        meanwhile, and their pages count as stale and are taken up again by the next decode.
+        With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
+        probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         """
         self._decodes += 1
         surface, table = self.transport.surface, self.table
@@ -192,60 +222,46 @@ class LightCache:
         self.decode_texels(wanted[wanted >= 0], most_texels)
         pool = self._pool
         pages.fill_pages(slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp)
-        waits = np.append(~pool.lamps_valid, False)[np.append(pool.row_of_texel, -1)[texels]].any((1, 2))
+        waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)
+        waits = waits[np.append(pool.row_of_texel, -1)[texels]].any((1, 2))
         table.stamp[slots] = np.where(waits, -1, self.light_stamp)
         self.stats.pages_stale = int(waits.sum())
         self._dirty_bands.update(np.unique(slots // pages.SLOTS_PER_BAND).tolist())
 
-    def decode_texels(self, texels: I32, most_lamps: int | None = None) -> tuple[F32, F32]:
+    def decode_texels(self, texels: I32, most: int | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
-        u).
+        u). Rays and lamp factors that are void are worked out for at most `most` texels, if given.
         """
         pool = self._pool
         rows = pool.admit(texels)
-        pool.work_out_geometry(texels, rows, self.transport, self.network, self._lamps, most_lamps)
-        old = pool.light_stamp[rows] != self.light_stamp
-        if old.any():
-            seen = np.zeros(len(self.transport.probes.alive), np.bool_)
-            seen[self.transport.index[texels[old]][self.transport.weight[texels[old]] != 0]] = True
-            self._make_latents(seen)
+        while True:
+            old = texels[(pool.light_stamp[rows] != self.light_stamp) | pool.waits(rows)]
+            if not len(old):
+                return pool.e_indirect[rows], pool.e_lamp[rows]
+            if self.network is None:
+                pool.take_from_probes(old, self.transport, self._relit)
+            else:
+                pool.gather(
+                    old, self.transport, self.furniture, self._relit, self._part_radiance, self._sky, self.network,
+                    self.light_stamp, most,
+                )  # fmt: skip
             radiance = np.frombuffer(self._light[0], np.float32).reshape(-1, 3)
-            pool.work_out_light(
-                texels[old], rows[old], self.transport, self._latent, radiance, self._lamp_direct, self.light_stamp
-            )
-        return pool.e_indirect[rows], pool.e_lamp[rows]
+            pool.light_lamps(old, self.transport, self._lamps, radiance, self._lamp_direct, most)
+            pool.light_stamp[pool.row_of_texel[old]] = self.light_stamp
+            rows = pool.row_of_texel[texels]
+            if (rows >= 0).all():
+                return pool.e_indirect[rows], pool.e_lamp[rows]
+            rows = pool.admit(texels)  # the neighbours of `old` did not fit beside the others
 
     @property
     def lamp_shapes(self) -> LampShapes:
         """Boxes and shades of the lamps as they are now."""
         return self._lamps.shapes
 
-    def latents(self) -> F32:
-        """[P, 6, 3, 3] latents of all probes, current."""
-        seen = self.transport.probes.alive.copy()
-        self._make_latents(seen)
-        return self._latent
-
-    def _make_latents(self, seen: NDArray[np.bool_]) -> None:
-        """Latents of the probes `seen` [P], where they are older than the light."""
-        probes = self.transport.probes
-        n = len(probes.alive)
-        if len(self._latent) != n:
-            self._latent, self._own_latent = (np.zeros((n, 6, CHANNELS, 3), np.float32) for _ in range(2))
-            self._latent_stamp, self._own_stamp = (np.full(n, -1, np.int64) for _ in range(2))
-        old = np.flatnonzero(seen & (self._latent_stamp != self.light_stamp)).astype(np.int32)
-        linked = probes.link[old]
-        seen[linked[linked >= 0]] = True
-        own = np.flatnonzero(seen & (self._own_stamp != self.light_stamp)).astype(np.int32)
-        probe_latents(
-            probes.direction, probes.cosine_sum, probes.hit, probes.level, probes.bin_at, self._relit.sky,
-            self._relit.texel_radiance, self.network.theta, own, self._own_latent,
-        )  # fmt: skip
-        share(
-            probes.link, old, self._own_latent.reshape(n, 6 * CHANNELS * 3), self._latent.reshape(n, 6 * CHANNELS * 3)
-        )
-        self._own_stamp[own] = self.light_stamp
-        self._latent_stamp[old] = self.light_stamp
+    @property
+    def texel_radiance(self) -> F32:
+        """[T, 4, 3] radiance of every texel, and means over patches of 2, 4 and 8 texels around it."""
+        return self._relit.texel_radiance
 
     # ---- what the picture reads ----
 
@@ -273,8 +289,17 @@ class LightCache:
     def body_light(self, view: View, posed: PosedBodies) -> F32:
         """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""
         return self._body_light.at(
-            view, posed, self.transport, self._relit.side_light, self._lamps.shapes.reach, self.light_stamp
+            view, posed, self.transport, self._relit.side_light, self._lamps.shapes, self.light_stamp
         )
+
+
+def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float64]]:
+    """The box [2, 3] around each body, by all that its shadow depends on."""
+    boxes: dict[tuple[bytes, ...], NDArray[np.float64]] = {}
+    for b, entity in enumerate(furniture.entity):
+        parts = furniture.part[furniture.first_part[b] : furniture.first_part[b + 1]]
+        boxes[entity.tobytes(), parts.tobytes()] = np.stack([furniture.low[b], furniture.high[b]])
+    return boxes
 
 
 def _lamps_key(view: View) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""What the network learns from: the same transport, latents and patches as in play, for any texels of a scene."""
+"""What the network learns from: the same transport, rays and means as in play, for any texels of a scene."""
 
 from dataclasses import dataclass
 
@@ -6,32 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
-from engine.light import decode
+from engine.light import gather
 from engine.light.formfactor import lamp_shapes
+from engine.light.furniture import no_furniture
+from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport
-from engine.light.latents import MOMENTS, probe_moments
-from engine.light.probes import share
 from engine.light.relight import Relight, sun_visibility
 from engine.light.transport import Transport
 from engine.view import Lamps, SkyView, VoxelView
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class TexelFeatures:
-    """Geometry side of the decoder's inputs for n texels."""
+class Gathered:
+    """What rays bring to n texels under one light, and what their probes say."""
 
-    place: NDArray[np.int32]  # [n, 4] voxel x, y, z and side
-    index: NDArray[np.int32]  # [n, 8] probes
-    weight: F32  # [n, 8]
-    patch: F32  # [n, 196]
-    clearance: F32  # [n, 6] local sides
-    offset: F32  # [n, 3] metres: u, v, n
+    moment: F32  # [n, 3, 4, 3] e: of a texel, 3 x 3 and 5 x 5 texels; bin of distance; colour
+    probe: F32  # [n, 3] e of the classical look
 
 
 class SceneFeatures:
-    """Transport of one scene, ready to be asked for features of texels and moments of light sources."""
+    """Transport of one scene and the rays of some of its texels, ready to be asked for light."""
 
     def __init__(self, voxels: NDArray[np.uint8], albedo: F32, emission: F32) -> None:
         """`voxels` [X, Y, Z] material indices; `albedo`, `emission` [M, 3]."""
@@ -44,23 +41,36 @@ class SceneFeatures:
         self._material = np.zeros(len(place), np.uint8)
         self._material[self.texels] = self.transport.grid[tuple(place[self.texels, :3].T)]
 
-    def geometry(self, texels: NDArray[np.int32]) -> TexelFeatures:
-        """Features of some texels [n] (numbers from `self.texels`)."""
-        n = len(texels)
-        patch = np.empty((n, decode.PATCH), np.float32)
-        clearance, offset = np.empty((n, 6), np.float32), np.empty((n, 3), np.float32)
-        probes, index, weight = self.probes, self.transport.index, self.transport.weight
-        decode.texel_features(
-            self.transport.grid, self.surface.place, index, weight, probes.position, probes.clearance, texels,
-            patch, clearance, offset,
-        )  # fmt: skip
-        return TexelFeatures(self.surface.place[texels], index[texels], weight[texels], patch, clearance, offset)
-
-    def moments(self, sky: SkyView, lamps: Lamps | None) -> F32:
-        """Moments [P, 6, 8, 3] under a sky (its sun reaches surfaces, never rays) and lamps (direct light on surfaces
-        only).
+    def look_from(self, texels: I32) -> F32:
+        """Trace the rays of some texels [n] (numbers from `self.texels`) and of those around them; `gather` is about
+        these from now on. Returns shares of rays: [n, 3, 4] of a texel, 3 x 3 and 5 x 5 texels, by bin of distance.
         """
-        place, probes = self.surface.place, self.probes
+        self._wanted = texels
+        around = self._around(texels)
+        ring = np.unique(around[around >= 0]).astype(np.int32)
+        around_ring = self._around(ring)
+        self._outer = np.unique(around_ring[around_ring >= 0]).astype(np.int32)
+        n = len(self._outer)
+        self._row = np.full(len(self.surface.place) + 1, n, np.int32)  # texel -> row, the last for those not there
+        self._row[self._outer] = np.arange(n, dtype=np.int32)
+        self._to_near, self._to_wide = self._row[around_ring], np.searchsorted(ring, around)
+        self._to_wide[around < 0] = len(ring)
+        self._hit = np.empty((n, gather.TEXEL_RAYS), np.int32)
+        self._code = np.empty((n, gather.TEXEL_RAYS), np.uint8)
+        rows = self._row[self._outer]
+        gather.trace_texels(
+            self.transport.voxels, no_furniture(), self.surface.place, self.surface.page_row, self.surface.page_texel,
+            self._outer, rows, self._hit, self._code,
+        )  # fmt: skip
+        share = np.zeros((n, gather.BINS), np.float32)
+        gather.ray_shares(rows, self._hit, self._code, share)
+        return self._means(share)
+
+    def gather(self, sky: SkyView, lamps: Lamps | None) -> Gathered:
+        """Light on the texels that `look_from` was given, under a sky (its sun reaches surfaces, never rays) and lamps
+        (direct light on surfaces only).
+        """
+        place = self.surface.place
         direct = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
@@ -73,26 +83,32 @@ class SceneFeatures:
             direct += visible[:, None] * sky.sun
         relight = Relight()
         relight.run(self.transport, self._material, self.albedo, self.emission, direct, sky)
-        moment = np.zeros((len(probes.alive), 6, MOMENTS, 3), np.float32)
-        alive = np.flatnonzero(probes.alive).astype(np.int32)
-        part = np.empty((len(alive), 6, MOMENTS, 3), np.float32)
-        probe_moments(
-            probes.direction,
-            probes.cosine_sum,
-            probes.hit,
-            probes.level,
-            probes.bin_at,
-            relight.sky,
-            relight.texel_radiance,
-            alive,
-            part,
-        )
-        moment[alive] = part
-        shared = np.zeros_like(moment)
-        share(
-            probes.link,
-            alive,
-            moment.reshape(len(moment), 6 * MOMENTS * 3),
-            shared.reshape(len(moment), 6 * MOMENTS * 3),
-        )
-        return shared
+        moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
+        gather.gather_light(
+            place, self._outer, self._row[self._outer], self._hit, self._code, relight.texel_radiance,
+            np.zeros((0, 3), np.float32), sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, moment,
+        )  # fmt: skip
+        wanted = self._wanted
+        probe = np.empty((len(wanted), 3), np.float32)
+        rows = np.arange(len(wanted), dtype=np.int32)
+        probe_light(place, self.transport.index, self.transport.weight, relight.side_light, wanted, rows, probe)
+        return Gathered(self._means(moment), probe)
+
+    def _around(self, texels: I32) -> I32:
+        around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
+        surface, shape = self.surface, np.array(self.transport.grid.shape)
+        gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, texels, around)
+        return around
+
+    def _means(self, own: F32) -> F32:
+        """[R, ...] of all rows -> [n, 3, ...] of the wanted texels: own, mean over 3 x 3, mean over those."""
+        near = _mean_of(own, self._to_near)
+        wanted, around = self._row[self._wanted], self._to_wide
+        return np.stack([own[wanted], near[around[:, 0]], _mean_of(near, around)], 1)
+
+
+def _mean_of(values: F32, index: NDArray[np.integer]) -> F32:
+    """Mean of values [R, ...] over index [n, 9]; an index of R counts as not there."""
+    padded = np.concatenate([values, np.zeros((1, *values.shape[1:]), np.float32)])
+    count = (index < len(values)).sum(1).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.asarray(padded[index].sum(1) / count, np.float32)

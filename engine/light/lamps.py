@@ -13,8 +13,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.formfactor import FAINT, LampShapes, box_factors
+from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, distance_to_box, is_unblocked, no_furniture
 from engine.light.surface import face_centre
-from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
+from engine.light.trace import Voxels, is_clear, unit_hash
 from engine.light.transport import Change
 
 F32 = NDArray[np.float32]
@@ -22,8 +23,9 @@ F32 = NDArray[np.float32]
 FAINT_BOUNCE = 3e-3  # e below which a lamp's light fades out where it only bounces
 LAMPS_PER_TEXEL = 16  # the strongest are kept
 SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a penumbra look better than grain
-FIRST_RAYS = 4  # if these agree (all or none arrive) the point is fully lit or fully dark
-MORE_RAYS = 12  # else these are added: penumbrae get 13 to 16
+FIRST_RAYS = 4  # if all of these arrive, or walls stop all, the point is fully lit or fully dark; a cap close above a
+# lamp stops most rays far and wide, so what the lamp's own body stops says nothing yet
+MORE_RAYS = 28  # else these are added: penumbrae get 29 to 32
 
 
 @njit(cache=True)
@@ -39,45 +41,76 @@ def _fade(strength, faint):
 def _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
     """Whether no part of the lamp's own body lies between a point and a target on the lamp."""
     for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
-        if crosses_box(px, py, pz, tx - px, ty - py, tz - pz, 1.0, shapes.shade[k, 0], shapes.shade[k, 1]):
+        if distance_to_box(px, py, pz, tx - px, ty - py, tz - pz, shapes.shade[k]) < 1.0:
             return False
     return True
 
 
 @njit(cache=True)
-def _shadow_rays(voxels, px, py, pz, shapes, lamp, factor, total, first, last, seed, found):
-    """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds (weight, unblocked
-    weight) to found[2]. Rays are weighted by cosines over r^4, so that near faces count by solid angle.
+def _bodies_before(furniture, shapes, lamp, px, py, pz, margin, near):
+    """Bodies that may stand between a point (metres, give or take a margin) and a lamp: their number, and which."""
+    low, high = np.empty(3, np.float64), np.empty(3, np.float64)
+    for axis in range(3):
+        p = px if axis == 0 else (py if axis == 1 else pz)
+        low[axis], high[axis] = min(p, shapes.low[lamp, axis]), max(p, shapes.high[lamp, axis])
+    return bodies_between(furniture, low, high, margin, near)
+
+
+@njit(cache=True)
+def _point_on_lamp(shapes, lamp, factor, total, k, seed, target):
+    """Point k of a low-discrepancy set over the faces of a lamp, chosen by their form factors, into target [3]; whether
+    it lies on a face that is seen.
     """
+    a = (k * 0.8191725133961645 + seed) % 1.0  # R3 sequence, Roberts 2018
+    b = (k * 0.6710436067037893 + seed * 7.13) % 1.0
+    pick = (k * 0.5497004779019703 + seed * 3.71) % 1.0 * total
+    face = 0
+    passed = factor[0]
+    while passed < pick and face < 5:
+        face += 1
+        passed += factor[face]
     low, high = shapes.low[lamp], shapes.high[lamp]
+    axis = face >> 1
+    u, v = (axis + 1) % 3, (axis + 2) % 3
+    target[axis] = high[axis] if face & 1 == 0 else low[axis]
+    target[u], target[v] = low[u] + a * (high[u] - low[u]), low[v] + b * (high[v] - low[v])
+    return factor[face] > 0.0
+
+
+@njit(cache=True)
+def unshaded_share(shapes, lamp, px, py, pz, factor, rays):
+    """Share of a lamp's light that its own body lets pass to a point, given the form factors [6] of its faces."""
+    target, total = np.empty(3, np.float64), factor.sum()
+    n, clear = 0, 0
+    for k in range(rays):
+        if _point_on_lamp(shapes, lamp, factor, total, k, SAME_RAYS, target):
+            n += 1
+            clear += _is_unshaded(shapes, lamp, px, py, pz, target[0], target[1], target[2])
+    return clear / n if n > 0 else 0.0
+
+
+@njit(cache=True)
+def _shadow_rays(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, total, first, last, seed, found):
+    """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds their number, that
+    of those that arrive and that of those that the lamp's own body stops to found [3]. `near` [n] are the bodies that
+    may stand in the way.
+    """
+    target = np.empty(3, np.float64)
     for k in range(first, last):
-        a = (k * 0.7548776662466927 + seed) % 1.0  # R2 sequence, Roberts 2018
-        b = (k * 0.5698402909980532 + seed * 7.13) % 1.0
-        pick = (k * 0.618033988749895 + seed * 3.71) % 1.0 * total
-        face = 0
-        passed = factor[0]
-        while passed < pick and face < 5:
-            face += 1
-            passed += factor[face]
-        if factor[face] <= 0.0:
+        if not _point_on_lamp(shapes, lamp, factor, total, k, seed, target):
             continue
-        axis = face >> 1
-        u, v = (axis + 1) % 3, (axis + 2) % 3
-        tu, tv = low[u] + a * (high[u] - low[u]), low[v] + b * (high[v] - low[v])
-        plane = high[axis] if face & 1 == 0 else low[axis]
-        if axis == 0:
-            tx, ty, tz = plane, tu, tv
-        elif axis == 1:
-            tx, ty, tz = tv, plane, tu
-        else:
-            tx, ty, tz = tu, tv, plane
         found[0] += 1.0
-        if _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz) and is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3):
+        tx, ty, tz = target[0], target[1], target[2]
+        if not _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
+            found[2] += 1.0
+        elif is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3) and (
+            n == 0 or is_unblocked(furniture, near, n, shapes.entity[lamp], px, py, pz, tx, ty, tz)
+        ):
             found[1] += 1.0
 
 
 @njit(parallel=True, cache=True)
-def coarse_factors(voxels, place, texels, shapes, lamp, factor_out):
+def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
     """Form factor times visibility (one ray) from the centres of some texels to one lamp: factor_out [n] f32.
 
     Light fainter than FAINT_BOUNCE is let go.
@@ -98,25 +131,33 @@ def coarse_factors(voxels, place, texels, shapes, lamp, factor_out):
         fade = _fade(total * shapes.strength[lamp], FAINT_BOUNCE)
         if fade <= 0.0:
             continue
-        found = np.zeros(2, np.float64)
+        found = np.zeros(3, np.float64)
         seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
-        _shadow_rays(voxels, p[0], p[1], p[2], shapes, lamp, factor, total, 0, 1, seed, found)
+        # What furniture hides here it would throw back itself: light bounces as if it were not there.
+        near = np.empty(0, np.int32)
+        _shadow_rays(voxels, furniture, near, 0, p[0], p[1], p[2], shapes, lamp, factor, total, 0, 1, seed, found)
         if found[0] > 0:
             factor_out[i] = total * fade * found[1] / found[0]
 
 
 @njit(cache=True)
-def point_factor(voxels, px, py, pz, nx, ny, nz, shapes, lamp, seed, factor, corner, buffer):
+def point_factor(voxels, furniture, px, py, pz, nx, ny, nz, shapes, lamp, seed, factor, corner, buffer):
     """Form factor times visibility at any surface point, with 4 to 16 shadow rays: what fine texels and pixels use."""
     ox, oy, oz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
     total = box_factors(ox, oy, oz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer)
     fade = _fade(total * shapes.strength[lamp], FAINT)
     if fade <= 0.0:
         return 0.0
-    found = np.zeros(2, np.float64)
-    _shadow_rays(voxels, ox, oy, oz, shapes, lamp, factor, total, 0, FIRST_RAYS, seed, found)
-    if 0.0 < found[1] < found[0]:
-        _shadow_rays(voxels, ox, oy, oz, shapes, lamp, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS, seed, found)
+    found, near = np.zeros(3, np.float64), np.empty(MOST_NEAR, np.int32)
+    n = _bodies_before(furniture, shapes, lamp, ox, oy, oz, 0.0, near)
+    _shadow_rays(
+        voxels, furniture, near, n, ox, oy, oz, shapes, lamp, factor, total, 0, FIRST_RAYS, seed, found
+    )  # fmt: skip
+    if found[1] < found[0] and found[1] + found[2] > 0.0:
+        _shadow_rays(
+            voxels, furniture, near, n, ox, oy, oz, shapes, lamp, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS,
+            seed, found,
+        )  # fmt: skip
     return total * fade * found[1] / found[0] if found[0] > 0 else 0.0
 
 
@@ -131,7 +172,7 @@ def _quarter(p, ua, va, s):
 
 
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, place, texels, rows, shapes, lamp_of, factor_of):
+def fine_factors(voxels, furniture, place, texels, rows, shapes, lamp_of, factor_of):
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
 
     Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
@@ -175,9 +216,10 @@ def fine_factors(voxels, place, texels, rows, shapes, lamp_of, factor_of):
             brightness[slot] = bright
             lamp_of[row, slot] = lamp
         full = np.empty(4, np.float64)
-        found = np.zeros((4, 2), np.float64)
+        found, near = np.zeros((4, 3), np.float64), np.empty(MOST_NEAR, np.int32)
         for slot in range(seen):
             lamp = lamp_of[row, slot]
+            n = _bodies_before(furniture, shapes, lamp, p[0], p[1], p[2], 0.125, near)
             # One ray from each quarter first: where they agree the texel is lit or dark, else all get more rays.
             found[:] = 0.0
             for more in range(2):
@@ -188,9 +230,12 @@ def fine_factors(voxels, place, texels, rows, shapes, lamp_of, factor_of):
                     full[s] = total * _fade(total * strength[lamp], FAINT)
                     first, last = (s, s + 1) if more == 0 else (4, 4 + MORE_RAYS)
                     if full[s] > 0.0:
-                        _shadow_rays(voxels, px, py, pz, shapes, lamp, factor, total, first, last, SAME_RAYS, found[s])
-                rays, clear = found[:, 0].sum(), found[:, 1].sum()
-                if clear == 0.0 or clear == rays:
+                        _shadow_rays(
+                            voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, total, first, last, SAME_RAYS,
+                            found[s],
+                        )  # fmt: skip
+                rays, clear, shaded = found[:, 0].sum(), found[:, 1].sum(), found[:, 2].sum()
+                if clear == rays or clear + shaded == 0.0:
                     break
             for s in range(4):
                 factor_of[row, slot, s] = full[s] * found[s, 1] / found[s, 0] if found[s, 0] > 0.0 else 0.0
@@ -246,18 +291,23 @@ class LampTransport:
     def __init__(self) -> None:
         no = np.zeros((0, 3), np.float64)
         none = np.zeros(0, np.float64)
-        self.shapes = LampShapes(no, no, none, none, np.zeros((0, 2, 3), np.float64), np.zeros(1, np.int32))
+        numbers = np.zeros(0, np.int32)
+        self.shapes = LampShapes(no, no, none, none, np.zeros((0, 8), np.float64), np.zeros(1, np.int32), numbers)
+        self.furniture = no_furniture()
         self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
         self.factor: list[F32] = []  # [L] of [n]
 
-    def update(self, shapes: LampShapes, voxels: Voxels, place: NDArray[np.int32], change: Change | None) -> bool:
-        """Bring factors up to date with the lamps and with a change of voxels.
+    def update(
+        self, shapes: LampShapes, voxels: Voxels, place: NDArray[np.int32], change: Change | None,
+        furniture: Furniture | None = None,
+    ) -> bool:  # fmt: skip
+        """Bring factors up to date with the lamps and with a change of voxels or furniture.
 
         Returns whether a lamp came, went, moved, or changed its size, shades or full power: then fine factors are void.
         """
         before, keys = _keys(self.shapes), _keys(shapes)
         known = {key: i for i, key in enumerate(before)}
-        self.shapes = shapes
+        self.shapes, self.furniture = shapes, furniture or no_furniture()
         old_texels, old_factor = self.texels, self.factor
         self.texels, self.factor = [], []
         for lamp, key in enumerate(keys):
@@ -280,7 +330,7 @@ class LampTransport:
         low, high = self.shapes.low[lamp], self.shapes.high[lamp]
         texels = found[: _in_reach(place, low, high, self._reach(lamp), found)].copy()
         factor = np.empty(len(texels), np.float32)
-        coarse_factors(voxels, place, texels, self.shapes, lamp, factor)
+        coarse_factors(voxels, self.furniture, place, texels, self.shapes, lamp, factor)
         return texels, factor
 
     def _mend(
@@ -305,7 +355,7 @@ class LampTransport:
             dirty |= ((hull_low <= box_high) & (hull_high >= box_low)).all(1)
         again = np.concatenate([texels[dirty], new]).astype(np.int32)
         redone = np.empty(len(again), np.float32)
-        coarse_factors(voxels, place, again, self.shapes, lamp, redone)
+        coarse_factors(voxels, self.furniture, place, again, self.shapes, lamp, redone)
         return np.concatenate([texels[~dirty], again]), np.concatenate([factor[~dirty], redone])
 
     def direct(self, n_texels: int, radiance: F32) -> F32:

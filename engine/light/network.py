@@ -1,10 +1,7 @@
-"""The network's weights: seven small arrays, about 4,000 numbers, read from safetensors, a format that holds no code.
+"""The network's weights: four small arrays, about 600 numbers, read from safetensors, a format that holds no code.
 
-theta [8, 3]     moments -> latent channels (latents.py)
-patch  196 -> 16 occupancy around the texel
-hidden  25 -> 24 + clearance [6] and offset [3] of the probes around
-out     24 -> 18 residual for 6 local sides x 3 channels
-
+hidden  12 -> 24   shares of rays by bin of distance: of the texel, of 3 x 3 and of 5 x 5 texels
+out     24 -> 12   gains on the light that came home along them, in the same order
 """
 
 import hashlib
@@ -16,20 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import WeightsError
-from engine.light.decode import PATCH
-from engine.light.latents import CHANNELS, MOMENTS, classical_theta
+from engine.light.decode import LEAK
+from engine.light.gather import BINS
 
 F32 = NDArray[np.float32]
 SHIPPED = Path(__file__).parent / "weights" / "irradiance.safetensors"
-RESIDUALS = 6 * CHANNELS
+HIDDEN = 24
 SHAPES = {
-    "theta": (MOMENTS, CHANNELS),
-    "patch.weight": (16, PATCH),
-    "patch.bias": (16,),
-    "hidden.weight": (24, 25),
-    "hidden.bias": (24,),
-    "out.weight": (RESIDUALS, 24),
-    "out.bias": (RESIDUALS,),
+    "hidden.weight": (HIDDEN, 3 * BINS),
+    "hidden.bias": (HIDDEN,),
+    "out.weight": (3 * BINS, HIDDEN),
+    "out.bias": (3 * BINS,),
 }
 
 
@@ -37,37 +31,16 @@ SHAPES = {
 class Network:
     """Weights as the kernels want them: matrices are [in, out], C order."""
 
-    theta: F32  # [8, 3]
-    w1: F32  # [196, 16]
-    b1: F32  # [16]
-    w2: F32  # [25, 24]
-    b2: F32  # [24]
-    w3: F32  # [24, 18]
-    b3: F32  # [18]
-    digest: str  # blake2b-128 of the file, hex: part of what cached residuals depend on
+    w1: F32  # [12, 24]
+    b1: F32  # [24]
+    w2: F32  # [24, 12]
+    b2: F32  # [12]
+    digest: str  # blake2b-128 of the file, hex: part of what cached light depends on
 
-    def forward(self, patch: F32, clearance: F32, offset: F32) -> F32:
-        """The slow definition in numpy: patch [n, 196], clearance [n, 6], offset [n, 3] -> residual [n, 18]."""
-        x = patch @ self.w1 + self.b1
-        x = np.maximum(x, 0.1 * x)
-        y = np.concatenate([x, clearance, offset], 1) @ self.w2 + self.b2
-        y = np.maximum(y, 0.1 * y)
-        return np.asarray(y @ self.w3 + self.b3, np.float32)
-
-
-def classical() -> Network:
-    """Weights that add nothing: the classical interpolation of probes by side."""
-    z = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
-    return _network(z | {"theta": classical_theta()}, "classical")
-
-
-def _network(arrays: dict[str, F32], digest: str) -> Network:
-    matrix = {k: np.ascontiguousarray(arrays[f"{k}.weight"].T, np.float32) for k in ("patch", "hidden", "out")}
-    return Network(
-        np.ascontiguousarray(arrays["theta"], np.float32),
-        matrix["patch"], arrays["patch.bias"].copy(), matrix["hidden"], arrays["hidden.bias"].copy(),
-        matrix["out"], arrays["out.bias"].copy(), digest,
-    )  # fmt: skip
+    def gains(self, own: F32, near: F32, wide: F32) -> F32:
+        """The slow definition in numpy: shares of rays [n, 4] of texels, 3 x 3 and 5 x 5 -> gains [n, 12]."""
+        x = np.concatenate([own, near, wide], 1) @ self.w1 + self.b1
+        return np.asarray(np.maximum(x, LEAK * x) @ self.w2 + self.b2, np.float32)
 
 
 def load(path: Path = SHIPPED) -> Network:
@@ -95,4 +68,5 @@ def load(path: Path = SHIPPED) -> Network:
             raise WeightsError(f"{path.name}: tensor {name!r} must be float32 of shape {list(shape)}")
         if not np.isfinite(arrays[name]).all():
             raise WeightsError(f"{path.name}: tensor {name!r} holds a value that is not finite")
-    return _network(arrays, digest)
+    w1, w2 = (np.ascontiguousarray(arrays[f"{name}.weight"].T) for name in ("hidden", "out"))
+    return Network(w1, arrays["hidden.bias"].copy(), w2, arrays["out.bias"].copy(), digest)

@@ -18,7 +18,7 @@ LAMP_PX = 18
 
 
 @njit(cache=True)
-def _page_origin(key, ny_bricks, nz_bricks):
+def page_origin(key, ny_bricks, nz_bricks):
     """(side, and the voxel at u = v = 0) of a page."""
     brick, rest = key // PAGES_PER_BRICK, key % PAGES_PER_BRICK
     side, layer = rest // 8, rest % 8
@@ -37,7 +37,7 @@ def _page_origin(key, ny_bricks, nz_bricks):
 
 
 @njit(cache=True)
-def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
+def page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
     """Texel at (u, v) of a page's plane, -1..8; -1 if there is none."""
     axis = side // 2
     if axis == 0:
@@ -58,10 +58,10 @@ def _page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
 def page_texels(keys, page_row, page_texel, shape, texels):
     """Texels of some pages with their borders: texels [n, 10, 10] int32 (v, u), -1 where none."""
     for i in prange(len(keys)):
-        side, x, y, z = _page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
+        side, x, y, z = page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
         for v in range(INDIRECT_PX):
             for u in range(INDIRECT_PX):
-                texels[i, v, u] = _page_neighbour(page_row, page_texel, shape, side, x, y, z, u - 1, v - 1)
+                texels[i, v, u] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u - 1, v - 1)
 
 
 @njit(parallel=True, cache=True)

@@ -20,11 +20,10 @@ NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of 
 SKY = -1  # `hit` of a ray that leaves the world
 BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
 OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
-CLEARANCE_M = 6.0  # distances are cut here in `clearance`
 
 ALL_SIDES = 6
 PER_PROBE = (
-    "alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "bin_at", "level", "link", "clearance",
+    "alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "level", "link",
 )  # fmt: skip
 
 
@@ -165,27 +164,14 @@ def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high
 
 
 @njit(parallel=True, cache=True)
-def _clearance(probes, direction, distance, clearance, bin_at, level):
-    """Mean log2 distance per side (cosine squared weights) and, of every ray, the soft distance bin (see latents)
-    and the width of the patch that it reads (see surface).
-    """
+def _levels(probes, distance, level):
+    """Width of the patch (see surface) that every ray of some probes reads."""
     for i in prange(len(probes)):
         p = probes[i]
-        total = np.zeros(6, np.float64)
-        weight = np.zeros(6, np.float64)
-        for k in range(direction.shape[1]):
+        for k in range(distance.shape[1]):
             t = distance[p, k]
-            near = math.log2(0.25 + min(t, CLEARANCE_M))
             # 64 rays share the sphere: each stands for a disc of about half its distance across.
             level[p, k] = 0 if t < 1.0 else (1 if t < 2.0 else (2 if t < 4.0 else 3))
-            bin_at[p, k] = min(max(math.log2(max(t, 1e-3) / 0.5) / 1.5, 0.0), 3.0)
-            for axis in range(3):
-                d = direction[p, k, axis]
-                side = 2 * axis if d > 0 else 2 * axis + 1
-                weight[side] += d * d
-                total[side] += d * d * near
-        for side in range(6):
-            clearance[p, side] = total[side] / max(weight[side], 1e-9)
 
 
 @njit(parallel=True, cache=True)
@@ -248,12 +234,10 @@ class Probes:
         self.cosine_sum = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] sum of positive cosines over the rays
         self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
-        self.bin_at = np.zeros((0, RAYS), np.float32)  # [P, K] 0..3, soft distance bin
         self.level = np.zeros(
             (0, RAYS), np.uint8
         )  # [P, K] 0..3, width of the patch that a ray reads: 1, 2, 4, 8 texels
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
-        self.clearance = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] log2 metres
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
         moved = self.place(voxels, cells.astype(np.int32))
@@ -320,10 +304,6 @@ class Probes:
         )  # fmt: skip
         return touched
 
-    def measure(self, probes: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Clearance, distance bins and levels of some probes [n] after their rays changed; says whose clearance is now
-        another.
-        """
-        before = self.clearance[probes]
-        _clearance(probes, self.direction, self.distance, self.clearance, self.bin_at, self.level)
-        return np.asarray((self.clearance[probes] != before).any(1))
+    def measure(self, probes: NDArray[np.int32]) -> None:
+        """Levels of some probes [n] after their rays changed."""
+        _levels(probes, self.distance, self.level)

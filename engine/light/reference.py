@@ -1,58 +1,83 @@
 """The slow reference of decoding: light worked out at the pixel itself, with nothing kept, beside light read from
 pages.
 
-What pages approximate by one texel per voxel face (four for lamps) and a bilinear filter, `pixel_light` does for
-every single point.
+What pages approximate by one texel per voxel face (four for lamps), 64 rays, a network and a bilinear filter,
+`pixel_light` does for every single point with thousands of rays and no network.
 """
 
 import math
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXELS_PER_M
-from engine.light import decode, pages
+from engine.light import pages
 from engine.light.cache import LightCache
 from engine.light.lamps import point_factor
-from engine.light.surface import page_key
+from engine.light.relight import sky_towards
+from engine.light.surface import page_key, texel_at
+from engine.light.trace import NOTHING, first_hit
+from engine.view import View
 
 F32 = NDArray[np.float32]
 RAY_SHIFT = 0.37
 
 
-def pixel_light(cache: LightCache, lamp_radiance: F32, point: NDArray[np.float64], side: NDArray[np.int64]) -> F32:
+@njit(parallel=True, cache=True)
+def _gather_at(
+    voxels, page_row, page_texel, texel_radiance, point, side, rays, sun, zenith, horizon, glow, ground, e
+):  # fmt: skip
+    """Indirect e [n, 3] at points [n, 3] of faces: the plain mean over `rays` rays by the cosine law."""
+    shape = voxels.material.shape
+    for i in prange(len(point)):
+        axis, sign = side[i] // 2, 1.0 - 2.0 * (side[i] % 2)
+        u, v = (axis + 1) % 3, (axis + 2) % 3
+        origin, d, light = point[i].copy(), np.empty(3, np.float64), np.empty(3, np.float32)
+        origin[axis] += 1e-3 * sign
+        e[i] = 0.0
+        for k in range(rays):
+            r2 = (k + 0.5) / rays
+            angle = 2.0 * math.pi * ((k * 0.6180339887498949) % 1.0)
+            d[u], d[v] = math.sqrt(r2) * math.cos(angle), math.sqrt(r2) * math.sin(angle)
+            d[axis] = sign * math.sqrt(1.0 - r2)
+            _, face, x, y, z = first_hit(voxels, origin[0], origin[1], origin[2], d[0], d[1], d[2], 1e4)
+            if face == NOTHING:
+                sky_towards(
+                    np.float32(d[0]), np.float32(d[1]), np.float32(d[2]), sun, zenith, horizon, glow, ground, light
+                )
+            elif face >= 0:
+                t = texel_at(page_row, page_texel, x, y, z, face, shape[1] >> 3, shape[2] >> 3)
+                if t < 0:
+                    continue
+                light[:] = texel_radiance[t, 0]
+            else:
+                continue
+            for c in range(3):
+                e[i, c] += light[c] / rays
+
+
+def pixel_light(
+    cache: LightCache, view: View, point: NDArray[np.float64], side: NDArray[np.int64], rays: int = 4096
+) -> F32:
     """e [n, 3] (indirect and lamps) at points [n, 3] metres on voxel faces looking to `side` [n]."""
-    transport, network = cache.transport, cache.network
-    probes, shapes = transport.probes, cache.lamp_shapes
-    latent = cache.latents()
+    transport, shapes, sky = cache.transport, cache.lamp_shapes, view.sky
     factor, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     e = np.zeros((len(point), 3), np.float32)
+    _gather_at(
+        transport.voxels, transport.surface.page_row, transport.surface.page_texel, cache.texel_radiance, point, side,
+        rays, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, e,
+    )  # fmt: skip
     for i, (p, s) in enumerate(zip(point, side.tolist(), strict=True)):
-        axis, sign = s // 2, 1 - 2 * (s % 2)
         normal = np.zeros(3)
-        normal[axis] = sign
-        px, py, pz = p.tolist()
-        nx, ny, nz = normal.tolist()
-        x, y, z = np.floor((p - 0.01 * normal) * VOXELS_PER_M).astype(np.int64).tolist()
-        index, weight = np.zeros(8, np.int32), np.zeros(8, np.float32)
-        decode.probe_weights(
-            transport.voxels, probes.probe_of_cell, probes.position, px, py, pz, nx, ny, nz, index, weight
-        )
-        patch = np.zeros(decode.PATCH, np.float32)
-        decode.occupancy_patch(transport.grid, x, y, z, s, patch)
-        world_side = [decode.local_side(axis, sign, f) for f in range(6)]
-        clearance = weight @ probes.clearance[index][:, world_side]
-        away = weight @ (probes.position[index] - p) * (weight.sum() > 0)
-        offset = np.array([away[(axis + 1) % 3], away[(axis + 2) % 3], away[axis] * sign], np.float32)
-        gain = network.forward(patch[None], clearance[None], offset[None])[0].reshape(6, 3)
-        gain[4, 0] += 1
-        mixed = np.einsum("j,jfkc->fkc", weight, latent[index][:, world_side])
-        e[i] = np.maximum(np.einsum("fk,fkc->c", gain, mixed), 0.0)
-        for lamp, radiance in enumerate(lamp_radiance):
+        normal[s // 2] = 1 - 2 * (s % 2)
+        for lamp, radiance in enumerate(view.lamps.radiance):
             if radiance.any() and math.dist(p, (shapes.low[lamp] + shapes.high[lamp]) / 2) < shapes.reach[lamp]:
+                (px, py, pz), (nx, ny, nz) = p.tolist(), normal.tolist()
                 f = point_factor(
-                    transport.voxels, px, py, pz, nx, ny, nz, shapes, lamp, RAY_SHIFT, factor, corner, buffer
-                )
+                    transport.voxels, cache.furniture, px, py, pz, nx, ny, nz, shapes, lamp, RAY_SHIFT, factor, corner,
+                    buffer,
+                )  # fmt: skip
                 e[i] += np.float32(f) * radiance
     return e
 

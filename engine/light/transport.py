@@ -4,8 +4,8 @@ Texels, probes with their traced rays, and the weights with which texels see pro
 the voxels that differ:
 
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
-- rays that cross the box: traced again; clearances that come out different dirty the texels that use them;
-- texels within REACH_M of the box: their weights (rays to probes) and occupancy patches are done again.
+- rays that cross the box: traced again;
+- texels within REACH_M of the box: their weights (rays to probes) are done again.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.decode import texel_weights
+from engine.light.interpolate import texel_weights
 from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
@@ -26,7 +26,7 @@ I32 = NDArray[np.int32]
 Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy hands them out
 Bool = NDArray[np.bool_]
 
-REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), patch (1.5 m), with a margin
+REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
 MOST_BOXES = 16  # more boxes cost more to test than one that holds them all
 
@@ -39,10 +39,15 @@ class Change:
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
     reweighed: Bool  # [T] texels whose weights were worked out again
-    reread: Bool  # [T] texels whose decoder inputs may differ: reweighed, or a probe of theirs has another clearance
     bricks: Bool  # [BX, BY, BZ] bricks in which anything was worked out again
     probes: int  # probes with at least one ray traced
     rays: int  # rays traced
+
+
+def change_of_boxes(low: F64, high: F64, n_texels: int, n_bricks: tuple[int, ...]) -> Change:
+    """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
+    no_texels, no_bricks = np.zeros(n_texels, np.bool_), np.zeros(n_bricks, np.bool_)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, np.zeros(0, np.int32), no_texels, no_bricks, 0, 0)
 
 
 class Transport:
@@ -66,7 +71,7 @@ class Transport:
         n = int(self.probes.alive.sum())
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         fresh = self.surface.alive()
-        return Change(low, high, fresh, alive, alive, self.bricks(), n, n * self.probes.hit.shape[1])
+        return Change(low, high, fresh, alive, self.bricks(), n, n * self.probes.hit.shape[1])
 
     def bricks(self) -> Bool:
         """[BX, BY, BZ] bricks with any texel."""
@@ -131,8 +136,7 @@ class Transport:
         around = probes.probe_of_cell[cells]
         probes.join(self.voxels, around[around >= 0])
         again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
-        other_clearance = np.zeros(len(probes.alive), np.bool_)
-        other_clearance[again[probes.measure(again)]] = True
+        probes.measure(again)
 
         place = surface.place
         centre = (place[:, :3] + 0.5) * VOXEL_M
@@ -142,12 +146,11 @@ class Transport:
         near[fresh] = True
         near &= place[:, 3] >= 0
         self._weigh(np.flatnonzero(near).astype(np.int32))
-        reread = near | (other_clearance[self.index] & (self.weight != 0)).any(1)
 
         bricks = np.zeros(surface.n_bricks, np.bool_)
         bricks[tuple((probes.cell[again] * CELL_VOXELS // BRICK).T)] = True
         bricks[tuple((place[near, :3] // BRICK).T)] = True
-        return Change(low, high, fresh, near, reread, bricks, len(again), int(traced[again].sum()))
+        return Change(low, high, fresh, near, bricks, len(again), int(traced[again].sum()))
 
     def _weigh(self, texels: I32) -> None:
         probes = self.probes

@@ -240,12 +240,15 @@ class BodyMesh:
 
 
 def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
-    """[2, 256] RGBA32F: row 0 albedo and pattern (+ 16 where there is emission), row 1 emission."""
-    table = np.zeros((2, 256, 4), np.float32)
+    """[3, 256] RGBA32F: row 0 albedo and pattern (+ 16 where there is emission), row 1 emission, row 2 roughness (1
+    where there is no lobe) and metal.
+    """
+    table = np.zeros((3, 256, 4), np.float32)
     n = len(materials.albedo)
     table[0, :n, :3], table[0, :n, 3], table[1, :n, :3] = materials.albedo, materials.pattern, materials.emission
     table[0, :n, 3] += 16.0 * materials.emission.any(-1)
-    texture = context.texture((256, 2), 4, table.tobytes(), dtype="f4")
+    table[2, :n, 0], table[2, :n, 1] = np.where(materials.glossy, materials.roughness, 1.0), materials.metal
+    texture = context.texture((256, 3), 4, table.tobytes(), dtype="f4")
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
 

@@ -20,8 +20,14 @@ LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the 
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
 HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
+GLOSSY = " glossy"  # what the names of regions with glossy pixels end in
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
+
+
+def _everything(reflections: object) -> str:
+    """The region that may hold anything."""
+    return "mixed" if reflections is None else "mixed" + GLOSSY
 
 
 def sky_e(sky: SkyView) -> tuple[F32, F32]:
@@ -171,6 +177,7 @@ class Resolve:
         linear: bool,
         decorated: bool,
         region: str,
+        reflections: moderngl.Texture | None,
     ) -> moderngl.Program:
         place, power = point_lamps(view.lamps, np.asarray(view.camera.position))
         stars = star_radiance(view.sky) if decorated else 0.0
@@ -180,11 +187,13 @@ class Resolve:
             LAMPS=len(place) if atlases is None else 0,
             LAMPS_LIT=bool(view.lamps.radiance.any()),
             SUN=bool(view.sky.sun.any()),
-            BODIES_CAST=shadow.bodies_cast and region == "mixed",
+            EXACT_SUN=bool(view.sky.sun.any()) and shadow.occupancy.reaches,
+            BODIES_CAST=shadow.bodies_cast and region.startswith("mixed"),
             STARS=stars > 0.0,
             FOG=decorated and view.sky.fog_density > 0.0,
-            SKY=region != "plain",
+            SKY=not region.startswith("plain"),
             SURFACES=region != "sky",
+            GLOSSY=region.endswith(GLOSSY),
         )
         width, height = self.size_px
         camera, sky, frame = view.camera, view.sky, shadow.frame
@@ -193,8 +202,8 @@ class Resolve:
         t = math.tan(camera.fov_y / 2)
         ray_x, ray_y = right * (2 * t / height), up * (-2 * t / height)
         up_e, down_e = sky_e(sky)
-        textures = [gbuffer.albedo, gbuffer.light, gbuffer.surface, materials, shadow.static_map, shadow.body_map]
-        textures.append(shadow.body_cells)
+        textures: list[moderngl.Texture | moderngl.Texture3D] = [gbuffer.albedo, gbuffer.light, gbuffer.surface]
+        textures += [materials, shadow.static_map, shadow.body_map, shadow.body_cells]
         names = ["albedo_map", "light_map", "surface_map", "materials", "sun_map", "body_map", "body_cells"]
         if atlases is not None:
             textures += [self._slots, atlases.indirect, atlases.lamp]
@@ -204,6 +213,14 @@ class Resolve:
             set_uniforms(chosen, indirect_scale=scale_i, lamp_scale=scale_l)
         else:
             set_uniforms(chosen, lamp_place=place.tobytes(), lamp_power=power.tobytes())
+        if shadow.occupancy.reaches:
+            textures.append(shadow.occupancy.texture)
+            names.append("occupancy")
+            set_uniforms(chosen, grid_size=view.voxels.material.shape, grid_top=shadow.occupancy.top)
+        if region.endswith(GLOSSY):
+            assert reflections is not None
+            textures.append(reflections)
+            names.append("reflection_map")
         for unit, (name, texture) in enumerate(zip(names, textures, strict=True)):
             texture.use(unit)
             set_uniforms(chosen, **{name: unit})
@@ -239,16 +256,20 @@ class Resolve:
         atlases: Atlases | None,
         regions: Mapping[str, list[Rect]] | None = None,
         antialias: bool = True,
+        reflections: moderngl.Texture | None = None,
     ) -> None:
         """Make the picture, or the rectangles of `regions` of it. `atlases` None is the raster look.
 
         Regions are "sky" (nothing was hit), "plain" (nothing but surfaces, no shadow of a body) and "mixed" (anything).
+        The names of those that hold glossy pixels end in GLOSSY, and need `reflections` (film/gloss.py).
         """
         target = self._shade_target if antialias else self._finish_target
-        chosen = {"mixed": [(0, 0, *self.size_px)]} if regions is None else regions
+        chosen = {_everything(reflections): [(0, 0, *self.size_px)]} if regions is None else regions
         for region, rects in chosen.items():
             if rects:
-                with_program = self._prepare(view, gbuffer, shadow, materials, atlases, False, True, region)
+                with_program = self._prepare(
+                    view, gbuffer, shadow, materials, atlases, False, True, region, reflections
+                )
                 self._cover(target, with_program, rects)
         if antialias:
             self._shaded.use(0)
@@ -276,11 +297,13 @@ class Resolve:
         materials: moderngl.Texture,
         atlases: Atlases | None,
         decorated: bool = False,
+        reflections: moderngl.Texture | None = None,
     ) -> F32:
         """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars and fog if `decorated`."""
         if self._linear_target is None:
             self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
-        chosen = self._prepare(view, gbuffer, shadow, materials, atlases, True, decorated, "mixed")
+        region = _everything(reflections)
+        chosen = self._prepare(view, gbuffer, shadow, materials, atlases, True, decorated, region, reflections)
         self._cover(self._linear_target, chosen, None)
         width, height = self.size_px
         data = np.frombuffer(self._linear_target.read(components=4, dtype="f4"), np.float32)

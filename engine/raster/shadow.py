@@ -8,7 +8,7 @@ bodies are drawn anew.
 
 Surfaces are looked up a little off their plane (`offset_m` along the normal, two texels and a bit): seen under any
 angle this clears the footprint of the filter, so there is no acne and no striping, and it is far below a voxel, so
-nothing floats.
+nothing floats. Where the texels around a place disagree, the resolve pass asks the voxels themselves (occupancy.py).
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.raster.bodies import PosedBodies
 from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
 from engine.raster.meshes import Meshes
+from engine.raster.occupancy import Occupancy
 from engine.raster.programs import program, set_uniforms
 from engine.raster.visibility import boxes_touch
 
@@ -113,6 +114,7 @@ class SunShadow:
         self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
         self._casts = np.zeros(0, np.bool_)  # [B] the bodies in it
         self.bodies_cast = False
+        self.occupancy = Occupancy(context)  # what the static map shows, voxel by voxel
 
     def rest(self, changed: bool) -> None:
         """The sun is down: no map is needed; remembers whether voxels changed meanwhile."""
@@ -191,5 +193,5 @@ class SunShadow:
 
     def release(self) -> None:
         """Give the maps back."""
-        for thing in (self._static, self._body, self.static_map, self.body_map, self.body_cells):
+        for thing in (self._static, self._body, self.static_map, self.body_map, self.body_cells, self.occupancy):
             thing.release()

@@ -42,7 +42,9 @@ class Draft:
     sky: Sky = field(default_factory=Sky)
     start_hour: float = 12.0
     day_rate: float = 0.0
-    materials: dict[str, tuple[Colour, Colour, int]] = field(default_factory=dict)  # albedo, emission, pattern
+    materials: dict[str, tuple[Colour, Colour, int, float, float]] = field(
+        default_factory=dict
+    )  # albedo, emission, pattern, roughness, metal
     prefabs: dict[str, Prefab] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
@@ -92,11 +94,19 @@ class Draft:
             raise WorldFileError(f"{what} = {p} lies outside the world (0..{x:g}, 0..{y:g}, 0..{z:g} metres)")
         return p
 
-    def add_material(self, name: str, albedo: Colour, emission: Colour, pattern: str) -> int:
+    def add_material(
+        self,
+        name: str,
+        albedo: Colour,
+        emission: Colour = (0.0, 0.0, 0.0),
+        pattern: str = "plain",
+        roughness: float = 1.0,
+        metal: float = 0.0,
+    ) -> int:
         """Index of a new material."""
         if len(self.materials) >= MAX_MATERIALS:
             raise LimitError(f"a world may hold {MAX_MATERIALS} materials, not more (each '#rrggbb' counts as one)")
-        self.materials[name] = (albedo, emission, PATTERNS.index(pattern))
+        self.materials[name] = (albedo, emission, PATTERNS.index(pattern), roughness, metal)
         return len(self.materials)
 
     def material(self, name: object, what: str = "material") -> int:
@@ -104,7 +114,7 @@ class Draft:
         if isinstance(name, str) and name in self.materials:
             return list(self.materials).index(name) + 1
         if isinstance(name, str) and name.startswith("#"):
-            return self.add_material(name, colour(name, what), (0.0, 0.0, 0.0), "plain")
+            return self.add_material(name, colour(name, what))
         raise WorldFileError(f"there is no {what} named {name!r}{hint(str(name), self.materials)}")
 
     def finish(self, digest: bytes) -> Blueprint:
@@ -123,7 +133,7 @@ class Draft:
                     raise WorldFileError(f"spawn '{spawn.name}' {column} '{other}', which is never spawned{near}")
         grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
-        table = [(black, black, 0), *self.materials.values()]
+        table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
             name=self.name,
             digest=digest,
@@ -133,6 +143,8 @@ class Draft:
                 albedo=np.asarray([m[0] for m in table], np.float32),
                 emission=np.asarray([m[1] for m in table], np.float32),
                 pattern=np.asarray([m[2] for m in table], np.uint8),
+                roughness=np.asarray([m[3] for m in table], np.float32),
+                metal=np.asarray([m[4] for m in table], np.float32),
             ),
             prefabs=tuple(self.prefabs.values()),
             spawns=spawns,

@@ -53,15 +53,30 @@ class Ground:
             fog_density=number(fog, "fog (1/m)", 0.0, 1.0),
         )
 
-    def material(self, name: object, albedo: object, emission: object = (0, 0, 0), pattern: object = "plain") -> str:
-        """Gives a surface a name: its colour, the radiance it shines with, and how its colour varies."""
+    def material(
+        self,
+        name: object,
+        albedo: object,
+        emission: object = (0, 0, 0),
+        pattern: object = "plain",
+        roughness: object = 1.0,
+        metal: object = 0.0,
+    ) -> str:
+        """Gives a surface a name: its colour, the radiance it shines with, how its colour varies, and its polish.
+
+        `roughness` 1 is matte, 0.05 nearly a mirror; `metal` 1 reflects in its own colour and has no other.
+        """
         label = text(name, "the material's name", 60)
         if not label or label.startswith("#") or label == "air":
             raise WorldFileError(f"a material cannot be named {label!r}")
         if label in self.draft.materials:
             raise WorldFileError(f"there is already a material named '{label}'")
         kind = one_of(pattern, "pattern", PATTERNS)
-        self.draft.add_material(label, colour(albedo, "albedo"), colour(emission, "emission", 1e4), kind)
+        shine = colour(emission, "emission", 1e4)
+        rough, share = number(roughness, "roughness", 0.05, 1.0), number(metal, "metal", 0.0, 1.0)
+        if share > 0.0 and rough >= 1.0:
+            raise WorldFileError(f"metal = {share:g} needs a roughness below 1: what is matte reflects nothing")
+        self.draft.add_material(label, colour(albedo, "albedo"), shine, kind, rough, share)
         return label
 
     # --- voxels -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from engine.state.blueprint import Prefab
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Point = tuple[float, float, float]
+SLENDER = 8.0  # parts so many times longer than thick are cut across
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,54 @@ def ball(centre: Point, radius: Point, material: int, sides: int, smooth: bool) 
     return Part(position + np.asarray(centre, np.float64), normal, index, material)
 
 
+def sliced(part: Part) -> Part:
+    """The same part, cut across if it is slender: bodies are lit at their vertices, and a lamp post is bright only next
+    to its lamp.
+    """
+    size = np.ptp(part.position, axis=0)
+    axis = int(np.argmax(size))
+    if size[axis] < SLENDER * np.delete(size, axis).max():
+        return part
+    low, cuts = part.position[:, axis].min(), 6 if size[axis] < 1.0 else 12
+    position, normal, triangles = list(part.position), list(part.normal), [tuple(t) for t in part.triangles.tolist()]
+    for level in (low + size[axis] * (k + 1) / cuts for k in range(cuts - 1)):
+        between: dict[tuple[int, int], int] = {}
+
+        def crossing(i: int, j: int, level: float = level, between: dict[tuple[int, int], int] = between) -> int:
+            key = (min(i, j), max(i, j))
+            if key not in between:
+                t = (level - position[key[0]][axis]) / (position[key[1]][axis] - position[key[0]][axis])
+                between[key] = len(position)
+                position.append(position[key[0]] + t * (position[key[1]] - position[key[0]]))
+                mixed = normal[key[0]] + t * (normal[key[1]] - normal[key[0]])
+                normal.append(mixed / np.linalg.norm(mixed))
+            return between[key]
+
+        cut: list[tuple[int, ...]] = []
+        for triangle in triangles:
+            above = [position[i][axis] > level + 1e-9 for i in triangle]
+            below = [position[i][axis] < level - 1e-9 for i in triangle]
+            if not (any(above) and any(below)):
+                cut.append(triangle)
+                continue
+            # Turned so that the first corner is alone on its side of the plane, or lies on it.
+            alone = above if sum(above) == 1 else below
+            k = alone.index(True)
+            a, b, c = triangle[k], triangle[k - 2], triangle[k - 1]
+            if above[triangle.index(b)] == below[triangle.index(b)]:  # b lies on the plane
+                cut += [(a, b, crossing(a, c)), (crossing(a, c), b, c)]
+            elif above[triangle.index(c)] == below[triangle.index(c)]:
+                cut += [(a, crossing(a, b), c), (crossing(a, b), b, c)]
+            else:
+                p, q = crossing(a, b), crossing(a, c)
+                cut += [(a, p, q), (p, b, c), (p, c, q)]
+        triangles = cut
+    return Part(np.array(position), np.array(normal), np.array(triangles, np.int64), part.material)
+
+
 def assemble(name: str, parts: Sequence[Part]) -> Prefab:
     """The prefab made of some parts; its collider is the smallest box around them that stands on the origin."""
+    parts = [sliced(part) for part in parts]
     offset = np.cumsum([0, *(len(p.position) for p in parts)])
     position = np.concatenate([p.position for p in parts])
     reach = np.abs(position[:, :2]).max(axis=0)

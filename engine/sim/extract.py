@@ -13,7 +13,7 @@ from engine.sim.sky import sky_at
 from engine.sim.systems.player import EYE_M
 from engine.state.blueprint import F32, F64, Blueprint
 from engine.state.camera import Camera
-from engine.state.components import DOOR, DOOR_SWING_TICKS, LAMP
+from engine.state.components import DOOR, DOOR_SWING_TICKS, LAMP, WALKS
 from engine.state.world import State
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
 
@@ -131,6 +131,7 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
         previous_yaw=previous_yaw,
         glow=_radiance(state, rows)[0] * shines[:, None],
         glows=shines.astype(np.uint8),
+        stands=((c.parts[rows] & (WALKS | DOOR)) == 0).astype(np.uint8) * (rows > 0),
     )
 
 

@@ -16,9 +16,16 @@ U16 = NDArray[np.uint16]
 U8 = NDArray[np.uint8]
 
 
+def _unsaid() -> F32:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True)
 class Materials:
-    """Materials by index; index 0 is air and is never drawn."""
+    """Materials by index; index 0 is air and is never drawn.
+
+    `roughness` and `metal` may be left out: then all are matte.
+    """
 
     names: tuple[str, ...]  # [M]
     albedo: F32  # [M, 3] linear RGB, 0..1
@@ -26,6 +33,18 @@ class Materials:
     pattern: (
         U8  # [M] 0 plain, 1 brick, 2 planks, 3 paving, 4 grass, 5 plaster, 6 tiles: how the raster varies the albedo
     )
+    roughness: F32 = field(default_factory=_unsaid)  # [M] 0.05..1: GGX alpha is its square; 1 is matte, without a lobe
+    metal: F32 = field(default_factory=_unsaid)  # [M] 0 a varnish over the colour .. 1 bare metal of that colour
+
+    def __post_init__(self) -> None:
+        for name, plain in (("roughness", 1.0), ("metal", 0.0)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(len(self.names), plain, np.float32))
+
+    @property
+    def glossy(self) -> NDArray[np.bool_]:
+        """[M] materials with a specular lobe; what shines by itself has none."""
+        return np.asarray((self.roughness < 1.0) & ~self.emission.any(-1))
 
 
 @dataclass(frozen=True)

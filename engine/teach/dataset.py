@@ -105,14 +105,14 @@ def load_targets(folder: Path, seed: int) -> Targets:
 
 @dataclass(frozen=True)
 class Features:
-    """What the light engine knows of one scene's faces: the network's inputs, and the probes' moments."""
+    """What the light engine knows of one scene's faces: how far their rays go, and what those bring from each source.
 
-    index: I32  # [n, 8] probes around each face
-    weight: F32  # [n, 8] their classical weights, sum 1, or all 0 where no probe is seen
-    patch: F32  # [n, 196] occupancy above the face, [u][v][height] flattened
-    clearance: F32  # [n, 6] log2 metres, mean over the probes, by local side
-    offset: F32  # [n, 3] metres, mean over the probes, along u, v, n
-    moments: NDArray[np.float16]  # [SUNS + 2, P, 6, 8, 3] of the sources in the order of Targets.e
+    Three widths of a face: itself, the 3 x 3 around it, the 5 x 5; four bins of distance (engine/light/gather.py).
+    """
+
+    share: F32  # [n, 3, 4] of the rays, by width and bin
+    moment: NDArray[np.float16]  # [SUNS + 2, n, 3, 4, 3] e of the sources in the order of Targets.e
+    probe: NDArray[np.float16]  # [SUNS + 2, n, 3] e of the classical look
 
 
 def compute_features(targets: Targets) -> Features:
@@ -122,15 +122,16 @@ def compute_features(targets: Targets) -> Features:
     scene = scene_from_seed(targets.seed)
     features = SceneFeatures(scene.voxels, scene.materials.albedo, scene.materials.emission)
     texels = _texels_of_faces(features.surface.place[features.texels], features.texels, targets.faces)
-    geometry = features.geometry(texels)
+    share = features.look_from(texels)
     lights: list[tuple[SkyView, Lamps | None]] = [
         (targets.sky, None),
         *((sun_sky(direction), None) for direction in targets.suns),
     ]
     night = replace(sun_sky(targets.suns[0]), sun=np.zeros(3, np.float32))
     lights.append((night, scene.lamps))
-    moments = np.stack([features.moments(sky, lamps).astype(np.float16) for sky, lamps in lights])
-    return Features(geometry.index, geometry.weight, geometry.patch, geometry.clearance, geometry.offset, moments)
+    brought = [features.gather(sky, lamps) for sky, lamps in lights]
+    moment, probe = np.stack([g.moment for g in brought]), np.stack([g.probe for g in brought])
+    return Features(share, moment.astype(np.float16), probe.astype(np.float16))
 
 
 def _texels_of_faces(place: I32, texels: I32, faces: I32) -> I32:
@@ -147,7 +148,7 @@ def _texels_of_faces(place: I32, texels: I32, faces: I32) -> I32:
 def save_features(folder: Path, seed: int, features: Features) -> Path:
     """Write one scene's features, whole or not at all."""
     arrays = {name: getattr(features, name) for name in Features.__dataclass_fields__}
-    return _save(feature_path(folder, seed), **arrays | {"patch": features.patch.astype(np.float16)})
+    return _save(feature_path(folder, seed), **arrays)
 
 
 def load_features(folder: Path, seed: int) -> Features:
@@ -158,7 +159,7 @@ def load_features(folder: Path, seed: int) -> Features:
             arrays = {name: file[name] for name in Features.__dataclass_fields__}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: no usable features ({error}); delete it and make features again") from None
-    return Features(**arrays | {"patch": arrays["patch"].astype(np.float32)})
+    return Features(**arrays)
 
 
 def make_features(folder: Path, seeds: Iterable[int]) -> None:
@@ -167,11 +168,8 @@ def make_features(folder: Path, seeds: Iterable[int]) -> None:
         if not feature_path(folder, seed).exists():
             features = compute_features(load_targets(folder, seed))
             save_features(folder, seed, features)
-            blind = float((features.weight.sum(1) == 0).mean())
-            print(
-                f"features {seed}: {features.moments.shape[1]} probes, {100 * blind:.2f} % of faces see none",
-                flush=True,
-            )
+            near = float(features.share[:, 0, 0].mean())
+            print(f"features {seed}: {len(features.share)} faces, {100 * near:.0f} % of rays end near", flush=True)
 
 
 def target_path(folder: Path, seed: int) -> Path:

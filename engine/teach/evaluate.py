@@ -1,46 +1,72 @@
-"""Evaluation on the shipped worlds: how near network, classical, raster and an equal-time path tracer come.
+"""Evaluation on worlds never trained on: how near network, classical, raster and an equal-time path tracer come.
 
 All pictures of a shot show the same surfaces: one sample through each pixel's centre, no antialiasing, fog, stars
 or disc of the sun. The teacher knows no albedo patterns, so its light is divided by its own albedo and multiplied
-by the G-buffer's: the comparison is about light alone. Pixels where teacher and G-buffer see different things (sky,
-shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
-(Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
-network's measured frame time, at least one, denoised too; what it took in truth is reported.
+by the G-buffer's: the comparison is about light alone. Only glossy materials are compared as they are, for what they
+mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky, shining
+parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised (Open Image
+Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the network's
+measured frame time, at least one, denoised too. Its time is reported as samples times the steady cost of a sample in
+the long reference run, plus the denoising: what a path tracer that never starts or compiles would take.
+
+What the first choice leaves out is told apart: `as_seen` holds the final frame, softened edges and all, against a
+teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1, 2, 4, ... samples.
 """
 
-import hashlib
 import statistics
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from platformdirs import user_cache_dir
+from rich.progress import Progress
 
 from engine.core.errors import OutputError
 from engine.film.camera import Renderer
 from engine.raster.gbuffer import GBufferArrays
-from engine.script.worldfile import load
+from engine.script.assets import worlds_folder
+from engine.script.worldfile import LoadedWorld, load
 from engine.sim.extract import extract
 from engine.sim.step import step
 from engine.sim.systems.daylight import SPREAD_TICKS
+from engine.state.camera import Camera, CameraRail
 from engine.state.commands import Command
 from engine.state.world import new_state
-from engine.teach import metrics, teacher
-from engine.teach.surfaces import body_mesh
+from engine.teach import metrics, sources, teacher
+from engine.teach.outputs import check_writable
+from engine.teach.reference import reference, rival
+from engine.teach.scores import METRICS, summary
 from engine.view import View
 
 F32 = NDArray[np.float32]
-SHIPPED_WORLDS = ("courtyard", "gallery", "town")
+Bool = NDArray[np.bool_]
 CONDITIONS = {"day": 11.0, "dusk": 19.2, "night": 23.0}  # name -> hour
+EVALUATION_SET: dict[str, tuple[str, ...]] = {  # world -> conditions that make sense there
+    "courtyard": ("day", "dusk", "night"),
+    "gallery": ("day", "dusk", "night"),
+    "town": ("day", "dusk", "night"),
+    "cornell": ("night",),  # lit by its lamp alone
+    "window": ("day", "dusk", "night"),
+    "corridor": ("day", "dusk", "night"),
+    "arcade": ("day", "dusk", "night"),
+    "street": ("dusk", "night"),  # it is about lamps
+    "cave": ("day", "night"),  # its torch always burns; the hole in its roof is bright or dark
+    "stairwell": ("day", "dusk", "night"),
+    "pillars": ("day", "dusk", "night"),
+    "furniture": ("day", "dusk", "night"),
+}
+VIEWS = 4  # of each world
+SHEET_SET, SHEET_SPP = ("courtyard", "gallery", "town"), 96
 LOOKS = {"net": "neural", "classical": "classical", "raster": "raster"}  # name in reports -> look of the renderer
-METRICS: dict[str, Callable[[F32, F32], float]] = {"psnr": metrics.psnr, "ssim": metrics.ssim, "flip": metrics.flip}
 SETTLE_TICKS = SPREAD_TICKS + 1  # after the clock was set: lamps that mind the dusk follow one after another
 TIMED_FRAMES = 5
-TEACHER_VERSION = 1  # grows when the same view would be traced differently: then cached pictures are stale
+FINE = 3  # places along each side of a pixel that the `as_seen` teacher is averaged over
+LADDER_SPP = 256  # the highest rung
+LADDER_PART = 4  # the reference has so many times the samples of the highest rung: its own noise must not matter
+
+Scores = dict[str, dict[str, float]]  # metric -> picture -> value
 
 
 @dataclass(frozen=True)
@@ -54,35 +80,83 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """The path tracer with a few samples, denoised."""
+
+    spp: int
+    ms: float
+    psnr: float
+    ssim: float
+    flip: float
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The pictures of one shot, tone-mapped, and their distances from the teacher's."""
 
     shot: Shot
     teacher: F32  # [H, W, 3] sRGB, 0..1
     pictures: dict[str, F32]  # net, classical, raster, equal_time
-    scores: dict[str, dict[str, float]]  # metric -> picture -> value
+    scores: Scores
     compared: float  # share of pixels that are not the same in all pictures by construction
     frame_ms: float  # of the network, camera moving, world warm
     equal_time_spp: int
-    equal_time_ms: float  # what the equal-time path tracer took in truth, denoising included
+    equal_time_ms: float  # steady cost of the equal-time path tracer, denoising included
+    teacher_spp: int  # samples that the teacher's picture holds: what was asked for, or more
+    ladder: tuple[Rung, ...] = ()
+    as_seen: Scores = field(default_factory=dict)  # of the final frames; `unfiltered` is the teacher at pixel centres
+    cause: NDArray[np.int64] | None = None  # [H, W] index into sources.CAUSES
 
 
-def shots(worlds: Sequence[str], one_camera: bool) -> Iterator[Shot]:
-    """Every world at every hour through its still view of each camera, or only the first camera."""
+def world_at(name_or_path: str) -> LoadedWorld:
+    """A world of the evaluation set by name, any other world as `load` finds it. Raises WorldFileError."""
+    inside = worlds_folder() / "eval" / f"{name_or_path}.star"
+    shipped = (worlds_folder() / f"{name_or_path}.star").is_file()
+    return load(inside if name_or_path in EVALUATION_SET and not shipped else name_or_path)
+
+
+def places(rails: Sequence[CameraRail], views: int) -> list[tuple[str, Camera]]:
+    """Named still cameras of a world: the first of each rail, and if that is too few, more along those that travel."""
+    found = [(rail.name, rail.at(0.0)) for rail in rails[:views]]
+    moving = [rail for rail in rails if len(rail.time_s) > 1]
+    missing = views - len(found)
+    for k in range(missing if moving else 0):
+        rail, turn = moving[k % len(moving)], k // len(moving)
+        turns = -(-(missing - k % len(moving)) // len(moving))
+        time_s = float(rail.time_s[-1]) * (turn + 1) / (turns + 1)
+        found.append((f"{rail.name} {time_s:.0f} s", rail.at(time_s)))
+    return found
+
+
+def shots(worlds: Sequence[str], views: int = VIEWS) -> Iterator[Shot]:
+    """Every world at the hours that make sense there, from its first `views` places. Raises WorldFileError."""
     for world in worlds:
-        loaded = load(world)
+        loaded = world_at(world)
         blueprint = loaded.blueprint
-        for condition, hour in CONDITIONS.items():
+        for condition in EVALUATION_SET.get(world, tuple(CONDITIONS)):
             state = new_state(blueprint, 7)
             for tick in range(SETTLE_TICKS):
-                commands = [Command(0, "set_clock", {"hour": hour})] if tick == 0 else []
+                commands = [Command(0, "set_clock", {"hour": CONDITIONS[condition]})] if tick == 0 else []
                 state = step(blueprint, state, commands, loaded.script)
-            for rail in blueprint.cameras[: 1 if one_camera else None]:
-                yield Shot(Path(world).stem, rail.name, condition, extract(blueprint, state, camera=rail.at(0.0)))
+            for name, camera in places(blueprint.cameras, views):
+                yield Shot(Path(world).stem, name, condition, extract(blueprint, state, camera=camera))
 
 
-def compare(shot: Shot, renderer: Renderer, spp: int, with_equal_time: bool = True) -> Comparison:
-    """Render one shot in all looks at the renderer's size and hold it against the teacher."""
+def compare(
+    shot: Shot,
+    renderer: Renderer,
+    spp: int,
+    with_equal_time: bool = True,
+    with_ladder: bool = False,
+    with_as_seen: bool = False,
+    with_causes: bool = False,
+    watch: Callable[[int], None] = lambda spp: None,
+) -> Comparison:
+    """Render one shot in all looks at the renderer's size and hold it against the teacher.
+
+    `watch` is told the teacher's samples as they come. Raises TeacherError, or OutputError if the teacher's picture
+    cannot be kept.
+    """
     view = shot.view
     linear = {}
     for name, look in LOOKS.items():
@@ -91,65 +165,148 @@ def compare(shot: Shot, renderer: Renderer, spp: int, with_equal_time: bool = Tr
     renderer.set_look(LOOKS["net"])
     seen = renderer.gbuffer(view)
     frame_ms = _moving_frame_ms(renderer, view)
-    truth = _cached_picture(view, renderer.size_px, spp, True, 0)
+    traced = reference(view, renderer.size_px, spp, watch)
+    truth, sample_s = traced.picture, traced.seconds_per_sample
     compared = _same_surface(view, seen, truth)
-    reference = _with_albedo_of(seen, truth, compared, linear["net"])
+    as_it_is = view.materials.glossy[seen.material]
+    wanted = metrics.tone_mapped(_with_albedo_of(seen, truth, compared, linear["net"], as_it_is), view.sky.exposure)
+
+    def of_rival(count: int) -> tuple[F32, float]:
+        """The path tracer's linear picture and its milliseconds."""
+        found = rival(view, renderer.size_px, count).picture
+        return _with_albedo_of(seen, found, compared, linear["net"], as_it_is), 1e3 * (
+            count * sample_s + found.denoise_s
+        )
+
     equal_spp, equal_ms = 0, 0.0
     if with_equal_time:
-        equal_spp = max(1, int(frame_ms / 1e3 / (truth.trace_s / spp)))
-        rival = _cached_picture(view, renderer.size_px, equal_spp, True, 1)
-        equal_ms = 1e3 * (rival.trace_s + rival.denoise_s)
-        linear["equal_time"] = _with_albedo_of(seen, rival, compared, linear["net"])
+        equal_spp = max(1, int(frame_ms / 1e3 / sample_s))
+        linear["equal_time"], equal_ms = of_rival(equal_spp)
     shown = {name: metrics.tone_mapped(picture, view.sky.exposure) for name, picture in linear.items()}
     shown = {name: np.where(compared[..., None], picture, shown["net"]) for name, picture in shown.items()}
-    wanted = metrics.tone_mapped(reference, view.sky.exposure)
-    scores = {key: {name: round(f(x, wanted), 4) for name, x in shown.items()} for key, f in METRICS.items()}
-    return Comparison(shot, wanted, shown, scores, float(compared.mean()), frame_ms, equal_spp, equal_ms)
+    ladder = []
+    for count in rungs(spp) if with_ladder else ():
+        picture, ms = of_rival(count)
+        row = _scores({"it": metrics.tone_mapped(picture, view.sky.exposure)}, wanted)
+        ladder.append(Rung(count, round(ms, 2), **{key: row[key]["it"] for key in METRICS}))
+    return Comparison(
+        shot, wanted, shown, _scores(shown, wanted), float(compared.mean()), frame_ms, equal_spp, equal_ms, traced.spp,
+        tuple(ladder), as_seen(view, renderer, spp) if with_as_seen else {},
+        sources.causes(view, seen, linear["net"]) if with_causes else None,
+    )  # fmt: skip
+
+
+def rungs(spp: int) -> list[int]:
+    """Samples of the path tracer's ladder beside a reference of `spp`: powers of two, at least 1."""
+    most = max(1, min(LADDER_SPP, spp // LADDER_PART))
+    return [1 << k for k in range(most.bit_length())]
+
+
+def as_seen(view: View, renderer: Renderer, spp: int) -> Scores:
+    """How the frames that a player sees compare with a teacher averaged over FINE x FINE places in each pixel.
+
+    Fog is taken out of both; sky, and whatever teacher and G-buffer see differently, is drawn in high resolution in
+    both. `unfiltered` is the teacher at pixel centres alone: what antialiasing could win.
+    """
+    view = replace(view, sky=replace(view.sky, fog_density=0.0))
+    width, height = renderer.size_px
+    shown: dict[str, F32] = {}
+    for name, look in LOOKS.items():
+        renderer.set_look(look)
+        shown[name] = (renderer.render(view).rgb / 255.0).astype(np.float32)
+    renderer.set_look(LOOKS["net"])
+    try:
+        renderer.size_px = (FINE * width, FINE * height)
+        base, seen = renderer.render_linear(view, decorated=True), renderer.gbuffer(view)
+    finally:
+        renderer.size_px = (width, height)
+    truth = reference(view, (FINE * width, FINE * height), -(-spp // FINE**2)).picture
+    as_it_is = view.materials.glossy[seen.material]
+    fine = _with_albedo_of(seen, truth, _same_surface(view, seen, truth), base, as_it_is)
+    mean = fine.reshape(height, FINE, width, FINE, 3).mean((1, 3), dtype=np.float32)
+    shown["unfiltered"] = metrics.tone_mapped(fine[FINE // 2 :: FINE, FINE // 2 :: FINE], view.sky.exposure)
+    return _scores(shown, metrics.tone_mapped(mean, view.sky.exposure))
 
 
 def evaluate(
-    worlds: Sequence[str] = SHIPPED_WORLDS,
+    worlds: Sequence[str] = tuple(EVALUATION_SET),
     quick: bool = False,
     size_px: tuple[int, int] | None = None,
     spp: int | None = None,
+    views: int | None = None,
+    with_sources: bool = False,
     report: Callable[[str], None] | None = None,
+    watch: Callable[[Comparison], None] | None = None,
+    progress: Progress | None = None,
     weights: Path | None = None,
 ) -> dict[str, object]:
-    """Compare all shots: {"views": [...], "mean": {...}} as `daguerre eval --json` prints it.
+    """Compare all shots: {"views": [...], "mean": {...}, ...} as `daguerre eval --json` prints it.
 
-    Quick means the first camera of each world at 320 x 180 with 64 samples; else every camera at 640 x 360 with 256.
-    `report` is called with a line of text after each shot. Raises WorldFileError, WeightsError, GraphicsError or
-    TeacherError.
+    Quick means one view of each world at 320 x 180 with 64 samples; else 4 views at 640 x 360 with 1024, and for the
+    first view of each world and condition the path tracer's ladder and the frame as seen. After each shot `report` gets
+    a line of text and `watch` the comparison. Raises WorldFileError, WeightsError, GraphicsError, TeacherError or
+    OutputError.
     """
+    for world in worlds:
+        world_at(world)  # what is wrong with the last should not come out after hours of tracing
     renderer = Renderer(size_px or ((320, 180) if quick else (640, 360)), weights=weights)
-    samples = spp or (64 if quick else 256)
-    views: list[dict[str, object]] = []
-    rows: list[dict[str, dict[str, float]]] = []
-    for shot in shots(worlds, quick):
-        result = compare(shot, renderer, samples)
-        rows.append(result.scores)
-        place = {"world": shot.world, "view": shot.camera, "condition": shot.condition}
-        extra: dict[str, object] = {
-            "frame_ms": round(result.frame_ms, 2),
-            "equal_time_spp": result.equal_time_spp,
-            "equal_time_ms": round(result.equal_time_ms, 2),
-        }
-        views.append({**place, **result.scores, **extra, "compared": round(result.compared, 4)})
+    samples, views = spp or (64 if quick else 1024), views or (1 if quick else VIEWS)
+    rows: list[dict[str, object]] = []
+    parts: list[tuple[NDArray[np.int64], F32]] = []
+    seen_first: set[tuple[str, str]] = set()
+    total = sum(views * len(EVALUATION_SET.get(world, CONDITIONS)) for world in worlds)
+    task = progress.add_task("", total=total) if progress is not None else None
+    for done, shot in enumerate(shots(worlds, views)):
+        name = f"{shot.world} / {shot.camera} / {shot.condition}"
+
+        def tell(held: int, name: str = name, done: int = done) -> None:
+            if progress is not None and task is not None:
+                share = min(1.0, held / samples)
+                progress.update(task, completed=done + share, description=f"{name}: {held} of {samples} samples")
+
+        first = (shot.world, shot.condition) not in seen_first
+        seen_first.add((shot.world, shot.condition))
+        more = first and not quick
+        result = compare(shot, renderer, samples, True, more, more, with_sources, tell)
+        rows.append(row_of(result))
+        if result.cause is not None:
+            squared = ((result.pictures["net"] - result.teacher) ** 2).mean(-1)
+            parts.append((result.cause, squared.astype(np.float32)))
+        if watch is not None:
+            watch(result)
         if report is not None:
-            line = ", ".join(f"{name} {value:.2f}" for name, value in result.scores["psnr"].items())
-            report(f"{shot.world} / {shot.camera} / {shot.condition}: PSNR dB {line}")
-    names = [*LOOKS, "equal_time"]
-    mean = {
-        name: {key: round(float(np.mean([row[key][name] for row in rows])), 4) for key in METRICS} for name in names
+            line = ", ".join(f"{key} {value:.2f}" for key, value in result.scores["psnr"].items())
+            report(f"{name}: PSNR dB {line}")
+    if progress is not None and task is not None:
+        progress.update(task, completed=total)
+    return {
+        **summary(rows), "size_px": list(renderer.size_px), "spp": samples,
+        "sources": [asdict(share) for share in sources.shares(parts)] if parts else [],
+    }  # fmt: skip
+
+
+def row_of(result: Comparison) -> dict[str, object]:
+    """One shot as `daguerre eval --json` prints it."""
+    return {
+        "world": result.shot.world,
+        "view": result.shot.camera,
+        "condition": result.shot.condition,
+        **result.scores,
+        "frame_ms": round(result.frame_ms, 2),
+        "equal_time_spp": result.equal_time_spp,
+        "equal_time_ms": round(result.equal_time_ms, 2),
+        "teacher_spp": result.teacher_spp,
+        "compared": round(result.compared, 4),
+        "ladder": [asdict(rung) for rung in result.ladder],
+        "as_seen": result.as_seen,
     }
-    return {"views": views, "mean": mean, "size_px": list(renderer.size_px), "spp": samples}
 
 
 def sheet(
     worlds: Sequence[str],
     out: Path,
     size_px: tuple[int, int] = (400, 225),
-    spp: int = 96,
+    spp: int = SHEET_SPP,
     report: Callable[[str], None] | None = None,
     weights: Path | None = None,
 ) -> Path:
@@ -157,11 +314,12 @@ def sheet(
 
     Pictures are made at twice the size and averaged, so that all four columns have smooth edges alike.
     """
+    check_writable(out)
     width, height = size_px
     renderer = Renderer((2 * width, 2 * height), weights=weights)
     columns = {"teacher": "teacher (path tracer)", "net": "network", "classical": "classical", "raster": "raster"}
     rows = []
-    for shot in shots(worlds, one_camera=True):
+    for shot in shots(worlds, 1):
         result = compare(shot, renderer, spp, with_equal_time=False)
         pictures = {"teacher": result.teacher, **result.pictures}
         row = np.concatenate([_halved(pictures[name]) for name in columns], 1)
@@ -174,9 +332,8 @@ def sheet(
             report(f"{shot.world} / {shot.condition}")
     head = _labelled(np.zeros((18, 4 * width, 3), np.uint8), list(columns.values()), width)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.concatenate([head, *rows], 0)).save(out, optimize=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a suffix that stands for no kind of picture
         raise OutputError(f"{out}: the sheet of pictures cannot be written ({error})") from None
     return out
 
@@ -191,7 +348,7 @@ def _moving_frame_ms(renderer: Renderer, view: View) -> float:
     return statistics.median(times[1:])
 
 
-def _same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> NDArray[np.bool_]:
+def _same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Bool:
     """[H, W] where the teacher's ray and the rasteriser found one surface whose light can be compared."""
     height, width = seen.depth.shape
     slant = np.linalg.norm(view.camera.rays(width, height), axis=-1)
@@ -202,36 +359,23 @@ def _same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> ND
     return np.asarray(both & ~shining_body & facing & (np.abs(depth - other) < 0.02 + 0.01 * depth))
 
 
-def _with_albedo_of(seen: GBufferArrays, truth: teacher.Picture, compared: NDArray[np.bool_], base: F32) -> F32:
-    """The teacher's light on the G-buffer's albedo, `base` where nothing is compared: linear [H, W, 3]."""
+def _with_albedo_of(
+    seen: GBufferArrays, truth: teacher.Picture, compared: Bool, base: F32, as_it_is: Bool | None = None
+) -> F32:
+    """The teacher's light on the G-buffer's albedo, `base` where nothing is compared: linear [H, W, 3].
+
+    `as_it_is` [H, W] are pixels that keep the teacher's own albedo.
+    """
     light = (truth.radiance - truth.emission) / np.maximum(truth.albedo, 1e-3)
     picture = np.maximum(light, 0.0) * seen.albedo + truth.emission
+    if as_it_is is not None:
+        picture = np.where(as_it_is[..., None], truth.radiance, picture)
     return np.where(compared[..., None], picture, base).astype(np.float32)
 
 
-def _cached_picture(view: View, size_px: tuple[int, int], spp: int, denoise: bool, seed: int) -> teacher.Picture:
-    """`teacher.picture`, kept on disk under a digest of everything that it depends on."""
-    bodies, sky, camera = body_mesh(view), view.sky, view.camera
-    digest = hashlib.blake2b(repr((TEACHER_VERSION, size_px, spp, denoise, seed, camera)).encode(), digest_size=16)
-    for array in (
-        view.voxels.material, view.materials.albedo, view.materials.emission, bodies.position, bodies.normal,
-        bodies.triangles, bodies.material, view.lamps.centre, view.lamps.size, view.lamps.radiance, sky.sun_direction,
-        sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground,
-    ):  # fmt: skip
-        digest.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
-    path = Path(user_cache_dir("daguerre"), "teacher", f"{digest.hexdigest()}.npz")
-    names, times = ("radiance", "albedo", "emission", "normal", "distance"), ("trace_s", "denoise_s")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return teacher.Picture(*(file[name] for name in names), *(float(file[name]) for name in times))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):  # not there, or cut short by a crash: trace it
-        pass
-    picture = teacher.picture(view, size_px, spp, denoise, seed=seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp.npz")
-    np.savez(fresh, **{name: getattr(picture, name) for name in (*names, *times)})
-    fresh.replace(path)
-    return picture
+def _scores(pictures: Mapping[str, F32], wanted: F32) -> Scores:
+    """Every metric of every picture."""
+    return {key: {name: round(f(x, wanted), 4) for name, x in pictures.items()} for key, f in METRICS.items()}
 
 
 def _halved(picture: F32) -> NDArray[np.uint8]:

@@ -1,5 +1,7 @@
 """How far a picture is from another: PSNR, SSIM and FLIP, all on sRGB in 0..1 after the engine's tone curve."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,11 +49,22 @@ def flip(picture: NDArray[np.generic], truth: NDArray[np.generic]) -> float:
 
     Andersson et al., "FLIP: A Difference Evaluator for Alternating Images", 2020, through the authors' flip-evaluator.
     """
-    from flip_evaluator import evaluate
-
     a, b = (np.ascontiguousarray(x, np.float32) for x in _same(picture, truth))
-    _, mean, _ = evaluate(b, a, "LDR", inputsRGB=True, applyMagma=False, computeMeanError=True)
+    _, mean, _ = _flip_evaluator()(b, a, "LDR", inputsRGB=True, applyMagma=False, computeMeanError=True)
     return float(mean)
+
+
+def flip_map(picture: NDArray[np.generic], truth: NDArray[np.generic]) -> F32:
+    """Where FLIP sees a difference, in the authors' colours (magma: black is 0, pale yellow 1): [H, W, 3] in 0..1."""
+    a, b = (np.ascontiguousarray(x, np.float32) for x in _same(picture, truth))
+    coloured, _, _ = _flip_evaluator()(b, a, "LDR", inputsRGB=True, applyMagma=True, computeMeanError=False)
+    return np.asarray(coloured, np.float32)
+
+
+def _flip_evaluator() -> Any:
+    from flip_evaluator import evaluate  # of the extra `teach`: the other metrics do without
+
+    return evaluate
 
 
 def _same(picture: NDArray[np.generic], truth: NDArray[np.generic]) -> tuple[F64, F64]:

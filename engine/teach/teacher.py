@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import DaguerreError
+from engine.state.blueprint import Materials
 from engine.teach.surfaces import Mesh, body_mesh, voxel_mesh
 from engine.view import SkyView, View, sky_radiance
 
@@ -75,6 +76,7 @@ def picture(
 
     With `antialias`, samples spread over the pixel (box filter); without, all go through its centre, as the rasteriser
     does, so that both show the same surface. `denoise` runs Open Image Denoise with albedo and normal as guides.
+    Glossy materials reflect as engine/light/ggx.py says, here among each other too.
     """
     width, height = size_px
     direction = view.camera.rays(width, height).astype(np.float32)
@@ -94,7 +96,7 @@ def picture(
         shares.append("lamps")
     if denoise:
         jobs.append({"name": "clean", "kind": "denoise", "image": shares, "guide": "surface", "size": [width, height]})
-    done = _answer(view, {"now": view.sky}, rays, jobs)
+    done = _answer(view, {"now": view.sky}, rays, jobs, view.materials)
     radiance = done["clean"] if denoise else np.sum([done[name] for name in shares], axis=0)
     surface = done["surface"].reshape(height, width, 10)
     trace_s = sum(float(done[f"{name}_seconds"]) for name in shares)
@@ -118,7 +120,8 @@ def trace_points(
     """Light e on points [n, 3] of solid surfaces with unit outward normals [n, 3], one source at a time: [S, n, 3].
 
     e is irradiance / pi (engine/view.py). `spread_u` and `spread_v` [n, 3] in metres are the sides of the patch around
-    each point over which e is averaged. The surface's own albedo, which must not be 0, is divided out.
+    each point over which e is averaged. The surface's own albedo, which must not be 0, is divided out. All materials
+    are taken as matte: e is what falls on a surface, and the cache it is taught to bounces all light as matte does.
     """
     zero = np.zeros(3, np.float32)
     rays = _rays(
@@ -144,7 +147,8 @@ def trace_points(
             jobs.append({**job, "name": f"all{i}", "max_depth": max_depth})
         if source.part != "all":
             jobs.append({**job, "name": f"direct{i}", "max_depth": 2})
-    done = _answer(view, skies, rays, jobs)
+    matte = replace(view.materials, roughness=np.ones(len(view.materials.names), np.float32))
+    done = _answer(view, skies, rays, jobs, matte)
     albedo = done["surface"][:, :3]
     if albedo.min() <= 0:
         where = int(np.argmin(albedo.min(1)))
@@ -192,16 +196,20 @@ def _rays(name: str, origin: F32, direction: F32, du: F32, dv: F32, spreads_orig
 
 
 def _answer(
-    view: View, skies: Mapping[str, SkyView], rays: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]
+    view: View,
+    skies: Mapping[str, SkyView],
+    rays: Mapping[str, Any],
+    jobs: Sequence[Mapping[str, Any]],
+    materials: Materials,
 ) -> dict[str, Any]:
     """Send one request to a worker process and read its response."""
     if not available():
         raise TeacherError("the teacher needs Mitsuba, which is not installed: pip install 'daguerre[teach]'")
-    static, bodies, materials = voxel_mesh(view.voxels.material), body_mesh(view), view.materials
+    static, bodies = voxel_mesh(view.voxels.material), body_mesh(view)
     half = view.lamps.size / 2
     request: dict[str, Any] = {
-        **_mesh_arrays("voxel", static, materials.albedo),
-        **_mesh_arrays("body", bodies, materials.albedo),
+        **_mesh_arrays("voxel", static, materials),
+        **_mesh_arrays("body", bodies, materials),
         "voxel_emission": materials.emission[static.material],
         "lamp_low": view.lamps.centre - half,
         "lamp_high": view.lamps.centre + half,
@@ -229,10 +237,12 @@ def _answer(
     raise TeacherError(f"the path tracer's process ended with status {ran.returncode}: {last[0]}")
 
 
-def _mesh_arrays(name: str, mesh: Mesh, albedo: F32) -> dict[str, Any]:
+def _mesh_arrays(name: str, mesh: Mesh, materials: Materials) -> dict[str, Any]:
+    roughness = np.where(materials.glossy, materials.roughness, np.float32(1.0))
     return {
         f"{name}_position": mesh.position,
         f"{name}_normal": mesh.normal,
         f"{name}_triangles": mesh.triangles,
-        f"{name}_albedo": albedo[mesh.material],
+        f"{name}_albedo": materials.albedo[mesh.material],
+        f"{name}_polish": np.stack([roughness, materials.metal], 1)[mesh.material],
     }

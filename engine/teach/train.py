@@ -1,4 +1,4 @@
-"""Training: fit the network's 4,250 numbers to the lessons, on one thread, resumable, and score it on unseen scenes."""
+"""Training: fit the network's 612 numbers to the lessons, on one thread, resumable, and score it on unseen scenes."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from engine.teach.dataset import (
     load_targets,
     target_seeds,
 )
-from engine.teach.network import SYMMETRIES, IrradianceNetwork, local_sides, mirrored
+from engine.teach.network import IrradianceNetwork
 
 BATCH = 4096  # faces of a step, drawn from all scenes
 LEARNING_RATE = 2e-3
@@ -38,35 +38,25 @@ CHECKPOINT_S = 60.0
 
 @dataclass(frozen=True)
 class Lessons:
-    """Faces of many scenes, each in its local frame; rows of all tensors belong together. Light has 16 bits."""
+    """Faces of many scenes; rows of all tensors belong together. Light has 16 bits."""
 
-    patch: Tensor  # [N, 196] share of solid voxels
-    clearance: Tensor  # [N, 6] log2 metres
-    offset: Tensor  # [N, 3] metres
-    moments: Tensor  # [SUNS + 2, N, 6, 8, 3] averaged over each face's probes, by local side
+    share: Tensor  # [N, 3, 4] of rays, by width and bin of distance
+    moment: Tensor  # [SUNS + 2, N, 3, 4, 3] e that they bring
+    probe: Tensor  # [SUNS + 2, N, 3] e of the classical look
     e: Tensor  # [SUNS + 2, N, 3] what the teacher says
 
 
 def load_lessons(folder: Path, seeds: Sequence[int]) -> Lessons:
-    """Read the lessons of some scenes; faces that see no probe are left out, for no weight can change their light."""
+    """Read the lessons of some scenes."""
     rows: list[tuple[Tensor, ...]] = []
     for seed in seeds:
         targets, features = load_targets(folder, seed), load_features(folder, seed)
-        seen = features.weight.sum(1) > 0
-        side = local_sides(targets.faces[seen, 3])
-        index, weight = features.index[seen], features.weight[seen]
-        moments = np.zeros((len(features.moments), seen.sum(), 6, 8, 3), np.float32)
-        for j in range(8):
-            moments += weight[None, :, j, None, None, None] * features.moments[:, index[:, j, None], side]
-        parts = (
-            features.patch[seen], features.clearance[seen], features.offset[seen],
-            moments.astype(np.float16), targets.e[:, seen].astype(np.float16),
-        )  # fmt: skip
+        parts = (features.share, features.moment, features.probe, targets.e.astype(np.float16))
         rows.append(tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts))
     if not rows:
         raise DatasetError(f"{folder}: no lessons; make targets and features first")
     columns = list(zip(*rows, strict=True))
-    return Lessons(*(torch.cat(column, 0 if i < 3 else 1) for i, column in enumerate(columns)))
+    return Lessons(*(torch.cat(column, 0 if i < 1 else 1) for i, column in enumerate(columns)))
 
 
 def split(folder: Path) -> tuple[list[int], list[int]]:
@@ -91,13 +81,12 @@ def score(network: IrradianceNetwork | None, lessons: Lessons) -> dict[str, floa
     errors: dict[str, list[float]] = {"sky": [], "sun": [], "lamps": []}
     with torch.no_grad():
         for s in range(len(lessons.e)):
-            total, rows = 0.0, torch.arange(len(lessons.patch))
+            total, rows = 0.0, torch.arange(len(lessons.share))
             for k in rows.split(16384):
-                moments = lessons.moments[s, k].float()
                 if network is None:
-                    e = moments[:, 4, :4].sum(1)
+                    e = lessons.probe[s, k].float()
                 else:
-                    e = network(moments, lessons.patch[k], lessons.clearance[k], lessons.offset[k])
+                    e = network(lessons.moment[s, k].float(), lessons.share[k])
                 total += float(((e.clamp(0, 8) - lessons.e[s, k].float().clamp(0, 8)) ** 2).sum())
             errors[_kind(s)].append(total / (len(rows) * 3))
     return {kind: math.sqrt(float(np.mean(parts))) for kind, parts in errors.items()}
@@ -140,7 +129,7 @@ def train(
         "command": command,
         "seed": seed,
         "scenes": len(seeds),
-        "faces": len(lessons.patch),
+        "faces": len(lessons.share),
         "steps": run.steps,
         "minutes": round(run.elapsed_s / 60, 2),
         "held_out_scenes": len(held_out),
@@ -171,20 +160,12 @@ class _Run:
     def step(self, lessons: Lessons, progress: float) -> np.ndarray:
         """One step at `progress` 0..1 of the schedule; returns the losses of sky, sun and lamps."""
         rng = np.random.default_rng([self.seed, self.steps])
-        rows = torch.from_numpy(rng.integers(0, len(lessons.patch), BATCH))
+        rows = torch.from_numpy(rng.integers(0, len(lessons.share), BATCH))
         sources = [0, 1 + int(rng.integers(SUNS)), SUNS + 1]
-        light = torch.stack([lessons.moments[s, rows] for s in sources], 3).float()  # [n, 6, 8, 3 sources, rgb]
+        light = torch.stack([lessons.moment[s, rows] for s in sources], 3).float()  # [n, 3, 4, 3 sources, rgb]
         truth = torch.stack([lessons.e[s, rows] for s in sources], 1).float()
-        faces = mirrored(
-            int(rng.integers(SYMMETRIES)),
-            light.flatten(3),
-            lessons.patch[rows],
-            lessons.clearance[rows],
-            lessons.offset[rows],
-        )
-        losses = relative_loss(
-            self.network(*faces).view(-1, 3, 3), truth, torch.tensor([FLOOR[_kind(s)] for s in sources])
-        )
+        e = self.network(light.flatten(3), lessons.share[rows]).view(-1, 3, 3)
+        losses = relative_loss(e, truth, torch.tensor([FLOOR[_kind(s)] for s in sources]))
         rate = LEARNING_RATE * min(1, (self.steps + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, progress)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate + 1e-5

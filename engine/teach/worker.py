@@ -4,7 +4,8 @@ Mitsuba lives here and nowhere else, so that a crash of its compiler cannot take
 triangle lists, lamps, skies, named bundles of rays, and a JSON list of jobs; the response holds one array per job.
 
 Arrays of a request (n rays in a bundle R):
-- `voxel_*`, `body_*`: position [V, 3] m, triangles [I, 3], albedo [I, 3]; `body_normal` [V, 3]; `voxel_emission` [I, 3]
+- `voxel_*`, `body_*`: position [V, 3] m, triangles [I, 3], albedo [I, 3], polish [I, 2] (roughness, metal; 1 is matte);
+  `body_normal` [V, 3]; `voxel_emission` [I, 3]
 - `lamp_low`, `lamp_high` [L, 3] m, `lamp_radiance` [L, 3]
 - `R_origin`, `R_direction`, `R_du`, `R_dv` [n, 3]; `R_spreads_origin` bool: what the offsets du and dv move
 - `SKY_map` [H, W, 3] radiance in Mitsuba's latitude-longitude order, `SKY_sun_direction`, `SKY_sun` [3] (e facing it)
@@ -64,24 +65,42 @@ def rgb(colour: F32) -> dict[str, Any]:
     return {"type": "rgb", "value": [float(c) for c in colour]}
 
 
+COLOUR = {"type": "mesh_attribute", "name": "face_colour"}
+MATTE = {"type": "diffuse", "reflectance": COLOUR}
+
+
+def by_surface(polish: F32) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
+    """Triangles [I] that share a surface, with what it is: the matte ones, then each roughness and metal."""
+    matte = polish[:, 0] >= 1.0
+    groups: list[tuple[NDArray[np.bool_], dict[str, Any]]] = [(matte, MATTE)]
+    for kind in np.unique(polish[~matte], axis=0):
+        importlib.import_module("engine.teach.polish")  # needs the variant
+        surface = {"type": "polish", "roughness": float(kind[0]), "metal": float(kind[1]), "colour": COLOUR}
+        groups.append(((polish == kind).all(1), surface))
+    return groups
+
+
 class Bench:
     """The geometry of one request, and the scenes made from it under different lights."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
-        paint = {"type": "diffuse", "reflectance": {"type": "mesh_attribute", "name": "face_colour"}}
         emission = request["voxel_emission"]
         shining = emission.max(1) > 0
         self.solid: dict[str, Any] = {}
         self.surface_of: dict[str, tuple[F32, F32]] = {}  # name -> albedo and emission per triangle
-        self._add("voxels", request["voxel_position"], request["voxel_triangles"][~shining], paint,
-                  request["voxel_albedo"][~shining])  # fmt: skip
-        self._add("bodies", request["body_position"], request["body_triangles"], {"type": "twosided", "bsdf": paint},
-                  request["body_albedo"], normal=request["body_normal"])  # fmt: skip
+        colours = request["voxel_albedo"]
+        for i, (chosen, surface) in enumerate(by_surface(request["voxel_polish"])):
+            k = chosen & ~shining
+            self._add(f"voxels{i}", request["voxel_position"], request["voxel_triangles"][k], surface, colours[k])
+        colours = request["body_albedo"]
+        for i, (k, surface) in enumerate(by_surface(request["body_polish"])):
+            self._add(f"bodies{i}", request["body_position"], request["body_triangles"][k],
+                      {"type": "twosided", "bsdf": surface}, colours[k], normal=request["body_normal"])  # fmt: skip
         self.glowing: dict[str, Any] = {}  # takes the place of `solid` where the scene's own shine counts
         for i, colour in enumerate(np.unique(emission[shining], axis=0)):
             chosen = shining & (emission == colour).all(1)
-            self._add(f"shining{i}", request["voxel_position"], request["voxel_triangles"][chosen], paint,
+            self._add(f"shining{i}", request["voxel_position"], request["voxel_triangles"][chosen], MATTE,
                       request["voxel_albedo"][chosen], radiance=colour)  # fmt: skip
         self.lamps: dict[str, Any] = {}
         for i, (low, high, light) in enumerate(

@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from engine.light.network import SHAPES, Network
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
+from tests.worlds_for_tests import STONE, box_prefab
 
 
 def materials() -> Materials:
@@ -76,3 +78,51 @@ def closed_room(wall_voxels: int = 2) -> np.ndarray:
     grid[12 - w : 28 + w, 12 - w : 28 + w, 2 : 16 + w] = 3
     grid[12:28, 12:28, 4:16] = 0
     return grid
+
+
+def open_ground(size: int = 48) -> np.ndarray:
+    """A plain of 12 x 12 m under 4 m of air."""
+    grid = np.zeros((size, size, 16), np.uint8)
+    grid[:, :, :2] = 1
+    return grid
+
+
+def with_crates(view: View, *places: tuple[float, float, float], yaw: float = 0.0) -> View:
+    """The view with a crate of 0.8 m that stands still at each place."""
+    n = len(places)
+    at, turned = np.array(places, np.float32).reshape(n, 3), np.full(n, yaw, np.float32)
+    bodies = Bodies(
+        np.arange(100, 100 + n, dtype=np.uint32), np.zeros(n, np.int32), at, turned, at, turned, np.zeros_like(at),
+        np.zeros(n, np.uint8), np.ones(n, np.uint8),
+    )  # fmt: skip
+    return dataclasses.replace(view, prefabs=CRATES, bodies=bodies)
+
+
+CRATES = (box_prefab("crate", (0.4, 0.4, 0.4), STONE),)
+
+
+def network_of(**arrays: np.ndarray) -> Network:
+    """A network of some tensors as weights files have them; the others are 0."""
+    whole = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
+    whole |= {name.replace("_", "."): np.asarray(array, np.float32) for name, array in arrays.items()}
+    w1, w2 = (np.ascontiguousarray(whole[f"{name}.weight"].T) for name in ("hidden", "out"))
+    return Network(w1, whole["hidden.bias"], w2, whole["out.bias"], "test")
+
+
+def plain_network() -> Network:
+    """Near light from a texel's own rays, far light from the 3 x 3 and 5 x 5 around it: gains that do not depend on
+    geometry and keep all light.
+    """
+    return network_of(out_bias=np.array([1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))
+
+
+def random_network(seed: int = 3) -> Network:
+    """Random weights: whatever the network is, reuse must be exact and light linear."""
+    random = np.random.default_rng(seed)
+    return network_of(**{name.replace(".", "_"): random.normal(0, 0.3, shape) for name, shape in SHAPES.items()})
+
+
+def brightening_network(seed: int = 3) -> Network:
+    """Random weights none of which is negative: no light is taken away, so pages have nothing to cut off at 0."""
+    random = np.random.default_rng(seed)
+    return network_of(**{name.replace(".", "_"): random.uniform(0, 0.1, shape) for name, shape in SHAPES.items()})

@@ -1,114 +1,104 @@
-"""Fast kernels against their slow definitions, and the kept decoder inputs against what they should mean."""
+"""Decoded texels against plain numpy: the network's gains on what rays brought home, along two independent paths."""
 
 import numpy as np
+import pytest
 
-from engine.light import decode
 from engine.light.cache import LightCache
 from engine.light.features import SceneFeatures
-from engine.light.latents import probe_latents, probe_moments
-from engine.light.probes import PER_PROBE
-from tests.light.scenes_for_light import lamps, materials, plaza, sky, view_of
-from tests.light.test_cache import random_network
+from engine.light.network import Network
+from tests.light.scenes_for_light import (
+    lamps,
+    materials,
+    network_of,
+    plain_network,
+    plaza,
+    random_network,
+    sky,
+    view_of,
+)
 
 LAMPS = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)))
 
 
-def test_network_in_kernels_is_the_network_in_numpy() -> None:
-    """Whole decode: latents, residuals and light of the fast path against plain numpy sums."""
-    network = random_network()
-    view = view_of(plaza(), LAMPS)
+def decoded(network: Network | None, some: slice = slice(None)) -> tuple[LightCache, np.ndarray, np.ndarray]:
+    """(cache, texels [n], indirect e [n, 3]) of the plaza under sky, sun and a lamp."""
     cache = LightCache(network)
-    cache.update(view)
-    texels = cache.transport.surface.alive()[::7]
-    cache.decode_texels(texels)
-    scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
-    number = {tuple(p): i for i, p in enumerate(scene.surface.place.tolist())}
-    mine = np.array([number[tuple(p)] for p in cache.transport.surface.place[texels].tolist()], np.int32)
-    inputs = scene.geometry(mine)
-    residual = network.forward(inputs.patch, inputs.clearance, inputs.offset)
-    rows = cache._pool.row_of_texel[texels]
-    np.testing.assert_allclose(cache._pool.residual[rows], residual, rtol=2e-4, atol=2e-5)
-
-    latent = np.einsum("psqc,qk->pskc", scene.moments(view.sky, view.lamps), network.theta)
-    for i in range(0, len(texels), 5):
-        side = int(inputs.place[i, 3])
-        axis, sign = side // 2, 1 - 2 * (side % 2)
-        gain = residual[i].reshape(6, 3).copy()
-        gain[4, 0] += 1
-        expected = np.zeros(3)
-        for j in range(8):
-            for f in range(6):
-                expected += inputs.weight[i, j] * gain[f] @ latent[inputs.index[i, j], decode.local_side(axis, sign, f)]
-        np.testing.assert_allclose(cache._pool.e_indirect[rows[i]], expected, rtol=2e-3, atol=2e-4)
-
-
-def test_latents_are_moments_times_theta() -> None:
-    cache = LightCache()
     cache.update(view_of(plaza(), LAMPS))
-    p, relit = cache.transport.probes, cache._relit
-    some = np.flatnonzero(p.alive)[::9].astype(np.int32)
-    moment = np.empty((len(some), 6, 8, 3), np.float32)
-    args = (p.direction, p.cosine_sum, p.hit, p.level, p.bin_at, relit.sky, relit.texel_radiance)
-    probe_moments(*args, some, moment)
-    latent = np.zeros((len(p.alive), 6, 3, 3), np.float32)
-    theta = random_network().theta
-    probe_latents(*args, theta, some, latent)
-    np.testing.assert_allclose(latent[some], np.einsum("psqc,qk->pskc", moment, theta), rtol=1e-4, atol=1e-5)
+    texels = cache.transport.surface.alive()[some]
+    return cache, texels, cache.decode_texels(texels)[0]
 
 
-def test_patch_counts_voxels_in_local_bins() -> None:
-    grid = np.zeros((32, 32, 32), np.uint8)
-    grid[16, 16, 16] = 1
-    grid[16, 17, 17] = 1  # next to the face +z of the voxel: v = y + 1, height 0
-    grid[12:14, 16, 18:20] = 1  # u = x - 4 and x - 3, heights 1 and 2
-    out = np.empty(decode.PATCH, np.float32)
-    decode.occupancy_patch(grid, 16, 16, 16, 4, out)
-    patch = out.reshape(7, 7, 4)
-    assert patch[3, 4, 0] == 1.0
-    assert patch[0, 3, 1] == 0.5 and patch[1, 3, 1] == 0.5
-    assert patch[0, 3, 2] == 0.25 and patch[1, 3, 2] == 0.25
-    assert np.count_nonzero(patch) == 5
+def same_texels(cache: LightCache, texels: np.ndarray, scene: SceneFeatures) -> np.ndarray:
+    """The numbers that the faces of a cache's texels have in a scene."""
+    number = {tuple(p): i for i, p in enumerate(scene.surface.place.tolist())}
+    return np.array([number[tuple(p)] for p in cache.transport.surface.place[texels].tolist()], np.int32)
 
 
-def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
-    cache = LightCache()
-    cache.update(view_of(plaza()))
+@pytest.mark.parametrize("network", [plain_network(), random_network()], ids=["plain", "random"])
+def test_what_is_played_is_what_is_taught(network: Network) -> None:
+    """Kernels and pool of the cache against the arrays that the network learns from and its slow definition."""
+    cache, texels, indirect = decoded(network, slice(None, None, 7))
+    scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
+    share = scene.look_from(same_texels(cache, texels, scene))
+    gathered = scene.gather(sky(), LAMPS)
+    gain = network.gains(share[:, 0], share[:, 1], share[:, 2]).reshape(-1, 3, 4)
+    expected = np.einsum("nwb,nwbc->nc", gain, gathered.moment)
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(indirect, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_gains_take_from_the_width_and_bin_that_they_name() -> None:
+    """One gain at a time: e is that part of the light, means worked out here from the texels' own."""
+    own_cache, texels, _ = decoded(plain_network())
+    pool = own_cache._pool
+    rows = pool.row_of_texel[texels]
+    at = {tuple(p): i for i, p in enumerate(own_cache.transport.surface.place[texels].tolist())}
+    own = pool.moment[rows].astype(np.float64)
+    centre = np.array([at[x, y, 1, 4] for x, y in ((50, 50), (60, 20), (20, 50), (6, 30))])  # open floor around
+    offsets = [(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1)]
+    place = own_cache.transport.surface.place[texels][centre]
+
+    def near(x: int, y: int) -> np.ndarray:
+        return np.mean([own[at[x + u, y + v, 1, 4]] for u, v in offsets], 0)
+
+    wide = np.array([np.mean([near(x + u, y + v) for u, v in offsets], 0) for x, y, *_ in place])
+    parts = np.stack([own[centre], [near(x, y) for x, y, *_ in place], wide], 1).reshape(len(place), 12, 3)
+    for k in range(12):
+        _, _, e = decoded(network_of(out_bias=np.eye(12)[k]))
+        np.testing.assert_allclose(e[centre], parts[:, k], rtol=1e-4, atol=1e-6)
+
+
+def test_hidden_units_leak_below_zero() -> None:
+    """A unit at -2 gives -0.2: the gain is that of the numpy definition, and negative light is kept until the page."""
+    bias, out = np.zeros(24), np.zeros((12, 24))
+    bias[5], out[:4, 5] = -2.0, 1.0
+    _, _, all_own = decoded(network_of(out_bias=[1, 1, 1, 1] + [0] * 8), slice(None, None, 50))
+    _, _, e = decoded(network_of(hidden_bias=bias, out_weight=out), slice(None, None, 50))
+    np.testing.assert_allclose(e, -0.2 * all_own, rtol=1e-4, atol=1e-6)
+
+
+def test_pages_hold_no_negative_light() -> None:
+    cache, _, _ = decoded(network_of(out_bias=[-1.0] * 12))
+    cache.decode(np.flatnonzero(cache.transport.surface.page_row >= 0).astype(np.int32))
+    assert cache.indirect.min() == 0 and cache.indirect[..., 3].max() == 1
+
+
+def test_the_classical_look_is_the_light_of_the_probes_that_a_texel_sees() -> None:
+    cache, texels, e = decoded(None, slice(None, None, 7))
+    transport, side_light = cache.transport, cache._relit.side_light
+    side = transport.surface.place[texels, 3]
+    expected = np.einsum("tp,tpc->tc", transport.weight[texels], side_light[transport.index[texels], side[:, None]])
+    np.testing.assert_allclose(e, expected, rtol=1e-4, atol=1e-6)
+    scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
+    scene.look_from(same_texels(cache, texels, scene))
+    np.testing.assert_allclose(e, scene.gather(sky(), LAMPS).probe, rtol=1e-4, atol=1e-5)
+
+
+def test_texels_do_not_depend_on_which_others_are_asked_for() -> None:
+    """One by one, or all together, in any order: the same bits."""
+    _, _, together = decoded(random_network())
+    cache, texels, _ = decoded(random_network(), slice(0, 1))
     texels = cache.transport.surface.alive()
-    np.testing.assert_allclose(cache.transport.weight[texels].sum(1), 1, rtol=1e-5)
-    place = cache.transport.surface.place[texels]
-    axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
-    n = np.arange(len(texels))
-    plane = (place[n, axis] + (sign > 0)) * 0.25
-    ahead = (cache.transport.probes.position[cache.transport.index[texels]][n, :, axis] - plane[:, None]) * sign[
-        :, None
-    ]
-    assert (ahead[cache.transport.weight[texels] > 0] > 0).all()
-
-
-def test_light_under_a_clear_sky_is_the_sky() -> None:
-    scene = SceneFeatures(np.pad(np.ones((32, 32, 1), np.uint8), ((0, 0), (0, 0), (0, 15))), *_plain())
-    moment = scene.moments(sky(sun=0.0, blue=0.4), None)
-    up = moment[scene.probes.alive][:, 4, :4].sum(1)
-    np.testing.assert_allclose(up, 0.4, rtol=1e-4)
-
-
-def _plain() -> tuple[np.ndarray, np.ndarray]:
-    return materials().albedo, materials().emission
-
-
-def test_every_array_over_probes_grows_with_them() -> None:
-    scene = SceneFeatures(plaza(), *_plain())
-    n = len(scene.probes.alive)
-    arrays = {k: v for k, v in vars(scene.probes).items() if isinstance(v, np.ndarray)}
-    per_probe = {k for k in arrays if k not in ("fibonacci", "probe_of_cell")}
-    assert per_probe == set(PER_PROBE)
-    assert all(len(arrays[k]) == n for k in per_probe)
-
-
-def test_linked_probes_see_each_other() -> None:
-    probes = SceneFeatures(plaza(), *_plain()).probes
-    p, side = np.nonzero((probes.link >= 0) & probes.alive[:, None])
-    assert len(p) > 100
-    q = probes.link[p, side]
-    np.testing.assert_array_equal(probes.link[q, side ^ 1], p)
-    assert (np.abs(probes.cell[p] - probes.cell[q]).sum(1) == 1).all()
+    for i in (1000, 5, 3777):
+        np.testing.assert_array_equal(cache.decode_texels(texels[i : i + 1])[0][0], together[i])
+    np.testing.assert_array_equal(cache.decode_texels(texels[::-1].copy())[0], together[::-1])

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from engine.core.errors import WeightsError
-from engine.light.network import SHAPES, SHIPPED, classical, load
+from engine.light.network import HIDDEN, SHAPES, SHIPPED, load
 
 
 @pytest.fixture
@@ -70,23 +70,43 @@ def test_a_tensor_of_another_shape_or_kind_or_not_finite(copy: Path, name: str) 
 
 def test_a_tensor_that_is_not_there(copy: Path) -> None:
     arrays = load_file(copy)
-    del arrays["theta"]
+    del arrays["out.bias"]
     save_file(arrays, copy)
-    with pytest.raises(WeightsError, match="theta"):
+    with pytest.raises(WeightsError, match="tensor 'out.bias' must be"):
         load(copy)
 
 
 def test_the_shipped_weights_say_how_they_were_made() -> None:
     header = SHIPPED.read_bytes()
     notes = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]
-    assert notes["command"].startswith("python -m engine.teach train")
+    assert " train" in notes["command"]
     network, baseline = json.loads(notes["rmse_network"]), json.loads(notes["rmse_classical"])
     assert all(network[source] < baseline[source] for source in ("sky", "sun", "lamps"))
 
 
-def test_classical_weights_add_nothing() -> None:
-    network = classical()
-    rng = np.random.default_rng(0)
-    inputs = (rng.normal(size=(9, n)).astype(np.float32) for n in (196, 6, 3))
-    assert not network.forward(*inputs).any()
-    np.testing.assert_array_equal(network.theta.sum(0), [4, 0, 0])
+def test_the_shipped_weights_are_six_hundred_numbers() -> None:
+    network = load()
+    shapes = [a.shape for a in (network.w1, network.b1, network.w2, network.b2)]
+    assert shapes == [(12, HIDDEN), (HIDDEN,), (HIDDEN, 12), (12,)]
+    assert sum(int(np.prod(shape)) for shape in shapes) == 612
+    assert network.w1.flags.c_contiguous and network.w2.flags.c_contiguous
+
+
+def test_matrices_are_turned_when_they_are_read(copy: Path) -> None:
+    """Files hold [out, in] as torch does; kernels want [in, out]."""
+    hidden = np.arange(24 * 12, dtype=np.float32).reshape(24, 12)
+    network = load(changed(copy, **{"hidden.weight": hidden}))
+    np.testing.assert_array_equal(network.w1, hidden.T)
+
+
+def test_gains_by_hand(copy: Path) -> None:
+    """One hidden unit that adds the shares of 3 x 3 texels and leaks below zero, one gain that takes it three times."""
+    zero = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
+    zero["hidden.weight"][7, 4:8], zero["hidden.bias"][7] = 1.0, -0.5
+    zero["out.weight"][2, 7], zero["out.bias"][2] = 3.0, 0.25
+    network = load(changed(copy, **zero))
+    own = wide = np.full((2, 4), 9.0, np.float32)
+    near = np.array([[0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.0, 0.0]], np.float32)
+    gain = network.gains(own, near, wide)
+    np.testing.assert_allclose(gain[:, 2], [0.25 + 3 * 0.5, 0.25 - 3 * 0.1 * 0.4], rtol=1e-6)
+    assert gain.dtype == np.float32 and not np.delete(gain, 2, 1).any()

@@ -61,3 +61,21 @@ def test_a_prefab_keeps_its_parts_apart() -> None:
     assert made.half_extent[2] == pytest.approx(1.0)
     assert made.triangles.dtype == np.int32 and made.position.dtype == np.float32
     assert prefabs.with_collider(made, (0.1, 0.2, 0.3)).half_extent.tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_post_is_cut_across_and_keeps_its_shape() -> None:
+    post = prefabs.box((-0.05, -0.05, 0.0), (0.05, 0.05, 3.0), 1)
+    for part in (post, prefabs.cylinder((0, 0, 0), 0.05, 3.0, 1, 0.03, 8, 2, True)):
+        cut = prefabs.sliced(part)
+        levels = np.unique(cut.position[:, 2].round(6))
+        np.testing.assert_allclose(np.diff(levels), 0.25, atol=1e-6)
+        assert _area_and_volume(cut) == pytest.approx(_area_and_volume(part))
+    assert prefabs.sliced(prefabs.box((0, 0, 0), (1, 1, 2), 1)).position.shape == (24, 3), "a block is left whole"
+
+
+def _area_and_volume(part: prefabs.Part) -> tuple[float, float]:
+    a, b, c = (part.position[part.triangles[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    outward = part.normal[part.triangles].mean(1)
+    assert ((normal * outward).sum(1) > 0).all(), "wound counter-clockwise seen from outside"
+    return float(np.linalg.norm(normal, axis=1).sum() / 2), float((a * normal).sum() / 6)

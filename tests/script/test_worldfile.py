@@ -25,6 +25,11 @@ BAD_LINES = [
     ('material("x", "#99999")', "albedo must be '#rrggbb' or three linear numbers"),
     ('material("x", (2, 0, 0))', "albedo x must lie between 0 and 1, not 2"),
     ('material("x", "#999999", pattern = "brik")', "pattern cannot be 'brik'; did you mean 'brick'?"),
+    ('material("x", "#999999", roughness = 0)', "roughness must lie between 0.05 and 1, not 0"),
+    ('material("x", "#999999", roughness = 1.5)', "roughness must lie between 0.05 and 1, not 1.5"),
+    ('material("x", "#999999", roughness = "low")', "roughness must be a number, not 'low'"),
+    ('material("x", "#999999", roughness = 0.3, metal = 2)', "metal must lie between 0 and 1, not 2"),
+    ('material("x", "#999999", metal = 1)', "metal = 1 needs a roughness below 1"),
     ('prefab("crate", [box((0, 0, 0), (1, 1, 1), "stone")])', "already a prefab named 'crate'"),
     ('prefab("x", [])', "needs parts="),
     ('prefab("x", [3])', "must be box(...), cylinder(...) or ball(...), not 3"),
@@ -203,6 +208,15 @@ var("n", 3)
     assert gate.position == (4, 4, 1) and list(gate.components["door_high"]) == [17, 20, 12]  # type: ignore[call-overload]
     assert button.components == {"switches": "lamp"}
     assert b.handlers == {"use": ("greet", "greet2")} and b.variables == {"n": 3}
+
+
+def test_polish_is_said_by_material_and_else_there_is_none(tmp_path: Path) -> None:
+    more = 'material("marble", "#eeeeee", roughness = 0.2)\nmaterial("gilt", "#d9a441", roughness = 0.3, metal = 1)'
+    m = loaded(tmp_path, more).blueprint.materials
+    assert m.names[-2:] == ("marble", "gilt") and m.roughness.dtype == m.metal.dtype == np.float32
+    np.testing.assert_allclose(m.roughness[-2:], [0.2, 0.3])
+    assert m.metal[-2:].tolist() == [0, 1] and m.glossy[-2:].all()
+    assert (m.roughness[:-2] == 1).all() and (m.metal[:-2] == 0).all() and not m.glossy[:-2].any()
 
 
 def test_the_digest_follows_the_text_not_the_place(tmp_path: Path) -> None:

@@ -21,15 +21,26 @@ def test_targets_are_light_on_exposed_faces(lessons_folder):
 
 
 def test_the_light_engine_already_comes_near_the_teacher(lessons_folder):
-    """The classical interpolation of the moments is e itself: units, sides, probes and sources all fit together."""
+    """What a face's own rays bring is e itself: units, sides, rays and sources all fit together."""
     targets = dataset.load_targets(lessons_folder, SEEDS[0])
     features = dataset.load_features(lessons_folder, SEEDS[0])
-    by_side = features.moments.astype(np.float32)[:, :, :, :4].sum(3)  # [S, P, 6, 3]
-    at = by_side[:, features.index, targets.faces[:, 3, None]]  # [S, n, 8, 3]
-    e = (at * features.weight[None, :, :, None]).sum(2)
-    assert rough_relative_error(e[0], targets.e[0]) < 0.4  # 8 samples are noisy
-    assert e[0].mean() == pytest.approx(targets.e[0].mean(), rel=0.15)
-    assert e[1:5].mean() == pytest.approx(targets.e[1:5].mean(), rel=0.3)
+    for e in (features.moment.astype(np.float32)[:, :, 0].sum(2), features.probe.astype(np.float32)):
+        assert rough_relative_error(e[0], targets.e[0]) < 0.4  # 8 samples are noisy
+        assert e[0].mean() == pytest.approx(targets.e[0].mean(), rel=0.15)
+        assert e[1:5].mean() == pytest.approx(targets.e[1:5].mean(), rel=0.3)
+
+
+def test_features_have_the_shapes_and_bounds_that_they_say(lessons_folder):
+    features = dataset.load_features(lessons_folder, SEEDS[0])
+    assert features.share.shape == (FACES, 3, 4)
+    assert features.moment.shape == (dataset.SUNS + 2, FACES, 3, 4, 3) and features.moment.dtype == np.float16
+    assert features.probe.shape == (dataset.SUNS + 2, FACES, 3) and features.probe.dtype == np.float16
+    total = features.share.sum(2)
+    assert features.share.min() >= 0 and total.max() < 1 + 1e-5 and total.mean() > 0.95
+    assert np.isfinite(features.moment).all() and features.moment.min() >= 0
+    # Wider means of shares are smoother.
+    spread = features.share.std(0).mean(1)
+    assert spread[0] > spread[1] > spread[2]
 
 
 def test_damaged_and_missing_lessons_are_named(lessons_folder, tmp_path):
@@ -41,6 +52,16 @@ def test_damaged_and_missing_lessons_are_named(lessons_folder, tmp_path):
     dataset.target_path(tmp_path, SEEDS[0]).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match="no usable targets"):
         dataset.load_targets(tmp_path, SEEDS[0])
+    whole = dataset.feature_path(lessons_folder, SEEDS[0]).read_bytes()
+    dataset.feature_path(tmp_path, SEEDS[0]).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatasetError, match="no usable features"):
+        dataset.load_features(tmp_path, SEEDS[0])
+
+
+def test_features_of_an_older_light_engine_are_refused(lessons_folder, tmp_path):
+    np.savez(dataset.feature_path(tmp_path, SEEDS[0]), moments=np.zeros(3), index=np.zeros(3))
+    with pytest.raises(DatasetError, match="no usable features.*make features again"):
+        dataset.load_features(tmp_path, SEEDS[0])
 
 
 def test_targets_of_another_generator_are_refused(lessons_folder):

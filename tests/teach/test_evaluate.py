@@ -1,60 +1,61 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine.core.errors import OutputError
+from engine.core.errors import OutputError, WorldFileError
 from engine.film.camera import Renderer
-from engine.light.network import classical
+from engine.state.camera import CameraRail
 from engine.teach import evaluate as module
 from engine.teach import metrics, teacher
-from engine.teach.evaluate import CONDITIONS, compare, evaluate, sheet, shots
+from engine.teach import reference as kept
+from engine.teach.evaluate import (
+    CONDITIONS,
+    EVALUATION_SET,
+    as_seen,
+    compare,
+    evaluate,
+    places,
+    rungs,
+    sheet,
+    shots,
+    world_at,
+)
+from engine.teach.reference import Traced
+from tests.teach.views_for_tests import TINY
 
 SIZE = (64, 36)
-WORLD = """
-world("tiny", size = (8, 8, 4), hour = 12, latitude = 45)
-material("stone", "#a09080", pattern = "brick")
-material("red", "#b03020")
-material("glow", "#ffe0a0", emission = (2, 1.5, 1))
-fill((0, 0, 0), (8, 8, 1), "stone")
-fill((5, 2, 1), (6, 6, 3), "red")
-prefab("lantern", [box((-0.1, -0.1, 0), (0.1, 0.1, 0.2), "glow")])
-light = lamp(size = (0.2, 0.2, 0.2), colour = (1, 0.7, 0.4), power = 40, offset = (0, 0, 0.1))
-spawn("lantern", at = (3, 4, 2.5), lamp = light)
-camera("opening", at = (1, 1.5, 2.2), look_at = (5, 4.5, 1.2), fov_deg = 60)
-camera("other", at = (1, 6.5, 2.2), look_at = (5, 4, 1.2), fov_deg = 60)
-player(at = (2, 2, 1))
-"""
 
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """A small world file, and a cache folder of its own."""
-    monkeypatch.setattr(module, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setattr(kept, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     path = tmp_path / "tiny.star"
-    path.write_text(WORLD)
+    path.write_text(TINY)
     return str(path)
 
 
 @pytest.fixture
 def renderer(gl_context):
-    return Renderer(SIZE, context=gl_context, weights=classical())
+    return Renderer(SIZE, context=gl_context)
 
 
 @pytest.fixture
 def shot(world):
-    return next(shot for shot in shots([world], one_camera=True) if shot.condition == "day")
+    return next(shot for shot in shots([world], 1) if shot.condition == "day")
 
 
 def test_shots_are_every_camera_at_every_hour(world):
-    found = [(shot.world, shot.camera, shot.condition) for shot in shots([world], one_camera=False)]
+    found = [(shot.world, shot.camera, shot.condition) for shot in shots([world], 2)]
     assert found == [("tiny", camera, hour) for hour in CONDITIONS for camera in ("opening", "other")]
-    assert len(list(shots([world], one_camera=True))) == 3
+    assert len(list(shots([world], 1))) == 3
 
 
 def test_day_is_brighter_than_night(world):
-    day, _, night = shots([world], one_camera=True)
+    day, _, night = shots([world], 1)
     assert day.view.sky.sun.max() > 0.1 and night.view.sky.sun.max() == 0
     assert day.view.sky.exposure < night.view.sky.exposure
 
@@ -71,10 +72,16 @@ def teacher_that_says(renderer, shot, look):
     return teacher.Picture(light * plain + emission, plain, emission, seen.normal, distance, 0.01, 0.0)
 
 
+def answers(picture, monkeypatch):
+    """Whatever is asked of the teacher, this is the answer: a picture that took 0.01 s."""
+    monkeypatch.setattr(module, "reference", lambda view, size_px, spp, watch=None: Traced(picture, spp))
+    monkeypatch.setattr(module, "rival", lambda view, size_px, spp: Traced(picture, spp))
+
+
 def test_a_look_held_against_itself_is_perfect(world, renderer, shot, monkeypatch):
     """Demodulation, pattern, sky and masks cancel: only light is compared."""
     truth = teacher_that_says(renderer, shot, "raster")
-    monkeypatch.setattr(module, "_cached_picture", lambda *_: truth)
+    answers(truth, monkeypatch)
     result = compare(shot, renderer, 4)
     assert result.scores["psnr"]["raster"] > 60
     assert result.scores["psnr"]["equal_time"] == 100
@@ -87,40 +94,106 @@ def test_pixels_that_cannot_be_compared_are_equal_in_all_pictures(renderer, shot
     truth = teacher_that_says(renderer, shot, "raster")
     nothing = np.full_like(truth.distance, np.inf)
     missed = teacher.Picture(truth.radiance, truth.albedo, truth.emission, truth.normal, nothing, 0.01, 0.0)
-    monkeypatch.setattr(module, "_cached_picture", lambda *_: missed)
+    answers(missed, monkeypatch)
     result = compare(shot, renderer, 4)
     assert result.compared == 0
     assert all(value == 100 for value in result.scores["psnr"].values())
 
 
-def test_the_report_has_the_promised_form_and_the_teacher_is_asked_once(world, tmp_path, monkeypatch):
-    lines = []
-    first = evaluate([world], quick=True, size_px=SIZE, spp=16, report=lines.append)
-    assert len(lines) == 3 and "PSNR dB net" in lines[0]
+def test_glossy_pixels_are_compared_as_they_are(renderer, shot, monkeypatch):
+    """What a polished stone mirrors is not divided by its albedo; light on matte stone is."""
+    truth = teacher_that_says(renderer, shot, "raster")
+    plain = replace(truth, radiance=truth.radiance * 0 + np.float32(0.25))
+    answers(plain, monkeypatch)
+    matte = compare(shot, renderer, 4, False)
+    view = shot.view
+    polished = replace(view.materials, roughness=np.full_like(view.materials.roughness, 0.3))
+    glossy = compare(replace(shot, view=replace(view, materials=polished)), renderer, 4, False)
+    seen = renderer.gbuffer(view)
+    floor = (view.materials.emission[seen.material].max(-1) == 0) & np.isfinite(seen.depth) & (seen.entity < 0)
+    wanted = metrics.tone_mapped(np.full((1, 1, 3), 0.25, np.float32), view.sky.exposure)[0, 0]
+    np.testing.assert_allclose(glossy.teacher[floor].mean(0), wanted, atol=0.02)
+    assert matte.teacher[floor].std() > 3 * glossy.teacher[floor].std()  # bricks show in one, not in the other
+
+
+def test_the_ladder_climbs_in_powers_of_two():
+    assert rungs(1024) == [1, 2, 4, 8, 16, 32, 64, 128, 256] == rungs(99_999)
+    assert rungs(64) == [1, 2, 4, 8, 16] and rungs(60) == [1, 2, 4, 8] and rungs(1) == [1]
+
+
+def test_the_evaluation_set_is_twelve_worlds_that_load():
+    assert len(EVALUATION_SET) == 12
+    for world, conditions in EVALUATION_SET.items():
+        assert set(conditions) <= set(CONDITIONS) and conditions
+        cameras = places(world_at(world).blueprint.cameras, 4)
+        assert len({camera for _, camera in cameras}) == 4, world
+    with pytest.raises(WorldFileError, match="nowhere"):
+        world_at("nowhere")
+    with pytest.raises(WorldFileError, match="nowhere"):
+        evaluate(["courtyard", "nowhere"])
+
+
+def test_places_are_taken_along_rails_where_cameras_are_few():
+    def rail(name, keys):
+        steps = np.arange(keys, dtype=float)
+        return CameraRail(name, 10 * steps, np.stack([steps, 0 * steps, 0 * steps], 1), 0 * steps, 0 * steps)
+
+    still, tour = rail("still", 1), rail("tour", 4)
+    assert [name for name, _ in places([still, still, tour], 2)] == ["still", "still"]
+    found = places([still, tour], 4)
+    assert [name for name, _ in found] == ["still", "tour", "tour 10 s", "tour 20 s"]
+    assert [camera.position[0] for _, camera in found] == pytest.approx([0, 0, 1, 2])
+    assert [name for name, _ in places([tour, tour], 5)][2:] == ["tour 10 s", "tour 15 s", "tour 20 s"]
+    assert len(places([still], 4)) == 1
+
+
+def test_the_result_has_the_promised_form_and_the_teacher_is_asked_once(world, tmp_path, monkeypatch):
+    lines, shown = [], []
+    first = evaluate([world], size_px=SIZE, spp=16, views=1, with_sources=True, report=lines.append, watch=shown.append)
+    assert len(lines) == 3 == len(shown) and "PSNR dB net" in lines[0]
     assert json.loads(json.dumps(first)) == first
     names = {"net", "classical", "raster", "equal_time"}
     assert [view["condition"] for view in first["views"]] == list(CONDITIONS)
     for view in first["views"]:
-        assert view["world"] == "tiny" and view["view"] == "opening"
+        assert view["world"] == "tiny" and view["view"] == "opening" and view["teacher_spp"] == 16
         assert all(view[metric].keys() == names for metric in ("psnr", "ssim", "flip"))
         assert view["psnr"]["classical"] > view["psnr"]["raster"] - 3 and view["psnr"]["classical"] > 18
-    assert first["mean"].keys() == names
+        assert [rung["spp"] for rung in view["ladder"]] == [1, 2, 4]
+        assert view["as_seen"]["psnr"].keys() == {"net", "classical", "raster", "unfiltered"}
+        assert view["ladder"][2]["psnr"] > view["ladder"][0]["psnr"]
+    assert first["mean"].keys() == names == first["worlds"]["tiny"].keys() == first["conditions"]["day"].keys()
     psnr = [view["psnr"]["net"] for view in first["views"]]
     assert first["mean"]["net"]["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
+    assert first["ladder"]["factor"].keys() == {"psnr", "flip"} and len(first["sources"]) == 8
+    assert sum(share["error"] for share in first["sources"]) == pytest.approx(1)
 
-    monkeypatch.setattr(teacher, "picture", None)  # the reference now comes from the disk
-    again = compare(next(shots([world], one_camera=True)), Renderer(SIZE), 16, with_equal_time=False)
-    assert again.scores["psnr"]["classical"] == first["views"][0]["psnr"]["classical"]
+    monkeypatch.setattr(teacher, "picture", None)  # the pictures now come from the disk
+    again = evaluate([world], quick=True, size_px=SIZE, spp=16)
+    assert again["views"][0]["psnr"]["classical"] == first["views"][0]["psnr"]["classical"]
+    assert again["ladder"] == {} and again["as_seen"] == {} and again["sources"] == []
 
 
-def test_a_damaged_cached_picture_is_traced_again(world, shot, tmp_path):
-    picture = module._cached_picture(shot.view, (8, 8), 2, False, 0)
-    (path,) = (tmp_path / "cache").rglob("*.npz")
-    path.write_bytes(path.read_bytes()[:200])
-    again = module._cached_picture(shot.view, (8, 8), 2, False, 0)
-    np.testing.assert_allclose(again.radiance, picture.radiance, rtol=1e-5)
-    other = module._cached_picture(shot.view, (8, 8), 2, False, 1)
-    assert (other.radiance != picture.radiance).any()
+def test_the_frame_as_seen_is_held_against_averaged_pixels(renderer, shot, monkeypatch):
+    """Where the teacher's light is the raster look's own, what is left of its error is jagged edges."""
+    big = Renderer(tuple(3 * side for side in SIZE), context=renderer.context)
+    view = replace(shot.view, sky=replace(shot.view.sky, fog_density=0.0))
+
+    def traced(view, size_px, spp, watch=None):
+        assert size_px == big.size_px and spp == 4
+        big.set_look("raster")
+        linear, seen = big.render_linear(view), big.gbuffer(view)
+        emission = np.where(seen.entity[..., None] < 0, view.materials.emission[seen.material], 0.0)
+        plain = view.materials.albedo[seen.material]
+        light = (linear - emission) / np.maximum(seen.albedo, 1e-6) * plain + emission
+        distance = seen.depth * np.linalg.norm(view.camera.rays(*size_px), axis=-1)
+        channels = (light, plain, emission, seen.normal, distance)
+        return Traced(teacher.Picture(*(c.astype(np.float32) for c in channels), 0.01, 0.0), spp)
+
+    monkeypatch.setattr(module, "reference", traced)
+    scores = as_seen(view, renderer, 36)
+    assert renderer.size_px == SIZE
+    assert scores["psnr"]["raster"] > scores["psnr"]["classical"] + 3
+    assert 20 < scores["psnr"]["unfiltered"] < 60 and scores["psnr"]["raster"] > scores["psnr"]["unfiltered"] - 3
 
 
 def test_the_sheet_has_a_row_for_every_hour(world, tmp_path):
@@ -135,6 +208,9 @@ def test_the_sheet_has_a_row_for_every_hour(world, tmp_path):
 
 def test_a_sheet_that_cannot_be_written_is_one_sentence(world, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(module, "shots", None)  # found out before any work
+    with pytest.raises(OutputError, match="cannot write .*sheet.png"):
+        sheet([world], tmp_path / "file" / "sheet.png", SIZE, 1)
     monkeypatch.setattr(module, "shots", lambda *_, **__: iter(()))
     with pytest.raises(OutputError, match="the sheet of pictures cannot be written"):
-        sheet([world], tmp_path / "file" / "sheet.png", SIZE, 1)
+        sheet([world], tmp_path / "sheet.unknown", SIZE, 1)

@@ -69,3 +69,15 @@ def test_pictures_that_do_not_fit_are_refused():
         metrics.psnr(np.zeros((4, 4, 3)), np.zeros((4, 5, 3)))
     with pytest.raises(ValueError, match="at least 11 x 11"):
         metrics.ssim(np.zeros((10, 20, 3)), np.zeros((10, 20, 3)))
+
+
+def test_the_flip_map_is_magma_where_pictures_differ(pictures):
+    truth, _ = pictures
+    other = truth.copy()
+    other[10:30, 30:50] = 1 - other[10:30, 30:50]
+    coloured = metrics.flip_map(other, truth)
+    assert coloured.shape == truth.shape and coloured.min() >= 0 and coloured.max() <= 1
+    assert coloured[:, :15].max() < 0.05 < 0.3 < coloured[15:25, 35:45].mean()
+    assert metrics.flip_map(truth, truth).max() < 0.05
+    with pytest.raises(ValueError, match="one shape"):
+        metrics.flip_map(truth, truth[:10])

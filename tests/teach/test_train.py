@@ -20,17 +20,50 @@ def test_lessons_are_split_by_seed(lessons_folder):
     assert train.split(lessons_folder) == ([SEEDS[0]], [SEEDS[1]])
 
 
+def test_lessons_of_many_scenes_are_laid_end_to_end(lessons_folder):
+    both = train.load_lessons(lessons_folder, SEEDS)
+    one = train.load_lessons(lessons_folder, SEEDS[1:])
+    n = len(one.share)
+    assert len(both.share) == 2 * n and both.moment.shape == (train.SUNS + 2, 2 * n, 3, 4, 3)
+    for name in ("moment", "probe", "e"):
+        torch.testing.assert_close(getattr(both, name)[:, n:], getattr(one, name))
+    torch.testing.assert_close(both.share[n:], one.share)
+
+
 def test_training_finds_what_there_is_to_find(lessons):
-    """If the truth is 0.7 of the classical light, a hundred steps get most of the way there."""
-    classical = lessons.moments[:, :, 4, :4].float().sum(2)
-    lessons = replace(lessons, e=(0.7 * classical).half())
+    """If the truth is 0.7 of what a face's own rays bring, a hundred steps get most of the way there."""
+    lessons = replace(lessons, e=(0.7 * lessons.moment[:, :, 0].float().sum(2)).half())
     torch.manual_seed(0)
     run = train._Run(0)
+    before = train.score(run.network, lessons)
     for _ in range(150):
         run.step(lessons, 0.2)
-    before, after = train.score(None, lessons), train.score(run.average, lessons)
+    after = train.score(run.average, lessons)
     assert after["sky"] < 0.3 * before["sky"]
     assert after["sun"] < 0.5 * before["sun"]
+
+
+def test_training_finds_what_depends_on_distance(lessons):
+    """Rays' light counts by how near they end: only the network's inputs can tell."""
+    near = lessons.share[:, 0, :2].sum(1)
+    own = lessons.moment[:, :, 0].float().sum(2)
+    lessons = replace(lessons, e=((1.5 - near)[None, :, None] * own).half())
+    torch.manual_seed(0)
+    run = train._Run(0)
+    before = train.score(run.network, lessons)
+    for _ in range(250):
+        run.step(lessons, 0.2)
+    assert near.std() > 0.1
+    assert train.score(run.average, lessons)["sky"] < 0.5 * before["sky"]
+
+
+def test_scores_are_root_mean_square_errors_by_kind_of_light(lessons):
+    shifted = lessons.probe.float().clamp(0, 7)
+    shifted[0] += 0.5
+    lessons = replace(lessons, probe=lessons.probe.float().clamp(0, 7).half(), e=shifted.half())
+    scores = train.score(None, lessons)
+    assert scores["sky"] == pytest.approx(0.5, rel=1e-2)
+    assert scores["sun"] == scores["lamps"] == 0.0
 
 
 def test_a_resumed_run_goes_on_as_if_nothing_happened(lessons, tmp_path):
@@ -65,7 +98,7 @@ def test_train_writes_weights_that_the_engine_loads(lessons_folder, tmp_path):
     out = tmp_path / "weights" / "irradiance.safetensors"
     metadata = train.train(lessons_folder, out, minutes=0.03, seed=1, command="a test", quiet=True)
     network = load(out)  # checks shapes, finiteness and the digest beside it
-    assert network.w1.shape == (196, 16)
+    assert network.w1.shape == (12, 24)
     with safe_open(out, "np") as file:
         notes = file.metadata()
         assert set(file.keys()) == set(SHAPES)

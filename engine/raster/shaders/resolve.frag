@@ -4,7 +4,7 @@
 uniform sampler2D albedo_map;     // sqrt of the albedo, material
 uniform usampler2D light_map;     // page key + 1, or the packed e of a body
 uniform usampler2D surface_map;   // depth, normal, entity + 1, motion
-uniform sampler2D materials;
+uniform sampler2D materials;       // row 1: emission; row 2: roughness, metal
 uniform sampler2D sun_map;         // depth of static casters
 uniform sampler2D body_map;        // depth of bodies
 uniform sampler2D body_cells;      // where the body map holds anything, in cells of MAP_CELL texels
@@ -16,6 +16,24 @@ uniform float exposure;
 uniform float fog_density;
 uniform vec3 ambient_up, ambient_down;  // e of a face that looks up or down, where no better light is known
 out vec4 out_colour;
+
+#ifdef GLOSSY
+uniform sampler2D reflection_map;  // radiance of the specular lobe but for the sun's, part of diffuse light that is left
+const float VARNISH_F0 = 0.04;
+
+float shadowing(float cosine, float a2) { return 2.0 * cosine / (cosine + sqrt(a2 + (1.0 - a2) * cosine * cosine)); }
+
+// Lobe times cosine times pi, for light / pi: engine/light/ggx.py has the model. The sun's disc widens the sharpest lobes.
+vec3 sun_highlight(vec3 normal, vec3 to_eye, vec3 albedo, vec2 polish) {
+    float alpha = max(polish.x * polish.x, 0.01), a2 = alpha * alpha;
+    float nl = max(dot(normal, sun_direction), 0.0), nv = max(dot(normal, to_eye), 0.01);
+    vec3 half_way = normalize(sun_direction + to_eye);
+    float nh = clamp(dot(normal, half_way), 0.0, 1.0), d = nh * nh * (a2 - 1.0) + 1.0;
+    vec3 f0 = mix(vec3(VARNISH_F0), albedo, polish.y);
+    vec3 fresnel = f0 + (1.0 - f0) * pow(1.0 - clamp(dot(half_way, to_eye), 0.0, 1.0), 5.0);
+    return fresnel * (a2 / (d * d) * shadowing(nl, a2) * shadowing(nv, a2) / (4.0 * nv));
+}
+#endif
 
 #ifdef PAGES
 uniform usampler2D slot_map;      // 0: not resident, else 1 + (slot << 3 | parity of the brick)
@@ -64,6 +82,10 @@ float open_at(sampler2D map, ivec2 texel, float depth) {
     return depth <= texelFetch(map, texel, 0).r ? 1.0 : 0.0;
 }
 
+#ifdef EXACT_SUN
+#include "sunray.glsl"
+#endif
+
 float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, and most do, they speak for all
     vec2 f = fract(p.xy);
     ivec2 at = ivec2(p.xy);
@@ -78,16 +100,24 @@ float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, an
     return 0.25 * tent;
 }
 
-vec3 sunlight(vec3 place, vec3 normal) {
-    float amount = max(dot(normal, sun_direction), 0.0);
+float sunlit(vec3 place, vec3 normal) {  // how much of the sun arrives there
+    float amount = 1.0;
     vec3 p = (shadow_from_world * vec4(place + shadow_offset * normal, 1.0)).xyz;
     if (all(greaterThan(p.xy, vec2(2.0))) && all(lessThan(p.xy, vec2(MAP_PX - 2)))) {
 #ifdef BODIES_CAST
         if (texelFetch(body_cells, ivec2(p.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, p);
 #endif
+#ifdef EXACT_SUN
+        float of_map = lit(sun_map, p);
+        amount *= of_map > 0.0 && of_map < 1.0 ? open_to_sun(place + 2e-3 * normal) : of_map;
+    } else {
+        amount *= open_to_sun(place + 2e-3 * normal);
+    }
+#else
         amount *= lit(sun_map, p);
     }
-    return sun * amount;
+#endif
+    return amount;
 }
 
 vec3 srgb(vec3 c) {
@@ -141,9 +171,21 @@ void main() {
             emission = texelFetch(materials, ivec2(int(coded.a * 255.0 + 0.5), 1), 0).rgb;
         }
 #ifdef SUN
-        light += sunlight(place, normal);
+        float facing_sun = max(dot(normal, sun_direction), 0.0);
+        float open = facing_sun > 0.0 ? sunlit(place, normal) : 0.0;
+        light += sun * (facing_sun * open);
 #endif
         radiance = albedo * light + emission;
+#ifdef GLOSSY
+        vec2 polish = texelFetch(materials, ivec2(int(coded.a * 255.0 + 0.5), 2), 0).rg;
+        if (polish.x < 1.0) {
+            vec4 reflected = texelFetch(reflection_map, pixel, 0);
+            radiance = albedo * light * reflected.a + reflected.rgb;
+#ifdef SUN
+            if (facing_sun > 0.0) radiance += sun * open * sun_highlight(normal, -normalize(ray), albedo, polish);
+#endif
+        }
+#endif
 #ifdef FOG
         vec3 flat_ray = normalize(vec3(ray.xy, 0.0) + vec3(1e-9, 0.0, 0.0));
         radiance = mix(sky_radiance(flat_ray), radiance, exp(-fog_density * depth * length(ray)));

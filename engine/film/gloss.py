@@ -1,0 +1,207 @@
+"""Glossy pixels of the picture: read from the G-buffer, reflected on the CPU, handed to the resolve shader.
+
+Nothing is done in a world without glossy materials, and next to nothing while camera and light rest: only pixels whose
+G-buffer changed trace their rays again. What is kept is exactly what tracing again would give.
+"""
+
+import math
+
+import moderngl
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.film.tiles import tile_grid
+from engine.light.cache import LightCache
+from engine.light.glossy import Pixels, scene_of
+from engine.light.reflections import Reflections
+from engine.raster.gbuffer import GBuffer
+from engine.view import View
+
+F32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+@njit(cache=True, nogil=True)
+def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, rows, kind, place, normal, albedo, own, is_body):  # type: ignore[no-untyped-def]
+    """Fill the arrays of `Pixels` where the material is glossy, and `rows` with their numbers; returns how many."""
+    height, width = keys.shape
+    n = 0
+    for y in range(height):
+        for x in range(width):
+            m = coded[y, x, 3]
+            i = y * width + x
+            kind[i] = 0
+            if not glossy[m]:
+                continue
+            kind[i] = m
+            rows[n] = i
+            n += 1
+            depth = surface[y, x, 0]
+            fx, fy = np.int16(surface[y, x, 1] & 0xFFFF) / 32767.0, np.int16(surface[y, x, 1] >> 16) / 32767.0
+            fz = 1.0 - abs(fx) - abs(fy)
+            t = max(-fz, 0.0)
+            fx += -t if fx >= 0.0 else t
+            fy += -t if fy >= 0.0 else t
+            r = 1.0 / math.sqrt(fx * fx + fy * fy + fz * fz)
+            normal[i, 0], normal[i, 1], normal[i, 2] = fx * r, fy * r, fz * r
+            metres = np.uint32(depth).view(np.float32)
+            for c in range(3):
+                ray = corner[c] + (x + 0.5) * ray_x[c] + (y + 0.5) * ray_y[c]
+                place[i, c] = eye[c] + metres * ray
+                albedo[i, c] = (coded[y, x, c] / 255.0) ** 2
+                own[i, c] = 0.0
+            key = keys[y, x]
+            is_body[i] = key >= 0x80000000
+            if is_body[i]:
+                scale = 2.0 ** (np.int64(key >> 27 & 15) - 17)
+                own[i, 0], own[i, 1], own[i, 2] = (
+                    (key & 511) * scale,
+                    (key >> 9 & 511) * scale,
+                    (key >> 18 & 511) * scale,
+                )
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _differs(coded, coded_before, surface, surface_before, keys, keys_before, differs):  # type: ignore[no-untyped-def]
+    """Mark pixels that rays would leave otherwise than before: place, normal, material, or a body's own light."""
+    height, width = keys.shape
+    for y in range(height):
+        for x in range(width):
+            differs[y * width + x] = (
+                surface[y, x, 0] != surface_before[y, x, 0]
+                or surface[y, x, 1] != surface_before[y, x, 1]
+                or coded[y, x, 3] != coded_before[y, x, 3]
+                or keys[y, x] != keys_before[y, x]
+            )
+
+
+@njit(cache=True, nogil=True)
+def _mark(rows, width, before, after, tiles):  # type: ignore[no-untyped-def]
+    """Mark the tiles of pixels whose values differ."""
+    for i in rows:
+        for c in range(4):
+            if before[i, c] != after[i, c]:
+                tiles[i // width >> 4, i % width >> 4] = True
+                break
+
+
+class Gloss:
+    """The glossy pixels of one picture size."""
+
+    def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
+        self.size_px = size_px
+        self._context = context
+        self.texture: moderngl.Texture | None = None  # radiance of the lobe, part of diffuse light; made when needed
+        self.tiles = tile_grid(size_px)  # which tiles hold glossy pixels
+        self.rows = np.empty(0, np.int32)  # [n] glossy pixels
+        self.traced = 0  # of them traced rays in the last update
+        self._key: tuple[object, ...] = ()
+        self._target: moderngl.Framebuffer | None = None
+
+    def _make(self) -> None:
+        width, height = self.size_px
+        n = width * height
+        self.texture = self._context.texture(self.size_px, 4, dtype="f4")
+        self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._reflections = Reflections(n)
+        self._coded, self._coded_before = (np.zeros((height, width, 4), np.uint8) for _ in range(2))
+        self._surface, self._surface_before = (np.zeros((height, width, 4), np.uint32) for _ in range(2))
+        self._keys_before = np.zeros((height, width), np.uint32)
+        self._rows = np.empty(n, np.int32)
+        self._kind, self._is_body = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
+        self._place, self._normal, self._albedo, self._own = (np.zeros((n, 3), np.float32) for _ in range(4))
+
+    def update(self, view: View, gbuffer: GBuffer, keys: NDArray[np.uint32], light: LightCache | None, drawn: bool,
+               fresh: bool) -> Bool:  # fmt: skip
+        """Bring `texture` up to date; returns the tiles in which a glossy pixel looks different.
+
+        `keys` is the G-buffer's second target; `drawn` says that some of the G-buffer was drawn again, `fresh` that
+        nothing of the last picture holds. `light` None is the raster look.
+        """
+        changed = tile_grid(self.size_px)
+        self.traced = 0
+        glossy = np.zeros(256, np.bool_)
+        glossy[: len(view.materials.glossy)] = view.materials.glossy
+        if not glossy.any():
+            self.rows = np.empty(0, np.int32)
+            self.tiles = changed
+            return changed
+        if self.texture is None:
+            self._make()
+        assert self.texture is not None
+        key = (view.camera, light is None, -1 if light is None else light.light_stamp, _sky_key(view, light))
+        if not (drawn or fresh) and key == self._key:
+            return changed
+        elsewhere = fresh or key != self._key
+        if elsewhere:
+            self._reflections.forget()
+        self._key = key
+        if drawn or fresh:
+            self._read(view, gbuffer, keys, glossy, elsewhere)
+        if not len(self.rows):
+            return changed
+        before = self._reflections.values.copy()
+        pixels = Pixels(
+            self.size_px[0], np.asarray(view.camera.position, np.float64), self._kind, self._place, self._normal,
+            self._albedo, self._own, self._is_body,
+        )  # fmt: skip
+        angle = 2.0 * math.tan(view.camera.fov_y / 2) / self.size_px[1]
+        self._reflections.update(scene_of(view.sky, light), view.lamps, pixels, angle, view.materials, self.rows)
+        self.traced = self._reflections.traced
+        _mark(self.rows, self.size_px[0], before, self._reflections.values, changed)
+        if fresh or changed.any():
+            self.texture.write(self._reflections.values)
+        return changed
+
+    def values(self) -> F32:
+        """What `texture` holds, [H, W, 4]; 0 where a pixel is not glossy."""
+        width, height = self.size_px
+        out = np.zeros((height * width, 4), np.float32)
+        if len(self.rows):
+            out[self.rows] = self._reflections.values[self.rows]
+        return out.reshape(height, width, 4)
+
+    def _read(self, view: View, gbuffer: GBuffer, keys: NDArray[np.uint32], glossy: Bool, elsewhere: bool) -> None:
+        width, height = self.size_px
+        gbuffer.albedo.read_into(self._coded)
+        self.tiles = tile_grid(self.size_px)
+        if not glossy[self._coded[..., 3]].any():
+            self.rows = np.empty(0, np.int32)
+            self._reflections.forget()
+            return
+        gbuffer.surface.read_into(self._surface)
+        forward, right, up = view.camera.axes()
+        t = math.tan(view.camera.fov_y / 2)
+        n = _unpack(
+            self._coded, self._surface, keys, glossy, np.asarray(view.camera.position, np.float64),
+            forward - right * (t * width / height) + up * t, right * (2 * t / height), up * (-2 * t / height),
+            self._rows, self._kind, self._place, self._normal, self._albedo, self._own, self._is_body,
+        )  # fmt: skip
+        self.rows = self._rows[:n]
+        self.tiles[self.rows // width >> 4, self.rows % width >> 4] = True
+        if not elsewhere:
+            differs = np.zeros(keys.size, np.bool_)
+            _differs(
+                self._coded, self._coded_before, self._surface, self._surface_before, keys, self._keys_before, differs
+            )
+            self._reflections.forget(differs)
+        self._coded, self._coded_before = self._coded_before, self._coded
+        self._surface, self._surface_before = self._surface_before, self._surface
+        np.copyto(self._keys_before, keys)
+
+    def release(self) -> None:
+        """Give the texture back."""
+        if self.texture is not None:
+            self.texture.release()
+            self.texture = None
+
+
+def _sky_key(view: View, light: LightCache | None) -> tuple[bytes, ...]:
+    """What reflections read that the light's stamp does not tell: in the raster look, sky and lamps."""
+    if light is not None:
+        return ()
+    sky, lamps = view.sky, view.lamps
+    parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, lamps.centre, lamps.size, lamps.radiance)
+    return tuple(np.asarray(part).tobytes() for part in parts)

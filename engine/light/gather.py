@@ -1,0 +1,224 @@
+"""Final gather: the rays that a decoded texel sends out itself, and what they bring home.
+
+Probes stand a metre apart; what happens between them (a bench's shadow on the floor, the glow of a sunlit sill on the
+wall beside it) they cannot tell. So every texel that a camera wants sends 64 rays of its own, spread by the cosine law
+over the half space before it and over its face. They end on texels whose radiance relight has worked out, so a single
+bounce is enough (Jensen, "Global Illumination using Photon Maps", 1996, calls this final gathering). Like a probe's
+rays they are transport: traced when geometry changes, read again when only light does.
+
+64 rays are noisy, and the noise sits mostly in far light, which hardly differs from one texel to the next. So what the
+rays bring is kept apart in soft bins of distance (a texel's *latents*), and a texel also knows the means over the 3 x 3
+texels around it and over the 5 x 5: the network (decode.py) says from geometry how far to trust each of them.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
+from engine.light.pages import page_neighbour
+from engine.light.relight import sky_towards
+from engine.light.surface import face_centre, texel_at
+from engine.light.trace import crosses_box, first_hit, unit_hash
+
+TEXEL_RAYS = 64
+BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
+BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
+SKY = -1  # `ray_hit` of a ray that leaves the world
+PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n it is PART - n
+CODE = 80.0  # steps of `ray_code` for one bin
+NEIGHBOURS = 9  # a texel and the eight around it in its plane
+
+
+@njit(cache=True)
+def bin_of_distance(t):
+    """Place of a distance in metres among the bins: 0..3."""
+    return min(max(math.log2(max(t, 1e-3) / 0.5) / 1.5, 0.0), 3.0)
+
+
+@njit(cache=True)
+def texel_ray(place, t, k, origin, direction):
+    """Ray k of texel t: origin [3] metres and unit direction [3], by Fibonacci's spiral turned by a hash of the face.
+
+    Malley's method: points spread evenly over a disc, lifted to the half sphere, follow the cosine law (Pharr, Jakob
+    and Humphreys, "Physically Based Rendering", 4th edition, section A.5.3).
+    """
+    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+    axis, sign = face_centre(place, t, origin)
+    u, v = (axis + 1) % 3, (axis + 2) % 3
+    a, b = unit_hash(x, y, z, 2 * side + 21), unit_hash(x, y, z, 2 * side + 22)
+    r2 = (k + a) / TEXEL_RAYS
+    angle = 2.0 * math.pi * ((k * 0.6180339887498949 + b) % 1.0)
+    r = math.sqrt(r2)
+    direction[u], direction[v] = r * math.cos(angle), r * math.sin(angle)
+    direction[axis] = sign * math.sqrt(max(1.0 - r2, 1e-6))
+    origin[u] += 0.25 * ((k * 0.7548776662466927 + b) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
+    origin[v] += 0.25 * ((k * 0.5698402909980532 + a) % 1.0 - 0.5)
+    origin[axis] += 1e-3 * sign
+
+
+@njit(parallel=True, cache=True)
+def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, ray_hit, ray_code):
+    """Trace the rays of some texels: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n) and ray_code [R, 64] at `rows`.
+
+    A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
+    """
+    shape = voxels.material.shape
+    for i in prange(len(texels)):
+        origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
+        row = rows[i]
+        near = np.empty(MOST_NEAR, np.int32)
+        face_centre(place, texels[i], origin)
+        n = bodies_between(furniture, origin, origin, NEAR_M, near)
+        for k in range(TEXEL_RAYS):
+            texel_ray(place, texels[i], k, origin, direction)
+            t, side, x, y, z = first_hit(
+                voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4
+            )
+            ray_hit[row, k] = BLOCKED
+            if side == SKY:
+                ray_hit[row, k] = SKY
+            elif side >= 0:
+                ray_hit[row, k] = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+                if ray_hit[row, k] < 0:
+                    ray_hit[row, k] = BLOCKED
+            if n > 0:
+                met, part = first_part_met(
+                    furniture, near, n, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2],
+                    min(t, NEAR_M),
+                )  # fmt: skip
+                if part >= 0:
+                    t, ray_hit[row, k] = met, PART - part
+            ray_code[row, k] = int(math.ceil(bin_of_distance(t) * CODE))
+
+
+@njit(cache=True)
+def patch_level(code):
+    """Width of the patch that a ray reads (surface.py): 64 rays share a half space, so one stands for a quarter of its
+    distance across.
+    """
+    if code <= 106:  # 2 m
+        return 0
+    if code <= 160:  # 4 m
+        return 1
+    return 2 if code <= 213 else 3  # 8 m
+
+
+@njit(parallel=True, cache=True)
+def gather_light(
+    place, texels, rows, ray_hit, ray_code, texel_radiance, part_radiance, sun, zenith, horizon, glow, ground, moment
+):  # fmt: skip
+    """What the rays of some texels bring, by bin: moment [R, 4, 3] e at `rows`; their sum is the gathered light.
+
+    part_radiance [N, 3] is what the furniture shines with.
+    """
+    for i in prange(len(texels)):
+        origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
+        light = np.empty(3, np.float32)
+        row = rows[i]
+        moment[row] = 0.0
+        for k in range(TEXEL_RAYS):
+            hit, code = ray_hit[row, k], ray_code[row, k]
+            if hit >= 0:
+                level = patch_level(code)
+                for c in range(3):
+                    light[c] = texel_radiance[hit, level, c]
+            elif hit == SKY:
+                texel_ray(place, texels[i], k, origin, direction)
+                sky_towards(
+                    np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
+                    glow, ground, light,
+                )  # fmt: skip
+            elif hit <= PART:
+                for c in range(3):
+                    light[c] = part_radiance[PART - hit, c]
+            else:
+                continue
+            at = np.float32(code) / np.float32(CODE)
+            b = min(int(at), BINS - 2)
+            far = at - np.float32(b)
+            for c in range(3):
+                moment[row, b, c] += (1 - far) * light[c]
+                moment[row, b + 1, c] += far * light[c]
+        for b in range(BINS):
+            for c in range(3):
+                moment[row, b, c] /= np.float32(TEXEL_RAYS)
+
+
+@njit(parallel=True, cache=True)
+def ray_shares(rows, ray_hit, ray_code, share):
+    """Share of the rays that end in each bin: share [R, 4] at `rows`; less than 1 in all where some are blocked."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        share[row] = 0.0
+        for k in range(TEXEL_RAYS):
+            if ray_hit[row, k] == BLOCKED:
+                continue
+            at = np.float32(ray_code[row, k]) / np.float32(CODE)
+            b = min(int(at), BINS - 2)
+            far = at - np.float32(b)
+            share[row, b] += (1 - far) / np.float32(TEXEL_RAYS)
+            share[row, b + 1] += far / np.float32(TEXEL_RAYS)
+
+
+@njit(parallel=True, cache=True)
+def rays_cross(place, texels, rows, ray_code, low, high, crosses):
+    """Which of some texels [n] have a ray that touches one of the boxes [m, 3] (metres): crosses [n]."""
+    for i in prange(len(texels)):
+        origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
+        crosses[i] = False
+        for k in range(TEXEL_RAYS):
+            texel_ray(place, texels[i], k, origin, direction)
+            code = ray_code[rows[i], k]
+            reach = 1e4 if code >= 240 else 0.5 * 2.0 ** (1.5 * code / CODE) + 1e-3
+            for b in range(len(low)):
+                if crosses_box(
+                    origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
+                ):
+                    crosses[i] = True
+                    break
+            if crosses[i]:
+                break
+
+
+@njit(parallel=True, cache=True)
+def find_neighbours(place, page_row, page_texel, shape, texels, around):
+    """The texels around some texels in their plane: around [n, 9], the texel itself first, -1 where there is none.
+
+    A diagonal one counts only where a texel beside both joins it, so that light does not slip past the end of a wall.
+    """
+    for i in prange(len(texels)):
+        t = texels[i]
+        x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+        around[i, 0] = t
+        for k in range(4):
+            u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
+            around[i, 1 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v)
+        for k in range(4):
+            u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
+            joined = around[i, 2 if k & 1 else 1] >= 0 or around[i, 4 if k & 2 else 3] >= 0
+            around[i, 5 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v) if joined else -1
+
+
+@njit(parallel=True, cache=True)
+def average_around(rows, around, row_of_texel, moment, share, mean_moment, mean_share):
+    """Means over 3 x 3 texels: mean_moment [R, 4, 3] and mean_share [R, 4] at `rows` [n], from `around` [n, 9]."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        mean_moment[row] = 0.0
+        mean_share[row] = 0.0
+        n = np.float32(0.0)
+        for k in range(NEIGHBOURS):
+            if around[i, k] < 0:
+                continue
+            other = row_of_texel[around[i, k]]
+            n += np.float32(1.0)
+            for b in range(BINS):
+                mean_share[row, b] += share[other, b]
+                for c in range(3):
+                    mean_moment[row, b, c] += moment[other, b, c]
+        for b in range(BINS):
+            mean_share[row, b] /= n
+            for c in range(3):
+                mean_moment[row, b, c] /= n

@@ -1,0 +1,75 @@
+"""What reflections are worked out from: the glossy pixels of a picture, and the scene that their rays meet."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.light.cache import LightCache
+from engine.light.surface import LEVELS
+from engine.view import SkyView
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+U8 = NDArray[np.uint8]
+
+BLOCK = 256  # pixels that a thread works through with the same scratch
+
+
+class Pixels(NamedTuple):
+    """Glossy pixels of a picture. Arrays of all H * W pixels, filled in at those whose `kind` is glossy."""
+
+    width: int
+    eye: F64  # [3] metres, world
+    kind: U8  # [n] material
+    place: F32  # [n, 3] metres, world
+    normal: F32  # [n, 3] unit, world
+    albedo: F32  # [n, 3] linear RGB
+    own: F32  # [n, 3] e of a body's surface, what a ray reads that begins inside a voxel
+    is_body: NDArray[np.bool_]  # [n]
+
+
+class Scene(NamedTuple):
+    """What rays meet."""
+
+    traced: bool  # False: no voxels, a part of the sky everywhere
+    grid: U8  # the fields of Voxels: compiled loops take no tuple in a tuple
+    occupied: NDArray[np.bool_]
+    page_row: I32
+    page_texel: I32
+    radiance: F32  # [T, 4, 3] Relight.texel_radiance
+    sun: F32  # the fields of SkyView, [3] each
+    zenith: F32
+    horizon: F32
+    glow: F32
+    ground: F32
+
+
+def scene_of(sky: SkyView, light: LightCache | None) -> Scene:
+    """What rays meet in a view whose light is current in a cache; None is the raster look."""
+    sky_parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
+    parts = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
+    if light is None:
+        nothing, none = (np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)), np.zeros((1, 64), np.int32)
+        return Scene(False, *nothing, none[0], none, np.zeros((1, LEVELS, 3), np.float32), *parts)
+    surface = light.transport.surface
+    radiance = light.texel_radiance
+    return Scene(True, *light.transport.voxels, surface.page_row, surface.page_texel, radiance, *parts)
+
+
+@njit(cache=True)
+def stand(pixels, i, o, n, v):
+    """Where rays of a pixel begin (a little before its surface), its normal and the direction to the eye."""
+    r = 0.0
+    for c in range(3):
+        n[c] = pixels.normal[i, c]
+        v[c] = pixels.eye[c] - pixels.place[i, c]
+        r += v[c] * v[c]
+    r = 1.0 / math.sqrt(max(r, 1e-12))
+    lift = 1e-2 if pixels.is_body[i] else 2e-3
+    for c in range(3):
+        v[c] *= r
+        o[c] = pixels.place[i, c] + lift * n[c] + 2e-3 * v[c]

@@ -1,0 +1,338 @@
+"""Reflections in glossy surfaces, pixel by pixel: a function of the view alone.
+
+A pixel's lobe (ggx.py) is sampled by a few rays through the voxel grid, the same ones for every pixel in the frame of
+its own normal and eye, so that there is no grain. A ray reads the radiance of the texels where it arrives, as wide as
+its share of the lobe is there (filtered importance sampling; Krivanek and Colbert, "Real-time Shading with Filtered
+Importance Sampling", EGSR 2008), and the sky beyond. What the rays bring is averaged and weighed by the lobe's sum
+(split sum; Karis, "Real Shading in Unreal Engine 4", SIGGRAPH 2013). Lamps are too small for so few rays: each gives
+a highlight from the point of a ball of its size that lies nearest to the mirror direction (ibid.), with four shadow
+rays. The sun's highlight is the resolve shader's, which has its shadow map.
+
+Rough lobes are traced at every other pixel both ways, a part of their rays at each of 4 x 4 such pixels in turn
+(interleaved sampling; Keller and Heidrich, EGWR 2001), and blended by a tent in which all sixteen parts weigh the same.
+Limits: bodies are not seen in reflections, and what is seen is matte.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
+from engine.light.glossy import BLOCK, Pixels, Scene, stand
+from engine.light.highlights import Balls, balls_of, light_lobes
+from engine.light.relight import sky_towards
+from engine.light.surface import LEVELS, texel_at
+from engine.light.trace import INSIDE, NOTHING, Voxels, first_hit
+from engine.state.blueprint import Materials
+from engine.view import Lamps
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+U8 = NDArray[np.uint8]
+
+SHARP = 0.1  # roughness up to which a lobe is one ray at every pixel
+RAYS_OF = ((SHARP, 1), (0.4, 2), (1.0, 3))  # rays of a lobe at each pixel of the coarse grid, by roughness
+TURNS = 4  # the coarse grid's pixels take turns in blocks of 4 x 4, and a tent reaches 4 of them
+LEAST_LOBE = 0.7  # alpha over the tent's reach (radians) below which a tent would blur what a lobe shows
+ALONE_RAYS = 8  # of a rough pixel that has no neighbours to share with
+ALIKE = 0.97  # cosine between normals of pixels that share what they see
+LEAST_SHARE = 0.25  # part of the tent: a pixel with less traces for itself
+AMBIENT = 0.45  # part of the sky that the raster look takes to be open, as in its diffuse light
+
+
+def rays_of(roughness: float) -> int:
+    """How many rays a lobe is traced with."""
+    return next(rays for most, rays in RAYS_OF if roughness <= most + 1e-6)
+
+
+@njit(cache=True)
+def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
+    """Add `share` of the light of patches of one width, blended in the plane of the face that was hit, to out[3].
+
+    `p` is the place in voxels. A patch is read at its texel nearest to the place; hidden ones are left out.
+    """
+    axis = side // 2
+    if axis == 0:
+        cu, cv, pu, pv = y, z, py, pz
+    elif axis == 1:
+        cu, cv, pu, pv = z, x, pz, px
+    else:
+        cu, cv, pu, pv = x, y, px, py
+    pu, pv = min(max(pu, float(cu)), cu + 1.0), min(max(pv, float(cv)), cv + 1.0)
+    shape = scene.grid.shape
+    width = 1 << level
+    gu, gv = pu / width - 0.5, pv / width - 0.5
+    iu, iv = int(math.floor(gu)), int(math.floor(gv))
+    fu, fv = gu - iu, gv - iv
+    total, r, g, b = 0.0, 0.0, 0.0, 0.0
+    for k in range(4):
+        w = (fu if k & 1 else 1.0 - fu) * (fv if k & 2 else 1.0 - fv)
+        if w <= 0.0:
+            continue
+        low_u, low_v = (iu + (k & 1)) * width, (iv + (k >> 1)) * width
+        u, v = min(max(cu, low_u), low_u + width - 1), min(max(cv, low_v), low_v + width - 1)
+        if axis == 0:
+            a, c, d = x, u, v
+        elif axis == 1:
+            a, c, d = v, y, u
+        else:
+            a, c, d = u, v, z
+        if a < 0 or c < 0 or d < 0 or a >= shape[0] or c >= shape[1] or d >= shape[2]:
+            continue
+        t = texel_at(scene.page_row, scene.page_texel, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
+        if t >= 0:
+            total += w
+            r += w * scene.radiance[t, level, 0]
+            g += w * scene.radiance[t, level, 1]
+            b += w * scene.radiance[t, level, 2]
+    if total > 0.0:
+        out[0] += share * r / total
+        out[1] += share * g / total
+        out[2] += share * b / total
+
+
+@njit(cache=True)
+def _seen(scene, ox, oy, oz, dx, dy, dz, angle, own, out):
+    """Radiance along a ray of unit direction and of some width (metres a metre) into out[3]."""
+    out[:] = 0.0
+    if scene.traced:
+        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied), ox, oy, oz, dx, dy, dz, 1e4)
+        if side == INSIDE:
+            for c in range(3):
+                out[c] = own[c]
+            return
+        if side != NOTHING:
+            level = min(max(math.log2(max(t * angle * 4.0, 1.0)), 0.0), LEVELS - 1.0)
+            low = min(int(level), LEVELS - 2)
+            px, py, pz = (ox + t * dx) * 4.0, (oy + t * dy) * 4.0, (oz + t * dz) * 4.0
+            _patch_light(scene, x, y, z, side, px, py, pz, low, 1.0 - (level - low), out)
+            if level > low:
+                _patch_light(scene, x, y, z, side, px, py, pz, low + 1, level - low, out)
+            return
+    f = np.float32
+    sky_towards(f(dx), f(dy), f(dz), scene.sun, scene.zenith, scene.horizon, scene.glow, scene.ground, out)
+    if not scene.traced:
+        for c in range(3):
+            out[c] *= f(AMBIENT)
+
+
+@njit(cache=True)
+def _lobe(scene, o, n, v, roughness, own, first, step, count, light, out):
+    """Mean radiance that the lobe at a place brings to the eye, without its Fresnel term, into out[3].
+
+    o, n, v [3]: where rays begin, the normal, the direction to the eye. Of `step * count` points the ones `first`,
+    `first + step`... are traced; one ray alone goes in the mirror's direction.
+    """
+    alpha = roughness * roughness
+    nv = min(max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.01), 1.0)
+    out[:] = 0.0
+    if count == 1:
+        angle = math.sqrt(4.0 * nv / max(distribution(1.0, alpha) * shadowing(nv, alpha), 1e-9))
+        dx, dy, dz = 2.0 * nv * n[0] - v[0], 2.0 * nv * n[1] - v[1], 2.0 * nv * n[2] - v[2]
+        _seen(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, out)
+        return
+    tx, ty, tz = v[0] - nv * n[0], v[1] - nv * n[1], v[2] - nv * n[2]
+    length = math.sqrt(tx * tx + ty * ty + tz * tz)
+    if length < 1e-4:
+        tx, ty, tz = (0.0, 1.0, 0.0) if abs(n[1]) < 0.9 else (1.0, 0.0, 0.0)
+        along = tx * n[0] + ty * n[1] + tz * n[2]
+        tx, ty, tz = tx - along * n[0], ty - along * n[1], tz - along * n[2]
+        length = math.sqrt(tx * tx + ty * ty + tz * tz)
+    tx, ty, tz = tx / length, ty / length, tz / length
+    bx, by, bz = n[1] * tz - n[2] * ty, n[2] * tx - n[0] * tz, n[0] * ty - n[1] * tx
+    side = math.sqrt(max(1.0 - nv * nv, 0.0))
+    total = 0.0
+    for k in range(count):
+        point = first + step * k
+        hx, hy, hz = visible_facet(nv, alpha, (point + 0.5) / (step * count), point * 0.6180339887498949 % 1.0)
+        vh = hx * side + hz * nv
+        lx, ly, lz = 2.0 * vh * hx - side, 2.0 * vh * hy, 2.0 * vh * hz - nv
+        if lz <= 0.0:
+            continue
+        density = distribution(hz, alpha) * shadowing(nv, alpha) / (4.0 * nv)
+        angle = 1.0 / math.sqrt(max(count * density, 1e-6))
+        dx, dy, dz = lx * tx + ly * bx + lz * n[0], lx * ty + ly * by + lz * n[1], lx * tz + ly * bz + lz * n[2]
+        _seen(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, light)
+        w = shadowing(lz, alpha)
+        total += w
+        for c in range(3):
+            out[c] += w * light[c]
+    for c in range(3):
+        out[c] = out[c] / total if total > 0.0 else own[c]
+
+
+@njit(parallel=True, cache=True)
+def trace_lobes(scene, pixels, roughness, rays, rows, turns, incoming):
+    """Fill incoming [n, 3] at some rows. `turns`: each row traces its part of the rays; else it stands alone."""
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        o, n, v, light = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.float32)
+        for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
+            i = rows[k]
+            m = pixels.kind[i]
+            stand(pixels, i, o, n, v)
+            count, first, step = rays[m], 0, 1
+            if turns:
+                x, y = i % pixels.width, i // pixels.width
+                first, step = _turn(x >> 1, y >> 1), TURNS * TURNS
+            elif count > 1:
+                count = ALONE_RAYS
+            _lobe(scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, incoming[i])
+
+
+@njit(cache=True)
+def _turn(x, y):
+    """Which part of the rays a pixel of the coarse grid traces: neighbours' parts are far apart (Bayer's matrix)."""
+    a, b = (x ^ y) & 1, y & 1
+    c, d = (x >> 1 ^ y >> 1) & 1, y >> 1 & 1
+    return 8 * a + 4 * b + 2 * c + d
+
+
+@njit(cache=True)
+def _is_alike(pixels, i, j, most):
+    """Whether two pixels lie on one smooth surface; `most` metres off the plane."""
+    if pixels.kind[j] != pixels.kind[i]:
+        return False
+    turn, off = 0.0, 0.0
+    for c in range(3):
+        turn += pixels.normal[i, c] * pixels.normal[j, c]
+        off += pixels.normal[i, c] * (pixels.place[j, c] - pixels.place[i, c])
+    return turn >= ALIKE and abs(off) <= most
+
+
+@njit(cache=True)
+def _most_off(pixels, i):
+    away = 0.0
+    for c in range(3):
+        away += (pixels.place[i, c] - pixels.eye[c]) ** 2
+    return 0.01 + 0.005 * math.sqrt(away)
+
+
+@njit(parallel=True, cache=True)
+def blend(pixels, coarse, rows, traced, blended, share):
+    """Give coarse rows of blended [n, 3] the tent-weighted mean of `traced` at the coarse [n] pixels that are alike.
+
+    share [n] is the part of the tent's weight that these have.
+    """
+    width, height = pixels.width, len(pixels.kind) // pixels.width
+    for k in prange(len(rows)):
+        i = rows[k]
+        x, y = (i % width) >> 1, (i // width) >> 1
+        most = _most_off(pixels, i)
+        total, r, g, b = 0.0, 0.0, 0.0, 0.0
+        for ay in range(max(y - TURNS + 1, 0), min(y + TURNS, (height + 1) >> 1)):
+            for ax in range(max(x - TURNS + 1, 0), min(x + TURNS, (width + 1) >> 1)):
+                j = 2 * ay * width + 2 * ax
+                if coarse[j] and _is_alike(pixels, i, j, most):
+                    w = float((TURNS - abs(ax - x)) * (TURNS - abs(ay - y)))
+                    total += w
+                    r += w * traced[j, 0]
+                    g += w * traced[j, 1]
+                    b += w * traced[j, 2]
+        share[i] = total / TURNS**4
+        blended[i, 0], blended[i, 1], blended[i, 2] = r / total, g / total, b / total
+
+
+@njit(parallel=True, cache=True)
+def spread(pixels, coarse, rows, blended, coarse_lamps, incoming, lamps, share):
+    """Give rows of incoming [n, 3], lamps [n, 6] and share the mean of the coarse pixels around that are alike."""
+    width, height = pixels.width, len(pixels.kind) // pixels.width
+    for k in prange(len(rows)):
+        i = rows[k]
+        x, y = i % width, i // width
+        most = _most_off(pixels, i)
+        total, held, r, g, b = 0.0, 0.0, 0.0, 0.0, 0.0
+        lamps[i] = 0.0
+        for ay in range(y & ~1, min(y + (y & 1) + 1, height), 2):
+            for ax in range(x & ~1, min(x + (x & 1) + 1, width), 2):
+                j = ay * width + ax
+                if coarse[j] and _is_alike(pixels, i, j, most):
+                    total += 1.0
+                    held += share[j]
+                    for c in range(6):
+                        lamps[i, c] += coarse_lamps[j, c]
+                    r += blended[j, 0]
+                    g += blended[j, 1]
+                    b += blended[j, 2]
+        if total > 0.0:
+            incoming[i, 0], incoming[i, 1], incoming[i, 2] = r / total, g / total, b / total
+            for c in range(6):
+                lamps[i, c] /= total
+        if not coarse[i]:
+            share[i] = held / max(total, 1.0)
+
+
+@njit(parallel=True, cache=True)
+def shade(pixels, roughness, metal, table, rows, incoming, lamps, out):
+    """Fill rows of out [n, 4]: radiance of the lobe, and what is left of diffuse light (of 1)."""
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        o, n, v = np.empty(3), np.empty(3), np.empty(3)
+        for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
+            i = rows[k]
+            m = pixels.kind[i]
+            stand(pixels, i, o, n, v)
+            nv = min(max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.01), 1.0)
+            a, b = lobe_sum(table, nv, roughness[m])
+            for c in range(3):
+                f0 = VARNISH_F0 * (1.0 - metal[m]) + metal[m] * pixels.albedo[i, c]
+                out[i, c] = incoming[i, c] * (f0 * a + b) + lamps[i, c] + f0 * lamps[i, 3 + c]
+            out[i, 3] = (1.0 - metal[m]) * (1.0 - (VARNISH_F0 * a + b))
+
+
+class Reflections:
+    """The reflections of one picture, kept from frame to frame where a pixel and the light are the same."""
+
+    def __init__(self, n: int) -> None:
+        """`n` pixels."""
+        self.values = np.zeros((n, 4), np.float32)  # what `shade` makes; the resolve shader reads it
+        self._turned = np.zeros((n, 3), np.float32)  # what coarse pixels traced in their turn
+        self._whole = np.zeros((n, 3), np.float32)  # what pixels traced for themselves
+        self._is_turned, self._is_whole = np.zeros(n, np.bool_), np.zeros(n, np.bool_)  # where these hold
+        self._blended, self._incoming = np.zeros((n, 3), np.float32), np.zeros((n, 3), np.float32)
+        self._turned_lamps, self._whole_lamps, self._lamps = (np.zeros((n, 6), np.float32) for _ in range(3))
+        self._share = np.zeros(n, np.float32)
+        self.traced = 0  # pixels that traced rays in the last update
+
+    def forget(self, pixels: NDArray[np.bool_] | None = None) -> None:
+        """What some pixels [n] traced no longer holds; None is all of them."""
+        self._is_turned[slice(None) if pixels is None else pixels] = False
+        self._is_whole[slice(None) if pixels is None else pixels] = False
+
+    def update(
+        self, scene: Scene, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32
+    ) -> None:
+        """Fill `values` at the glossy pixels `rows`, in growing order. `pixel_angle` is a pixel's width in radians."""
+        rough = np.where(materials.glossy, materials.roughness, 1.0).astype(np.float32)
+        rays = np.array([rays_of(float(r)) for r in rough], np.int64)
+        fine = (rays == 1) | (rough**2 < 2 * TURNS * pixel_angle * LEAST_LOBE)
+        sharp = fine[pixels.kind[rows]]
+        width = pixels.width
+        is_coarse = ~sharp & (rows % width % 2 == 0) & (rows // width % 2 == 0)
+        coarse = np.zeros(len(pixels.kind), np.bool_)
+        coarse[rows[is_coarse]] = True
+        balls = balls_of(lamps)
+        self.traced = 0
+        parts = (scene, balls, pixels, rough, materials.metal, rays)
+        self._trace(parts, rows[is_coarse], True)
+        blend(pixels, coarse, rows[is_coarse], self._turned, self._blended, self._share)
+        spread(
+            pixels, coarse, rows[~sharp], self._blended, self._turned_lamps, self._incoming, self._lamps, self._share
+        )  # fmt: skip
+        alone = rows[sharp | (self._share[rows] < LEAST_SHARE)]
+        self._trace(parts, alone, False)
+        self._incoming[alone], self._lamps[alone] = self._whole[alone], self._whole_lamps[alone]
+        shade(pixels, rough, materials.metal, lobe_table(), rows, self._incoming, self._lamps, self.values)
+
+    def _trace(self, parts: tuple[Scene, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, turns: bool) -> None:
+        scene, balls, pixels, rough, metal, rays = parts
+        traced, holds = (self._turned, self._is_turned) if turns else (self._whole, self._is_whole)
+        rows = rows[~holds[rows]]
+        if len(rows):
+            trace_lobes(scene, pixels, rough, rays, rows, turns, traced)
+            light_lobes(
+                scene, balls, pixels, rough, metal, rows, self._turned_lamps if turns else self._whole_lamps
+            )  # fmt: skip
+            holds[rows] = True
+            self.traced += len(rows)

@@ -1,0 +1,77 @@
+"""Occupancy: the voxel grid as bits in a 3D texture, so that a pixel can send an exact ray to the sun.
+
+A texel holds 4 x 4 x 2 voxels; bit x + 4 y + 16 z of it is voxel (x, y, z) of those. A shadow map answers most pixels;
+where its neighbouring texels disagree, or it does not reach, the resolve shader walks this grid (shaders/sunray.glsl).
+"""
+
+import math
+
+import moderngl
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK, VOXEL_M
+from engine.view import VoxelView
+
+CELL = (4, 4, 2)  # voxels of a texel along x, y, z
+MOST_BYTES = 64 * 2**20  # worlds that take more are left to the shadow map alone
+
+
+@njit(parallel=True, cache=True)
+def pack_bits(grid, low, size, bits):  # type: ignore[no-untyped-def]
+    """Bits of the voxels from `low` [3] on, into bits [size z / 2, size y / 4, size x / 4] uint32; size in voxels."""
+    for k in prange(size[2] // 2):
+        for j in range(size[1] // 4):
+            for i in range(size[0] // 4):
+                word = np.uint32(0)
+                for z in range(2):
+                    for y in range(4):
+                        for x in range(4):
+                            if grid[low[0] + 4 * i + x, low[1] + 4 * j + y, low[2] + 2 * k + z] != 0:
+                                word |= np.uint32(1) << np.uint32(x + 4 * y + 16 * z)
+                bits[k, j, i] = word
+
+
+class Occupancy:
+    """The texture, kept in step with the voxels."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self.context = context
+        self.texture = context.texture3d((1, 1, 1), 1, dtype="u4")
+        self._shape: tuple[int, ...] = ()
+        self.top = 0  # voxels: no voxel at this height or above is solid
+        self.reaches = False  # whether the texture holds the world
+
+    def follow(self, voxels: VoxelView, changed: NDArray[np.integer] | None, top_m: float) -> None:
+        """Bring the texture in step; `changed` [n, 3] are the bricks that may differ, None for all. Nothing solid is
+        higher than `top_m` metres.
+        """
+        grid = voxels.material
+        x, y, z = grid.shape
+        if changed is None or grid.shape != self._shape:
+            self._shape = grid.shape
+            self.reaches = x * y * z // 8 <= MOST_BYTES
+            self.texture.release()
+            size = (x // CELL[0], y // CELL[1], z // CELL[2]) if self.reaches else (1, 1, 1)
+            self.texture = self.context.texture3d(size, 1, dtype="u4")
+            self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            if self.reaches:
+                self.texture.write(self._bits(grid, np.zeros(3, np.int64), np.array(grid.shape)))
+        elif self.reaches:
+            for brick in changed:
+                low = np.asarray(brick, np.int64) * BRICK
+                x, y, z = (int(v) // c for v, c in zip(low, CELL, strict=True))
+                part = (x, y, z, BRICK // CELL[0], BRICK // CELL[1], BRICK // CELL[2])
+                self.texture.write(self._bits(grid, low, np.full(3, BRICK)), viewport=part)
+        self.top = min(math.ceil(top_m / VOXEL_M), grid.shape[2])
+
+    @staticmethod
+    def _bits(grid: NDArray[np.uint8], low: NDArray[np.int64], size: NDArray[np.int64]) -> bytes:
+        bits = np.empty((size[2] // CELL[2], size[1] // CELL[1], size[0] // CELL[0]), np.uint32)
+        pack_bits(grid, low, size, bits)
+        return bits.tobytes()
+
+    def release(self) -> None:
+        """Give the texture back."""
+        self.texture.release()
