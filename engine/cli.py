@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 STARTED = time.perf_counter()
 FILM_S = 10.0
 PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
-LAMP_TEXELS_PER_FRAME = 400  # in a window: about 15 ms on two cores; films and pictures work all of them out
+TEXELS_PER_FRAME = 500  # in a window: about 20 ms on two cores; films and pictures work all of them out
 MAX_SIDE_PX = 8192
 MAX_SECONDS = 86_400.0
 TABLE_COLUMNS = 150  # of a table that goes to a file or a pipe
@@ -419,7 +419,7 @@ def play_in_window(
         from engine.play.session import Session
 
         renderer = renderer_for(size_px, look)
-        renderer.lamp_texels_per_frame = LAMP_TEXELS_PER_FRAME
+        renderer.texels_per_frame = TEXELS_PER_FRAME
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
         session = Session(loaded, state, renderer, recorded=recorded, notice=notice)
         window.say("Tracing light" if kernels_are_compiled() else "Compiling light kernels (first start only)", 0.6)

@@ -161,7 +161,7 @@ def test_pictures_do_not_change_the_world(renderer: Renderer) -> None:
 def test_a_budget_shows_a_picture_at_once_and_ends_with_the_exact_one(gl_context: moderngl.Context) -> None:
     loaded = at_hour("courtyard", 22.0)
     view = opening(loaded, started(loaded))
-    renderer = Renderer(SIZE_PX, "neural", context=gl_context, lamp_texels_per_frame=2000)
+    renderer = Renderer(SIZE_PX, "neural", context=gl_context, texels_per_frame=2000)
     frames = [renderer.render(view) for _ in range(20)]
     stale = [int(frame.stats["pages_stale"]) for frame in frames]  # type: ignore[call-overload]
     assert stale[0] > stale[4] > 0 and stale[-1] == 0

@@ -62,12 +62,12 @@ class Renderer:
         cache: bool = True,
         context: moderngl.Context | None = None,
         weights: Path | Network | None = None,
-        lamp_texels_per_frame: int | None = None,
+        texels_per_frame: int | None = None,
     ) -> None:
         """`cache` False forgets light and tiles before every frame. `weights` is a file or a network; None is the
         shipped one.
 
-        `lamp_texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
+        `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
         mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
         many pages still wait.
 
@@ -75,7 +75,7 @@ class Renderer:
         """
         self.cache = cache
         self.antialias = True
-        self.lamp_texels_per_frame = lamp_texels_per_frame
+        self.texels_per_frame = texels_per_frame
         self.profile = False  # waits for the GPU after every stage, so that its time is told apart
         self._owns_context = context is None
         self.context = open_context() if context is None else context
@@ -245,7 +245,7 @@ class Renderer:
             screen.see(self._gbuffer.read_keys(), 48 * view.voxels.stamp.size)
             self._lap(stats, "pages")
         if light is not None:
-            light.decode(screen.keys, self.lamp_texels_per_frame)
+            light.decode(screen.keys, self.texels_per_frame)
             self._lap(stats, "decode")
             dirty = light.take_dirty_bands()
             self._atlases[self.look].write(

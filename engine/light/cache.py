@@ -297,8 +297,10 @@ def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float6
     """The box [2, 3] around each body, by all that its shadow depends on."""
     boxes: dict[tuple[bytes, ...], NDArray[np.float64]] = {}
     for b, entity in enumerate(furniture.entity):
-        parts = furniture.part[furniture.first_part[b] : furniture.first_part[b + 1]]
-        boxes[entity.tobytes(), parts.tobytes()] = np.stack([furniture.low[b], furniture.high[b]])
+        first, last = furniture.part_first_plane[furniture.first_part[b : b + 2]]
+        boxes[entity.tobytes(), furniture.part_plane[first:last].tobytes()] = np.stack(
+            [furniture.low[b], furniture.high[b]]
+        )
     return boxes
 
 

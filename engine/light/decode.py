@@ -1,7 +1,8 @@
 """Decode: the network, which makes a texel's indirect light from what rays brought home (gather.py).
 
 It looks at how far the rays of a texel go, its own and those around it, and gives 12 gains: how much of the light of
-each bin of distance to take from its own rays, from the mean over 3 x 3 texels and from that over 5 x 5.
+each bin of distance to take from its own rays, from the mean over 3 x 3 texels and from that over 5 x 5. The gains are
+scaled so that light which is the same from everywhere stays what it is: no network makes light, or loses it.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from numba import njit, prange
 from engine.light.gather import BINS, NEIGHBOURS
 
 LEAK = np.float32(0.1)  # slope of the leaky rectifier below 0
+LEAST_TAKEN = np.float32(0.25)  # light that is taken in all is not scaled up from less
 
 
 @njit(cache=True)
@@ -31,6 +33,13 @@ def _gains(own, near, wide, w1, b1, w2, b2, x, y, gain):
     for k in range(len(b1)):
         for o in range(3 * BINS):
             gain[o] += y[k] * w2[k, o]
+    whole, taken = np.float32(0.0), np.float32(0.0)
+    for k in range(3 * BINS):
+        taken += gain[k] * x[k]
+    for b in range(BINS):
+        whole += own[b]
+    for o in range(3 * BINS):
+        gain[o] *= whole / max(taken, LEAST_TAKEN)
 
 
 @njit(parallel=True, cache=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.light.furniture import upright_boxes
+from engine.light.solids import joined, parts_that, solids_of
 from engine.state.blueprint import Prefab
 from engine.view import Bodies, Lamps
 
@@ -30,7 +30,9 @@ class LampShapes(NamedTuple):
     high: NDArray[np.float64]  # [L, 3]
     strength: NDArray[np.float64]  # [L] brightest channel of the radiance when fully on
     reach: NDArray[np.float64]  # [L] metres at which a lamp is fainter than FAINT
-    shade: NDArray[np.float64]  # [S, 8] upright turned boxes, as Furniture.part has them
+    shade_box: NDArray[np.float64]  # [S, 2, 3] dark parts of the bodies that carry lamps, as Solids has them
+    shade_plane: NDArray[np.float64]  # [M, 4]
+    shade_first_plane: NDArray[np.int32]  # [S + 1]
     first_shade: NDArray[np.int32]  # [L + 1] shades of lamp i are first_shade[i] : first_shade[i + 1]
     entity: NDArray[np.int32]  # [L] the body that carries the lamp
 
@@ -38,31 +40,25 @@ class LampShapes(NamedTuple):
 def lamp_shapes(
     lamps: Lamps, bodies: Bodies | None = None, prefabs: tuple[Prefab, ...] = (), emission: F32 | None = None
 ) -> LampShapes:
-    """Shapes of lamps; those that belong to a body are shaded by its dark parts (caps, posts).
+    """Shapes of lamps; those that belong to a body are shaded by its dark parts: caps, posts, the cone around a bulb.
 
-    Parts that overlap the shining box are left out: they are its glass. `emission` [M, 3] tells dark materials.
+    What shines in the body is its glass. `emission` [M, 3] tells dark materials.
     """
     low = lamps.centre.astype(np.float64) - lamps.size / 2
     high = lamps.centre.astype(np.float64) + lamps.size / 2
     strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
-    shades = [np.zeros((0, 8))] * len(low)
+    shades = [joined([])] * len(low)
     if bodies is not None and emission is not None:
         body_of = {int(e): b for b, e in enumerate(bodies.entity)}
         for i, entity in enumerate(lamps.entity.tolist()):
             if entity in body_of:
                 b = body_of[entity]
                 prefab = prefabs[bodies.prefab[b]]
-                yaw = float(bodies.yaw[b])
-                boxes = upright_boxes(prefab.part_low, prefab.part_high, bodies.position[b], yaw)
-                dark = [not emission[prefab.material[prefab.part == p]].any() for p in range(len(boxes))]
-                reach = np.abs(boxes[:, 6:7]) * boxes[:, 3:5] + np.abs(boxes[:, 7:8]) * boxes[:, 4:2:-1]
-                reach = np.column_stack([reach, boxes[:, 5]]) - 1e-3
-                apart = ((boxes[:, :3] - reach > high[i]) | (boxes[:, :3] + reach < low[i])).any(1)
-                shades[i] = boxes[np.array(dark, np.bool_) & apart]
-    first = np.cumsum([0, *(len(s) for s in shades)]).astype(np.int32)
-    shade = np.concatenate(shades) if shades else np.zeros((0, 8))
-    reach_m = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
-    return LampShapes(low, high, strength, reach_m, shade, first, lamps.entity.astype(np.int32))
+                dark = parts_that(prefab, emission, shine=False)
+                shades[i] = solids_of(prefab, dark, bodies.position[b], float(bodies.yaw[b]))
+    first = np.cumsum([0, *(len(s.box) for s in shades)]).astype(np.int32)
+    reach = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
+    return LampShapes(low, high, strength, reach, *joined(shades), first, lamps.entity.astype(np.int32))
 
 
 def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.formfactor import FAINT, LampShapes, box_factors
-from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, distance_to_box, is_unblocked, no_furniture
+from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, is_unblocked, no_furniture
+from engine.light.solids import distance_to_solid, joined
 from engine.light.surface import face_centre
 from engine.light.trace import Voxels, is_clear, unit_hash
 from engine.light.transport import Change
@@ -41,7 +42,12 @@ def _fade(strength, faint):
 def _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
     """Whether no part of the lamp's own body lies between a point and a target on the lamp."""
     for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
-        if distance_to_box(px, py, pz, tx - px, ty - py, tz - pz, shapes.shade[k]) < 1.0:
+        if (
+            distance_to_solid(
+                shapes.shade_box, shapes.shade_plane, shapes.shade_first_plane, k, px, py, pz, tx - px, ty - py, tz - pz
+            )
+            < 1.0
+        ):
             return False
     return True
 
@@ -292,7 +298,7 @@ class LampTransport:
         no = np.zeros((0, 3), np.float64)
         none = np.zeros(0, np.float64)
         numbers = np.zeros(0, np.int32)
-        self.shapes = LampShapes(no, no, none, none, np.zeros((0, 8), np.float64), np.zeros(1, np.int32), numbers)
+        self.shapes = LampShapes(no, no, none, none, *joined([]), np.zeros(1, np.int32), numbers)
         self.furniture = no_furniture()
         self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
         self.factor: list[F32] = []  # [L] of [n]
@@ -367,12 +373,19 @@ class LampTransport:
         return e
 
 
+def _shade(shapes: LampShapes, lamp: int) -> tuple[bytes, bytes]:
+    """All that is known of a lamp's shade."""
+    first, last = shapes.first_shade[lamp : lamp + 2]
+    cut = shapes.shade_first_plane[first : last + 1]
+    return shapes.shade_plane[cut[0] : cut[-1]].tobytes(), (cut - cut[0]).tobytes()
+
+
 def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
     """What the factors of each lamp depend on, beside voxels."""
     return [
         (
             shapes.low[i].tobytes(), shapes.high[i].tobytes(), shapes.strength[i].tobytes(),
-            shapes.shade[shapes.first_shade[i] : shapes.first_shade[i + 1]].tobytes(),
+            *_shade(shapes, i),
         )
         for i in range(len(shapes.low))
     ]  # fmt: skip

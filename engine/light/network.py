@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import WeightsError
-from engine.light.decode import LEAK
+from engine.light.decode import LEAK, LEAST_TAKEN
 from engine.light.gather import BINS
 
 F32 = NDArray[np.float32]
@@ -39,8 +39,11 @@ class Network:
 
     def gains(self, own: F32, near: F32, wide: F32) -> F32:
         """The slow definition in numpy: shares of rays [n, 4] of texels, 3 x 3 and 5 x 5 -> gains [n, 12]."""
-        x = np.concatenate([own, near, wide], 1) @ self.w1 + self.b1
-        return np.asarray(np.maximum(x, LEAK * x) @ self.w2 + self.b2, np.float32)
+        share = np.concatenate([own, near, wide], 1)
+        x = share @ self.w1 + self.b1
+        gain = np.maximum(x, LEAK * x) @ self.w2 + self.b2
+        taken = np.maximum((gain * share).sum(1, keepdims=True), LEAST_TAKEN)
+        return np.asarray(gain * own.sum(1, keepdims=True) / taken, np.float32)
 
 
 def load(path: Path = SHIPPED) -> Network:

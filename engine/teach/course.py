@@ -20,8 +20,8 @@ from engine.core.errors import OutputError, WeightsError
 from engine.teach import dataset, scenes
 from engine.teach.outputs import check_writable
 
-SCENES, HELD_OUT = 126, 12
-MINUTES = 20.0
+SCENES, HELD_OUT = 240, 10
+MINUTES = 6.0
 PACKAGES = ("daguerre", "numpy", "numba", "torch", "mitsuba", "drjit", "safetensors")
 
 
@@ -86,11 +86,10 @@ def config_record(
             "held_out_from": dataset.HELD_OUT_FROM,
             "scenes_digest": _digest_of_source(scenes.__file__),
         },
-        # train() says if it ran anywhere else than on the processor
         "training": {
             "batch": training.BATCH,
             "learning_rate": training.LEARNING_RATE,
-            "device": metadata.get("device", "cpu"),
+            "device": metadata["device"],
         },
         "shapes": shapes,
         "versions": {"python": platform.python_version(), **versions()},

@@ -98,9 +98,7 @@ def load_targets(folder: Path, seed: int) -> Targets:
             sky = SkyView(file["sky_sun_direction"], dark, zenith, horizon, glow, ground, 1.0, 0.0)
             return Targets(seed, file["faces"], file["e"].astype(np.float32), sky, file["suns"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DatasetError(
-            f"{path}: no usable targets ({error}); delete it and run `python -m engine.teach targets`"
-        ) from None
+        raise DatasetError(f"{path}: no usable targets ({error}); delete it and run `daguerre teach lessons`") from None
 
 
 @dataclass(frozen=True)

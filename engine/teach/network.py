@@ -13,6 +13,7 @@ from torch.nn import functional
 WIDTHS, BINS = 3, 4
 HIDDEN = 24
 LEAK = 0.1
+LEAST_TAKEN = 0.25
 FIRST_GUESS = [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]  # width by width: the nearer, the narrower
 
 
@@ -29,5 +30,9 @@ class IrradianceNetwork(nn.Module):
 
     def forward(self, moment: Tensor, share: Tensor) -> Tensor:
         """Light e [n, Q] from moment [n, 3, 4, Q] and share [n, 3, 4]; Q is sources times colours."""
-        gain = self.out(functional.leaky_relu(self.hidden(share.flatten(1)), LEAK))
+        flat = share.flatten(1)
+        gain = self.out(functional.leaky_relu(self.hidden(flat), LEAK))
+        # Light that is the same from everywhere must stay what it is.
+        taken = (gain * flat).sum(1, keepdim=True).clamp(min=LEAST_TAKEN)
+        gain = gain * share[:, 0].sum(1, keepdim=True) / taken
         return torch.einsum("nk,nkq->nq", gain, moment.flatten(1, 2))

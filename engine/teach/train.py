@@ -1,4 +1,7 @@
-"""Training: fit the network's 612 numbers to the lessons, on one thread, resumable, and score it on unseen scenes."""
+"""Training: fit the network's 612 numbers to the lessons, resumable, and score it on unseen scenes.
+
+On CUDA where torch finds it, else on one thread of the processor.
+"""
 
 import hashlib
 import json
@@ -34,6 +37,7 @@ SMOOTHING = 0.998  # of the averaged weights that are shipped
 FLOOR = {"sky": 0.05, "sun": 0.02, "lamps": 0.02}  # e below which an error counts as absolute, not relative
 LARGEST_LOSS = 50.0  # of one face: a firefly of the path tracer must not steer
 CHECKPOINT_S = 60.0
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Lessons:
     moment: Tensor  # [SUNS + 2, N, 3, 4, 3] e that they bring
     probe: Tensor  # [SUNS + 2, N, 3] e of the classical look
     e: Tensor  # [SUNS + 2, N, 3] what the teacher says
+
+    def on(self, device: torch.device) -> "Lessons":
+        """The same lessons in a device's memory."""
+        return Lessons(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
 def load_lessons(folder: Path, seeds: Sequence[int]) -> Lessons:
@@ -81,7 +89,7 @@ def score(network: IrradianceNetwork | None, lessons: Lessons) -> dict[str, floa
     errors: dict[str, list[float]] = {"sky": [], "sun": [], "lamps": []}
     with torch.no_grad():
         for s in range(len(lessons.e)):
-            total, rows = 0.0, torch.arange(len(lessons.share))
+            total, rows = 0.0, torch.arange(len(lessons.share), device=lessons.share.device)
             for k in rows.split(16384):
                 if network is None:
                     e = lessons.probe[s, k].float()
@@ -102,10 +110,11 @@ def train(
     of network and classical.
     """
     torch.set_num_threads(1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     seeds, held_out = split(folder)
-    lessons = load_lessons(folder, seeds)
+    lessons = load_lessons(folder, seeds).on(device)
     torch.manual_seed(seed)
-    run = _Run(seed)
+    run = _Run(seed, device)
     checkpoint = out.with_suffix(".checkpoint")
     if checkpoint.exists():
         run.resume(checkpoint)
@@ -133,12 +142,13 @@ def train(
         "steps": run.steps,
         "minutes": round(run.elapsed_s / 60, 2),
         "held_out_scenes": len(held_out),
+        "device": device.type,
     }
     if held_out:
-        exam = load_lessons(folder, held_out)
+        exam = load_lessons(folder, held_out).on(device)
         metadata["rmse_network"], metadata["rmse_classical"] = score(run.average, exam), score(None, exam)
     out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().contiguous() for name, value in run.average.state_dict().items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in run.average.state_dict().items()}
     notes = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     save_file(tensors, out, notes)
     out.chmod(0o644)  # safetensors makes files that only their owner may read
@@ -151,21 +161,21 @@ def train(
 class _Run:
     """Everything that changes while training."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed, self.steps, self.elapsed_s = seed, 0, 0.0
-        self.network, self.average = IrradianceNetwork(), IrradianceNetwork()
+    def __init__(self, seed: int, device: torch.device = CPU) -> None:
+        self.seed, self.device, self.steps, self.elapsed_s = seed, device, 0, 0.0
+        self.network, self.average = IrradianceNetwork().to(device), IrradianceNetwork().to(device)
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, betas=(0.9, 0.99))
 
     def step(self, lessons: Lessons, progress: float) -> np.ndarray:
         """One step at `progress` 0..1 of the schedule; returns the losses of sky, sun and lamps."""
         rng = np.random.default_rng([self.seed, self.steps])
-        rows = torch.from_numpy(rng.integers(0, len(lessons.share), BATCH))
+        rows = torch.from_numpy(rng.integers(0, len(lessons.share), BATCH)).to(self.device)
         sources = [0, 1 + int(rng.integers(SUNS)), SUNS + 1]
         light = torch.stack([lessons.moment[s, rows] for s in sources], 3).float()  # [n, 3, 4, 3 sources, rgb]
         truth = torch.stack([lessons.e[s, rows] for s in sources], 1).float()
         e = self.network(light.flatten(3), lessons.share[rows]).view(-1, 3, 3)
-        losses = relative_loss(e, truth, torch.tensor([FLOOR[_kind(s)] for s in sources]))
+        losses = relative_loss(e, truth, torch.tensor([FLOOR[_kind(s)] for s in sources], device=self.device))
         rate = LEARNING_RATE * min(1, (self.steps + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, progress)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate + 1e-5
@@ -178,7 +188,7 @@ class _Run:
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(value, 1 - keep)
-        return losses.detach().numpy()
+        return losses.detach().cpu().numpy()
 
     def save(self, path: Path) -> None:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
@@ -206,8 +216,8 @@ class _Run:
         for name, parameter in self.network.named_parameters():
             self.optimiser.state[parameter] = {
                 "step": torch.tensor(float(self.steps)),
-                "exp_avg": read[f"mean.{name}"].clone(),
-                "exp_avg_sq": read[f"square.{name}"].clone(),
+                "exp_avg": read[f"mean.{name}"].to(self.device, copy=True),
+                "exp_avg_sq": read[f"square.{name}"].to(self.device, copy=True),
             }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.light.cache import LightCache
+from engine.light.decode import LEAST_TAKEN
 from engine.light.features import SceneFeatures
 from engine.light.network import Network
 from tests.light.scenes_for_light import (
@@ -48,12 +49,16 @@ def test_what_is_played_is_what_is_taught(network: Network) -> None:
 
 
 def test_gains_take_from_the_width_and_bin_that_they_name() -> None:
-    """One gain at a time: e is that part of the light, means worked out here from the texels' own."""
+    """One gain at a time: e is that part of the light, scaled up to all of it, means worked out here from the texels'
+    own.
+    """
     own_cache, texels, _ = decoded(plain_network())
     pool = own_cache._pool
     rows = pool.row_of_texel[texels]
     at = {tuple(p): i for i, p in enumerate(own_cache.transport.surface.place[texels].tolist())}
-    own = pool.moment[rows].astype(np.float64)
+    own = np.concatenate([pool.moment[rows], pool.share[rows][..., None]], 2).astype(
+        np.float64
+    )  # the share as a colour
     centre = np.array([at[x, y, 1, 4] for x, y in ((50, 50), (60, 20), (20, 50), (6, 30))])  # open floor around
     offsets = [(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1)]
     place = own_cache.transport.surface.place[texels][centre]
@@ -62,19 +67,20 @@ def test_gains_take_from_the_width_and_bin_that_they_name() -> None:
         return np.mean([own[at[x + u, y + v, 1, 4]] for u, v in offsets], 0)
 
     wide = np.array([np.mean([near(x + u, y + v) for u, v in offsets], 0) for x, y, *_ in place])
-    parts = np.stack([own[centre], [near(x, y) for x, y, *_ in place], wide], 1).reshape(len(place), 12, 3)
+    parts = np.stack([own[centre], [near(x, y) for x, y, *_ in place], wide], 1).reshape(len(place), 12, 4)
+    parts = parts[..., :3] * own[centre][..., 3].sum(1)[:, None, None] / np.maximum(parts[..., 3:], LEAST_TAKEN)
     for k in range(12):
         _, _, e = decoded(network_of(out_bias=np.eye(12)[k]))
         np.testing.assert_allclose(e[centre], parts[:, k], rtol=1e-4, atol=1e-6)
 
 
 def test_hidden_units_leak_below_zero() -> None:
-    """A unit at -2 gives -0.2: the gain is that of the numpy definition, and negative light is kept until the page."""
+    """A unit at -2 gives -0.2, scaled by at most 4: negative light is kept until the page."""
     bias, out = np.zeros(24), np.zeros((12, 24))
     bias[5], out[:4, 5] = -2.0, 1.0
     _, _, all_own = decoded(network_of(out_bias=[1, 1, 1, 1] + [0] * 8), slice(None, None, 50))
     _, _, e = decoded(network_of(hidden_bias=bias, out_weight=out), slice(None, None, 50))
-    np.testing.assert_allclose(e, -0.2 * all_own, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(e, -0.2 * all_own / LEAST_TAKEN, rtol=1e-4, atol=1e-6)
 
 
 def test_pages_hold_no_negative_light() -> None:

@@ -99,13 +99,17 @@ def test_matrices_are_turned_when_they_are_read(copy: Path) -> None:
 
 
 def test_gains_by_hand(copy: Path) -> None:
-    """One hidden unit that adds the shares of 3 x 3 texels and leaks below zero, one gain that takes it three times."""
+    """One hidden unit that adds the shares of 3 x 3 texels and leaks below zero, one gain that takes it three times,
+    another that is 1; then all scaled so that even light is kept, but not from less than a quarter of it.
+    """
     zero = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
     zero["hidden.weight"][7, 4:8], zero["hidden.bias"][7] = 1.0, -0.5
-    zero["out.weight"][2, 7], zero["out.bias"][2] = 3.0, 0.25
+    zero["out.weight"][2, 7], zero["out.bias"][2], zero["out.bias"][0] = 3.0, 0.25, 1.0
     network = load(changed(copy, **zero))
-    own = wide = np.full((2, 4), 9.0, np.float32)
+    own = np.array([[0.1, 0.2, 0.4, 0.3], [0.1, 0.2, 0.6, 0.05]], np.float32)
     near = np.array([[0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.0, 0.0]], np.float32)
-    gain = network.gains(own, near, wide)
-    np.testing.assert_allclose(gain[:, 2], [0.25 + 3 * 0.5, 0.25 - 3 * 0.1 * 0.4], rtol=1e-6)
-    assert gain.dtype == np.float32 and not np.delete(gain, 2, 1).any()
+    gain = network.gains(own, near, np.full((2, 4), 9.0, np.float32))
+    # Before scaling 1 and 0.25 + 3 * 0.5, which take 0.8 of even light; then 1 and 0.25 - 3 * 0.1 * 0.4 take 0.178.
+    np.testing.assert_allclose(gain[:, 0], [1 / 0.8, 0.95 / 0.25], rtol=1e-5)
+    np.testing.assert_allclose(gain[:, 2], [1.75 / 0.8, 0.13 * 0.95 / 0.25], rtol=1e-5)
+    assert gain.dtype == np.float32 and not np.delete(gain, [0, 2], 1).any()

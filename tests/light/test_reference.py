@@ -53,19 +53,19 @@ def difference(view: View, network: Network | None) -> np.ndarray:
 
 
 def test_pages_are_the_pixels_by_day_as_far_as_64_rays_tell() -> None:
-    """Measured: mean 0.0027, 99 % of pixels within 0.018; the probes' light alone 0.0083 and 0.040."""
+    """Measured: mean 0.0020, 99 % of pixels within 0.011; the probes' light alone 0.0083 and 0.040."""
     view = dataclasses.replace(view_of(plaza(), outside=sky()), camera=CAMERA)
     gathered, classical = difference(view, plain_network()), difference(view, None)
-    assert gathered.mean() < 0.004 and np.quantile(gathered, 0.99) < 0.025
+    assert gathered.mean() < 0.003 and np.quantile(gathered, 0.99) < 0.018
     assert gathered.mean() < 0.5 * classical.mean(), "what the rays are for"
 
 
 def test_pages_are_the_pixels_by_night_but_for_the_edges_of_shadows() -> None:
-    """Measured: mean 0.0008, 99 % of pixels within 0.0054."""
+    """Measured: mean 0.0007, 99 % of pixels within 0.0039."""
     light = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((12.5, 8, 2.2), 0.3, (20, 20, 40)))
     view = dataclasses.replace(view_of(plaza(), light, sky(sun=0.0, blue=0.01)), camera=CAMERA)
     apart = difference(view, plain_network())
-    assert apart.mean() < 0.0015 and np.quantile(apart, 0.99) < 0.01
+    assert apart.mean() < 0.0012 and np.quantile(apart, 0.99) < 0.007
 
 
 def test_the_mean_over_many_texels_is_without_bias() -> None:

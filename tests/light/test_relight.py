@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.light.features import SceneFeatures
 from engine.light.probes import OWN_SHARE, SKY, share
-from engine.light.relight import PASSES, Relight
+from engine.light.relight import PASSES, Relight, passes_for
 from engine.light.surface import average_patches
 from engine.view import sky_radiance
 from tests.light.scenes_for_light import materials, plaza, sky
@@ -78,13 +78,14 @@ def test_relight_is_the_sum_that_it_says() -> None:
     from_sky = np.where((hit == SKY)[..., None], sky_radiance(outside, direction), 0)
     radiance = np.zeros((len(place), 4, 3), np.float32)
     side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
-    for step in range(PASSES + 1):
+    passes = passes_for(features.albedo[material[texels]])
+    for step in range(passes + 1):
         seen = side_light[transport.index[texels], place[texels, 3][:, None]]
         gathered = (transport.weight[texels][..., None] * seen).sum(1)
         albedo = features.albedo[material[texels]]
         radiance[texels, 0] = features.emission[material[texels]] + albedo * (direct[texels] + gathered)
         average_patches(surface.page_texel, surface.page_label, radiance)
-        if step == PASSES:
+        if step == passes:
             break
         arriving = np.where((hit >= 0)[..., None], radiance[np.maximum(hit, 0), probes.level[alive]], from_sky)
         own = np.zeros_like(side_light)
@@ -94,3 +95,9 @@ def test_relight_is_the_sum_that_it_says() -> None:
             side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
     np.testing.assert_allclose(fast.side_light[alive], side_light[alive], rtol=2e-4, atol=1e-5)
     np.testing.assert_allclose(fast.texel_radiance[texels], radiance[texels], rtol=2e-4, atol=1e-5)
+
+
+def test_the_whiter_the_world_the_more_bounces() -> None:
+    numbers = [passes_for(np.full((5, 3), a, np.float32)) for a in (0.0, 0.2, 0.5, 0.7, 0.9, 1.0)]
+    assert numbers == sorted(numbers) and numbers[0] == PASSES[0] and numbers[-1] == PASSES[1]
+    assert 0.9 ** passes_for(np.full((5, 3), 0.9, np.float32)) < 0.3

@@ -9,7 +9,7 @@ from engine.light.features import SceneFeatures
 from engine.light.gather import BINS as PLAYED_BINS
 from engine.light.network import HIDDEN as PLAYED_HIDDEN
 from engine.light.network import SHAPES, load
-from engine.teach.network import BINS, FIRST_GUESS, HIDDEN, LEAK, WIDTHS, IrradianceNetwork
+from engine.teach.network import BINS, FIRST_GUESS, HIDDEN, LEAK, LEAST_TAKEN, WIDTHS, IrradianceNetwork
 from engine.teach.scenes import random_sky, scene_from_seed, view_of
 
 
@@ -45,7 +45,17 @@ def test_a_fresh_network_takes_each_distance_once(faces):
     guess = torch.tensor(FIRST_GUESS).view(WIDTHS, BINS)
     torch.testing.assert_close(guess.sum(0), torch.ones(BINS))
     expected = moment[:, 0, :2].sum(1) + moment[:, 1, 2] + moment[:, 2, 3]
+    expected /= (share[:, 0, :2].sum(1) + share[:, 1, 2] + share[:, 2, 3])[:, None].clamp(min=LEAST_TAKEN)
     torch.testing.assert_close(IrradianceNetwork()(moment, share), expected)
+
+
+def test_no_network_makes_light_or_loses_it(random_network, faces):
+    """Light that is the same from everywhere stays what it is."""
+    _, share = faces
+    with torch.no_grad():
+        random_network.out.bias += 2.0  # so that some light is taken from every face
+    even = share[..., None].repeat(1, 1, 1, 3)
+    torch.testing.assert_close(random_network(even, share), torch.ones(len(share), 3))
 
 
 def test_light_is_linear(random_network, faces):

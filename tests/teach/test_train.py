@@ -31,27 +31,27 @@ def test_lessons_of_many_scenes_are_laid_end_to_end(lessons_folder):
 
 
 def test_training_finds_what_there_is_to_find(lessons):
-    """If the truth is 0.7 of what a face's own rays bring, a hundred steps get most of the way there."""
-    lessons = replace(lessons, e=(0.7 * lessons.moment[:, :, 0].float().sum(2)).half())
+    """If the truth is what a face's own rays bring, far light too, some steps get most of the way there."""
+    lessons = replace(lessons, e=lessons.moment[:, :, 0].float().sum(2).half())
     torch.manual_seed(0)
     run = train._Run(0)
     before = train.score(run.network, lessons)
-    for _ in range(150):
+    for _ in range(400):
         run.step(lessons, 0.2)
     after = train.score(run.average, lessons)
-    assert after["sky"] < 0.3 * before["sky"]
+    assert after["sky"] < 0.5 * before["sky"]
     assert after["sun"] < 0.5 * before["sun"]
 
 
 def test_training_finds_what_depends_on_distance(lessons):
-    """Rays' light counts by how near they end: only the network's inputs can tell."""
+    """Faces whose rays end near trust them, the others those around: only the network's inputs can tell."""
     near = lessons.share[:, 0, :2].sum(1)
-    own = lessons.moment[:, :, 0].float().sum(2)
-    lessons = replace(lessons, e=((1.5 - near)[None, :, None] * own).half())
+    own, wide = lessons.moment[:, :, 0].float().sum(2), lessons.moment[:, :, 2].float().sum(2)
+    lessons = replace(lessons, e=(near[None, :, None] * own + (1 - near)[None, :, None] * wide).half())
     torch.manual_seed(0)
     run = train._Run(0)
     before = train.score(run.network, lessons)
-    for _ in range(250):
+    for _ in range(400):
         run.step(lessons, 0.2)
     assert near.std() > 0.1
     assert train.score(run.average, lessons)["sky"] < 0.5 * before["sky"]

@@ -1,0 +1,52 @@
+"""Parts of bodies as convex pieces: exact for boxes and balls, turned with the body."""
+
+import math
+
+import numpy as np
+import pytest
+
+from engine.light.solids import distance_to_solid, joined, solids_of
+from engine.script import prefabs
+
+BOX = prefabs.assemble("box", [prefabs.box((-0.5, -0.25, 0.0), (0.5, 0.25, 1.0), 1)])
+CONE = prefabs.assemble("cone", [prefabs.cylinder((0, 0, 0), 0.5, 1.0, 1, 0.0, 24, 2, False)])
+
+
+def distance(solids, origin, direction, piece=0):
+    return distance_to_solid(*solids, piece, *(float(x) for x in (*origin, *direction)))
+
+
+def posed(prefab, position=(0, 0, 0), yaw=0.0):
+    return solids_of(prefab, np.ones(len(prefab.part_low), np.bool_), np.array(position, np.float32), yaw)
+
+
+def test_a_box_has_six_planes_and_is_met_where_its_faces_are() -> None:
+    box = posed(BOX, (3, 2, 1))
+    assert len(box.plane) == 6
+    assert distance(box, (0, 2, 1.5), (1, 0, 0)) == pytest.approx(2.5)
+    assert distance(box, (0, 2, 1.5), (5, 0, 0)) == pytest.approx(0.5), "in lengths of the direction"
+    assert distance(box, (3, 2, 9), (0, 0, -1)) == pytest.approx(7.0)
+    assert distance(box, (0, 2.3, 1.5), (1, 0, 0)) == math.inf
+    assert distance(box, (3, 2, 1.5), (1, 0, 0)) == math.inf, "a ray that begins inside is let go"
+
+
+def test_a_quarter_turn_swaps_its_sides() -> None:
+    box = posed(BOX, (3, 2, 1), math.pi / 2)
+    assert distance(box, (0, 2, 1.5), (1, 0, 0)) == pytest.approx(2.75, abs=1e-5)
+    assert distance(box, (0, 2.4, 1.5), (1, 0, 0)) == pytest.approx(2.75, abs=1e-5)
+
+
+def test_a_cone_is_round_and_narrow_above() -> None:
+    cone = posed(CONE)
+    for angle in np.linspace(0.1, 6, 7):
+        away = np.array([math.cos(angle), math.sin(angle), 0.0])
+        assert distance(cone, 3 * away + [0, 0, 0.5], -away) == pytest.approx(2.75, abs=0.01)
+    assert distance(cone, (3, 0.3, 0.5), (-1, 0, 0)) == math.inf
+    assert distance(cone, (3, 0.3, 0.1), (-1, 0, 0)) < 3.0
+
+
+def test_pieces_keep_their_planes_when_lists_are_joined() -> None:
+    both = joined([posed(BOX, (3, 2, 1)), posed(CONE)])
+    assert distance(both, (0, 2, 1.5), (1, 0, 0), 0) == pytest.approx(2.5)
+    assert distance(both, (3, 0, 0.5), (-1, 0, 0), 1) == pytest.approx(2.75, abs=0.01)
+    assert len(joined([]).box) == 0
