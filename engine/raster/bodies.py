@@ -1,4 +1,4 @@
-"""Prefab meshes posed in the world, on the CPU, for all bodies of a view at once."""
+"""Prefab meshes, cut fine, posed in the world on the CPU, for all bodies of a view at once."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.raster.tessellation import refined
+from engine.state.blueprint import Prefab
 from engine.view import Bodies, View
 
 F32 = NDArray[np.float32]
@@ -52,9 +54,10 @@ class _Template:
     first_vertex: I32
 
 
-def _template(view: View) -> _Template:
+def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
+    """Lay out the prefabs, cut fine, for every body of a view."""
     bodies = view.bodies
-    prefabs = [view.prefabs[p] for p in bodies.prefab]
+    prefabs = [fine[p] for p in bodies.prefab]
     n_vertices = np.array([len(p.position) for p in prefabs], np.int32)
     n_parts = np.array([len(p.part_low) for p in prefabs], np.int32)
     first_vertex = np.concatenate([[0], np.cumsum(n_vertices)]).astype(np.int32)
@@ -129,6 +132,9 @@ class Poser:
         self._template: _Template | None = None
         self._bodies: Bodies | None = None
         self._posed: PosedBodies | None = None
+        self._fine: tuple[tuple[object, object], tuple[Prefab, ...]] | None = (
+            None  # what it is made of, prefabs cut fine
+        )
 
     def pose(self, view: View) -> PosedBodies:
         """All bodies of the view as one mesh: the same object as long as no body moves."""
@@ -138,7 +144,10 @@ class Poser:
             or template.of[0] is not view.prefabs
             or template.of[1:] != (bodies.prefab.tobytes(), bodies.entity.tobytes())
         ):
-            template = self._template = _template(view)
+            made_of = (view.prefabs, view.materials)
+            if self._fine is None or any(a is not b for a, b in zip(self._fine[0], made_of, strict=True)):
+                self._fine = (made_of, refined(view.prefabs, view.materials))
+            template = self._template = _template(view, self._fine[1])
             self._posed = None
         old, posed = self._bodies, self._posed
         if old is None or posed is None:

@@ -73,7 +73,7 @@ def trace_targets(seed: int, faces_wanted: int = FACES, spp: int = SPP) -> Targe
     view = view_of(scene.voxels, scene.materials, scene.lamps, sky)
     centres, normals = face_centres(faces), NORMALS[faces[:, 3]]
     spread_u, spread_v = u * np.float32(PATCH_M), v * np.float32(PATCH_M)
-    e = teacher.trace_points(view, centres, normals, sources, spp, 8, seed, spread_u, spread_v)
+    e = teacher.trace_points(view, centres, normals, sources, spp, seed=seed, spread_u=spread_u, spread_v=spread_v)
     if not len(scene.lamps.entity):
         e = np.concatenate([e, np.zeros_like(e[:1])])
     return Targets(seed, faces, e, sky, suns.astype(np.float32))

@@ -31,7 +31,7 @@ from engine.view import View
 
 F32 = NDArray[np.float32]
 CHUNK_SPP = 128  # samples between two writes: about 40 s at 640 x 360 on two cores
-VERSION = 2  # grows when the same view would be traced differently: then kept pictures are stale
+VERSION = 3  # grows when the same view would be traced differently: then kept pictures are stale
 RIVAL_SEED = 1_000_000  # the first seed that no chunk of a reference has
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)  # not there, or cut short
 CHANNELS = ("radiance", "albedo", "emission", "normal", "distance")
@@ -124,8 +124,8 @@ def _digest(view: View, size_px: tuple[int, int]) -> str:
     digest = hashlib.blake2b(repr((VERSION, size_px, view.camera)).encode(), digest_size=16)
     for array in (
         view.voxels.material, materials.albedo, materials.emission, materials.roughness, materials.metal,
-        bodies.position, bodies.normal, bodies.triangles, bodies.material, view.lamps.centre, view.lamps.size,
-        view.lamps.radiance, sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground,
+        materials.pattern, bodies.position, bodies.normal, bodies.triangles, bodies.material, view.lamps.centre,
+        view.lamps.size, view.lamps.radiance, sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground,
     ):  # fmt: skip
         digest.update(repr((array.shape, array.dtype)).encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

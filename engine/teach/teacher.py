@@ -8,6 +8,7 @@ import ctypes.util
 import glob
 import importlib.util
 import json
+import math
 import os
 import re
 import subprocess
@@ -30,6 +31,7 @@ F32 = NDArray[np.float32]
 SKY_PX = (512, 1024)  # rows, columns of the sky's map
 START_M = 0.02  # how far before a surface point a ray towards it starts
 MIN_LLVM = 16
+DEEPEST = 64  # bounces; long before, dim paths end by chance (worker.py)
 
 
 class TeacherError(DaguerreError):
@@ -68,7 +70,7 @@ def picture(
     size_px: tuple[int, int],
     spp: int,
     denoise: bool = False,
-    max_depth: int = 8,
+    max_depth: int = DEEPEST,
     seed: int = 0,
     antialias: bool = False,
 ) -> Picture:
@@ -96,7 +98,9 @@ def picture(
         shares.append("lamps")
     if denoise:
         jobs.append({"name": "clean", "kind": "denoise", "image": shares, "guide": "surface", "size": [width, height]})
-    done = _answer(view, {"now": view.sky}, rays, jobs, view.materials)
+    pixel_m = 2.0 * math.tan(view.camera.fov_y / 2) / height
+    paint = np.array([*view.camera.position, *view.camera.axes()[0], pixel_m], np.float32)
+    done = _answer(view, {"now": view.sky}, rays, jobs, view.materials, paint)
     radiance = done["clean"] if denoise else np.sum([done[name] for name in shares], axis=0)
     surface = done["surface"].reshape(height, width, 10)
     trace_s = sum(float(done[f"{name}_seconds"]) for name in shares)
@@ -112,7 +116,7 @@ def trace_points(
     normals: F32,
     sources: Sequence[Source],
     spp: int,
-    max_depth: int = 8,
+    max_depth: int = DEEPEST,
     seed: int = 0,
     spread_u: F32 | None = None,
     spread_v: F32 | None = None,
@@ -201,8 +205,9 @@ def _answer(
     rays: Mapping[str, Any],
     jobs: Sequence[Mapping[str, Any]],
     materials: Materials,
+    paint: F32 | None = None,
 ) -> dict[str, Any]:
-    """Send one request to a worker process and read its response."""
+    """Send one request to a worker process and read its response. `paint` is what painted.py asks for, [7]."""
     if not available():
         raise TeacherError("the teacher needs Mitsuba, which is not installed: pip install 'daguerre[teach]'")
     static, bodies = voxel_mesh(view.voxels.material), body_mesh(view)
@@ -210,7 +215,10 @@ def _answer(
     request: dict[str, Any] = {
         **_mesh_arrays("voxel", static, materials),
         **_mesh_arrays("body", bodies, materials),
+        "voxel_pattern": materials.pattern[static.material].astype(np.float32),
+        "body_pattern": np.zeros(len(bodies.material), np.float32),  # only voxels have patterns
         "voxel_emission": materials.emission[static.material],
+        "paint": np.zeros(7, np.float32) if paint is None else paint,
         "lamp_low": view.lamps.centre - half,
         "lamp_high": view.lamps.centre + half,
         "lamp_radiance": view.lamps.radiance,

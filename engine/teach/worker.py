@@ -4,7 +4,8 @@ Mitsuba lives here and nowhere else, so that a crash of its compiler cannot take
 triangle lists, lamps, skies, named bundles of rays, and a JSON list of jobs; the response holds one array per job.
 
 Arrays of a request (n rays in a bundle R):
-- `voxel_*`, `body_*`: position [V, 3] m, triangles [I, 3], albedo [I, 3], polish [I, 2] (roughness, metal; 1 is matte);
+- `voxel_*`, `body_*`: position [V, 3] m, triangles [I, 3], albedo [I, 3], polish [I, 2] (roughness, metal; 1 is matte),
+  pattern [I] (engine/raster/patterns.py, seen where glossy); `paint` [7]: eye m, forward, width of a pixel at 1 m;
   `body_normal` [V, 3]; `voxel_emission` [I, 3]
 - `lamp_low`, `lamp_high` [L, 3] m, `lamp_radiance` [L, 3]
 - `R_origin`, `R_direction`, `R_du`, `R_dv` [n, 3]; `R_spreads_origin` bool: what the offsets du and dv move
@@ -29,6 +30,7 @@ mi.set_variant(os.environ.get("DAGUERRE_TEACHER", "scalar_rgb"))
 VECTORISED = "scalar" not in str(mi.variant())
 F32 = NDArray[np.float32]
 LANES = 1 << 20  # paths in flight: bounds memory
+ROULETTE_DEPTH = 6  # bounces after which dim paths may end early, by chance and without bias
 BOX_TRIANGLES = np.array(
     [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
      [2, 3, 7], [2, 7, 6], [1, 2, 6], [1, 6, 5], [0, 4, 7], [0, 7, 3]], np.uint32)  # fmt: skip
@@ -39,9 +41,9 @@ BOX_CORNERS = np.array(
 
 def mesh(
     name: str, position: F32, triangles: Any, bsdf: dict[str, Any], albedo: F32 | None = None,
-    normal: F32 | None = None, radiance: F32 | None = None,
+    normal: F32 | None = None, radiance: F32 | None = None, pattern: F32 | None = None,
 ) -> Any:  # fmt: skip
-    """A Mitsuba mesh; flat-shaded unless it has normals, with a colour per triangle if `albedo` is given."""
+    """A Mitsuba mesh; flat-shaded unless it has normals, with a colour and a pattern per triangle if they are given."""
     properties = mi.Properties()
     properties["bsdf"] = mi.load_dict(bsdf)
     if radiance is not None:
@@ -51,6 +53,9 @@ def mesh(
     if albedo is not None:
         colours: Any = np.ascontiguousarray(albedo, np.float32).ravel()
         made.add_attribute("face_colour", 3, colours)
+    if pattern is not None:
+        layers: Any = np.ascontiguousarray(pattern, np.float32)
+        made.add_attribute("face_pattern", 1, layers)
     parameters = mi.traverse(made)
     parameters["vertex_positions"] = np.ascontiguousarray(position, np.float32).ravel()
     parameters["faces"] = np.ascontiguousarray(triangles, np.uint32).ravel()
@@ -69,13 +74,16 @@ COLOUR = {"type": "mesh_attribute", "name": "face_colour"}
 MATTE = {"type": "diffuse", "reflectance": COLOUR}
 
 
-def by_surface(polish: F32) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
-    """Triangles [I] that share a surface, with what it is: the matte ones, then each roughness and metal."""
+def by_surface(polish: F32, paint: F32) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
+    """Triangles [I] that share a surface, with what it is: the matte ones, then each roughness and metal, painted."""
     matte = polish[:, 0] >= 1.0
     groups: list[tuple[NDArray[np.bool_], dict[str, Any]]] = [(matte, MATTE)]
     for kind in np.unique(polish[~matte], axis=0):
-        importlib.import_module("engine.teach.polish")  # needs the variant
-        surface = {"type": "polish", "roughness": float(kind[0]), "metal": float(kind[1]), "colour": COLOUR}
+        for plugin in ("polish", "painted"):
+            importlib.import_module(f"engine.teach.{plugin}")  # needs the variant
+        eye, forward = ([float(c) for c in part] for part in (paint[:3], paint[3:6]))
+        colour = {"type": "painted", "eye": eye, "forward": forward, "pixel_m": float(paint[6])}
+        surface = {"type": "polish", "roughness": float(kind[0]), "metal": float(kind[1]), "colour": colour}
         groups.append(((polish == kind).all(1), surface))
     return groups
 
@@ -90,13 +98,17 @@ class Bench:
         self.solid: dict[str, Any] = {}
         self.surface_of: dict[str, tuple[F32, F32]] = {}  # name -> albedo and emission per triangle
         colours = request["voxel_albedo"]
-        for i, (chosen, surface) in enumerate(by_surface(request["voxel_polish"])):
+        pattern, paint = request["voxel_pattern"], request["paint"]
+        for i, (chosen, surface) in enumerate(by_surface(request["voxel_polish"], paint)):
             k = chosen & ~shining
-            self._add(f"voxels{i}", request["voxel_position"], request["voxel_triangles"][k], surface, colours[k])
+            self._add(f"voxels{i}", request["voxel_position"], request["voxel_triangles"][k], surface, colours[k],
+                      pattern=pattern[k])  # fmt: skip
         colours = request["body_albedo"]
-        for i, (k, surface) in enumerate(by_surface(request["body_polish"])):
+        pattern = request["body_pattern"]
+        for i, (k, surface) in enumerate(by_surface(request["body_polish"], paint)):
             self._add(f"bodies{i}", request["body_position"], request["body_triangles"][k],
-                      {"type": "twosided", "bsdf": surface}, colours[k], normal=request["body_normal"])  # fmt: skip
+                      {"type": "twosided", "bsdf": surface}, colours[k], normal=request["body_normal"],
+                      pattern=pattern[k])  # fmt: skip
         self.glowing: dict[str, Any] = {}  # takes the place of `solid` where the scene's own shine counts
         for i, colour in enumerate(np.unique(emission[shining], axis=0)):
             chosen = shining & (emission == colour).all(1)
@@ -113,13 +125,13 @@ class Bench:
 
     def _add(
         self, name: str, position: F32, triangles: Any, bsdf: dict[str, Any], albedo: F32, normal: F32 | None = None,
-        radiance: F32 | None = None,
+        radiance: F32 | None = None, pattern: F32 | None = None,
     ) -> None:  # fmt: skip
         if len(triangles):
             used, compact = np.unique(triangles, return_inverse=True)  # no stray vertices
             chosen = None if normal is None else normal[used]
             parts = (name, position[used], compact.reshape(-1, 3), bsdf, albedo, chosen)
-            self.solid[name] = mesh(*parts)
+            self.solid[name] = mesh(*parts, pattern=pattern)
             if radiance is not None:
                 self.glowing[name] = mesh(*parts, radiance)
             light = np.zeros(3, np.float32) if radiance is None else radiance
@@ -150,7 +162,7 @@ class Bench:
         Two jobs of one seed draw the same numbers, so the difference of two depths holds no noise of the shallower.
         """
         scene = self.scene(job.get("sky"), job.get("sun"), bool(job.get("lamps")), bool(job.get("shine")))
-        integrator = mi.load_dict({"type": "path", "max_depth": job["max_depth"], "rr_depth": 1000})
+        integrator = mi.load_dict({"type": "path", "max_depth": job["max_depth"], "rr_depth": ROULETTE_DEPTH})
         bundle = self.bundle(job["rays"])
         total = len(bundle.origin)
         per = max(1, min(job["spp"], LANES // max(1, total)))  # samples of every ray in one round

@@ -86,6 +86,25 @@ def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
     assert renderer.render_linear(alone)[ground].min() > 0.05
 
 
+def test_a_flat_thing_on_the_ground_has_its_shadow_where_it_lies(renderer):
+    """A plate of 3 cm throws a shadow of 8 cm under a sun at 20 degrees; it must not begin farther off."""
+    plate = views.prefab("plate", [(views.box((-0.3, -0.3, 0.0), (0.3, 0.3, 0.03)), "planks")])
+    sky = sun_at(20, azimuth=0.0)
+    camera = Camera((7.2, 8.0, 1.6), 0.0, math.radians(-75))
+    view = dataclasses.replace(
+        views.courtyard("day", camera), voxels=field((64, 64, 16)), sky=sky, prefabs=(plate,),
+        bodies=views.bodies([(0, (8.0, 8.0, 0.25), 0.0, (0.0, 0.0, 0.0))]),
+    )  # fmt: skip
+    arrays = renderer.gbuffer(view)
+    depth = np.where(np.isfinite(arrays.depth), arrays.depth, 0.0)
+    place = np.asarray(camera.position) + depth[..., None] * camera.rays(*SIZE)
+    beside = (arrays.entity < 0) & (depth > 0) & (np.abs(place[..., 1] - 8.0) < 0.25) & (place[..., 0] < 7.7)
+    shadowed = beside & (place[..., 0] > 7.66)  # the sun stands at +x, so the shadow falls from 7.70 down to 7.62
+    assert shadowed.sum() > 10
+    lit = renderer.render_linear(view).max(-1)
+    assert lit[shadowed].mean() < 0.3 * lit[beside & (place[..., 0] < 7.55)].mean()
+
+
 def test_the_window_of_a_large_world_moves_in_whole_texels():
     low, high = np.zeros(3), np.array([400.0, 400.0, 24.0])
     sun = sun_at(40).sun_direction

@@ -1,5 +1,7 @@
 """Glossy surfaces by the path tracer and by the engine: the same model, so nearly the same picture."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,24 @@ def test_engine_and_path_tracer_agree(gl_context, roughness, metal, colour, sky,
         a, b = got[seen], truth.radiance[seen]
         assert abs(a.mean() / b.mean() - 1) < scale * mean
         assert np.abs(a - b).mean() < scale * pixel * b.mean()
+
+
+def test_the_path_tracer_sees_the_planks_of_a_polished_floor(gl_context):
+    """Under a sky that is the same everywhere only the pattern varies on a floor that has nothing about it."""
+    polish = glossy_scenes.materials(0.6, 0.0, (0.5, 0.3, 0.15))
+    pattern = polish.pattern.copy()
+    pattern[FLOOR] = 2
+    view = glossy_scenes.yard(dataclasses.replace(polish, pattern=pattern), glossy_scenes.uniform())
+    view.voxels.material[:, :, 1:] = 0
+    truth = teacher.picture(view, SIZE_PX, 1024)
+    renderer = Renderer(SIZE_PX, "classical", context=gl_context)
+    seen, got = renderer.gbuffer(view), renderer.render_linear(view)
+    renderer.release()
+    near = np.isfinite(truth.distance) & (seen.depth < 6.0)
+    planks, traced, ours = (a[near].mean(-1) for a in (seen.albedo, truth.radiance, got))
+    assert planks.std() > 0.03 * planks.mean()
+    assert np.corrcoef(planks, traced)[0, 1] > 0.8
+    assert np.corrcoef(ours, traced)[0, 1] > 0.8
 
 
 def test_white_varnish_and_smooth_white_metal_keep_all_light():

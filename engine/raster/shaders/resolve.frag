@@ -100,12 +100,14 @@ float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, an
     return 0.25 * tent;
 }
 
-float sunlit(vec3 place, vec3 normal) {  // how much of the sun arrives there
+float sunlit(vec3 place, vec3 normal, bool on_body) {  // how much of the sun arrives there
     float amount = 1.0;
     vec3 p = (shadow_from_world * vec4(place + shadow_offset * normal, 1.0)).xyz;
     if (all(greaterThan(p.xy, vec2(2.0))) && all(lessThan(p.xy, vec2(MAP_PX - 2)))) {
 #ifdef BODIES_CAST
-        if (texelFetch(body_cells, ivec2(p.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, p);
+        // Voxels are not in the map of bodies, so they cannot shade themselves there: shadows begin where bodies touch them
+        vec3 q = on_body ? p : (shadow_from_world * vec4(place + 2e-3 * normal, 1.0)).xyz;
+        if (texelFetch(body_cells, ivec2(q.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, q);
 #endif
 #ifdef EXACT_SUN
         float of_map = lit(sun_map, p);
@@ -172,7 +174,7 @@ void main() {
         }
 #ifdef SUN
         float facing_sun = max(dot(normal, sun_direction), 0.0);
-        float open = facing_sun > 0.0 ? sunlit(place, normal) : 0.0;
+        float open = facing_sun > 0.0 ? sunlit(place, normal, entity != 0u) : 0.0;
         light += sun * (facing_sun * open);
 #endif
         radiance = albedo * light + emission;
