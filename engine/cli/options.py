@@ -13,7 +13,16 @@ MAX_SECONDS = 86_400.0
 World = Annotated[str, typer.Argument(metavar="WORLD", help="courtyard, gallery, town, or the path of a .star file.")]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="A .png or an .mp4; out/WORLD.png if left out.")]
 CameraName = Annotated[str | None, typer.Option(help="One of the world's cameras, or eyes; its first if left out.")]
-Snapshot = Annotated[Path | None, typer.Option(metavar="FILE", help="Go on from a snapshot instead of from tick 0.")]
+Load = Annotated[
+    str | None,
+    typer.Option(metavar="SAVE", help="Go on from a save, by its name, or from a .snap file, not from tick 0."),
+]
+RecordingFile = Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")]
+WorldFile = Annotated[
+    str | None,
+    typer.Option("--world", metavar="WORLD", help="The recorded world's file, where it is not found by its name."),
+]
+Ticks = Annotated[int, typer.Option(min=0, help="The tick at which to stop; a second has 64.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Where every chance in the world comes from.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Size of the picture in pixels.")]
 Look = Annotated[str, typer.Option(help="neural, or a baseline without the network: classical, raster.")]

@@ -1,14 +1,13 @@
 """`daguerre run` and `daguerre check`: worlds without pictures."""
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.options import Inputs, Json, Seed, Snapshot, World
+from engine.cli.options import Inputs, Json, Load, Seed, Ticks, World
 from engine.cli.speech import answer, say
-from engine.cli.worlds import load_world, new_state, read_inputs, run_to
+from engine.cli.worlds import load_state, load_world, new_state, read_inputs, run_to, save_state
 from engine.core.errors import SnapshotError, WorldFileError
 
 if TYPE_CHECKING:
@@ -17,26 +16,19 @@ if TYPE_CHECKING:
 
 def run(
     world: World,
-    ticks: Annotated[int, typer.Option(min=0, help="The tick at which to stop; a second has 64.")] = 640,
+    ticks: Ticks = 640,
     seed: Seed = 1,
     inputs: Inputs = None,
-    load: Snapshot = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a snapshot of the last tick.")] = None,
+    load: Load = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="SAVE", help="Keep the last tick as a save, by a name, or as a .snap file.")
+    ] = None,
     every: Annotated[int, typer.Option(min=0, help="Also print a digest every so many ticks.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Run a world without pictures and print the digest of its state."""
     loaded = load_world(world)
-    if load is None:
-        state = new_state(loaded, seed)
-    else:
-        from engine.state.snapshot import load as state_from_snapshot
-
-        try:
-            data = load.read_bytes()
-        except OSError as error:
-            raise SnapshotError(f"{load}: the snapshot cannot be read ({error.strerror})") from None
-        state = state_from_snapshot(loaded.blueprint, data)
+    state = new_state(loaded, seed) if load is None else load_state(loaded, load)
     first = state.tick
     if ticks < first:
         raise SnapshotError(f"{load}: the snapshot is of tick {first}, after --ticks {ticks}; ask for a later tick")
@@ -50,10 +42,7 @@ def run(
     state = run_to(ticks, loaded, state, recorded, print_digest)
     took_s = time.perf_counter() - started
     if save is not None:
-        from engine.play.files import write_bytes
-        from engine.state.snapshot import save as snapshot_of
-
-        write_bytes(save, snapshot_of(loaded.blueprint, state))
+        save_state(loaded, state, save)
     result: dict[str, Any] = {
         "world": loaded.blueprint.name,
         "seed": state.seed,

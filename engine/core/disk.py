@@ -81,12 +81,11 @@ DISK = Disk()
 
 
 def write_whole(path: Path, data: bytes, disk: Disk = DISK) -> None:
-    """Writes a file whole or not at all; when it returns, the bytes survive a loss of power.
+    """Writes a file whole or not at all, in a folder that is made if need be; then the bytes survive a loss of power.
 
     OutputError where that fails: the earlier file is as it was, and nothing else is left behind.
     """
-    refuse_special(path)
-    temporary, file = _create_beside(path, disk)
+    temporary, file = create_beside(path, disk)
     try:
         try:
             write_all(file, data, disk)
@@ -101,6 +100,27 @@ def write_whole(path: Path, data: bytes, disk: Disk = DISK) -> None:
         raise cannot_write(path, error) from error
 
 
+def create_beside(path: Path, disk: Disk = DISK) -> tuple[Path, int]:
+    """A new hidden file that shall become `path`, open for writing, under a name that no process or thread has.
+
+    OutputError where it cannot be made, or where `path` is a folder, a device or a pipe, which would be destroyed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kind = path.stat().st_mode if path.exists() else stat.S_IFREG
+        if stat.S_ISDIR(kind):
+            raise OutputError(f"cannot write {path}: it is a folder; name a file")
+        if not stat.S_ISREG(kind):
+            raise OutputError(f"cannot write {path}: it is no ordinary file; name one")
+        for number in range(MAX_ATTEMPTS):
+            temporary = path.with_name(f".{path.name}.{os.getpid()}-{number}.tmp")
+            with contextlib.suppress(FileExistsError):
+                return temporary, disk.create(temporary)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise cannot_write(path, error) from error
+    raise OutputError(f"cannot write {path}: its folder is full of unfinished files; remove the .tmp files in it")
+
+
 def write_all(file: int, data: bytes, disk: Disk = DISK) -> None:
     """Writes all bytes, however few the system takes at a time. OSError."""
     rest = memoryview(data)
@@ -111,43 +131,9 @@ def write_all(file: int, data: bytes, disk: Disk = DISK) -> None:
         rest = rest[taken:]
 
 
-def refuse_special(path: Path) -> None:
-    """OutputError for a folder, a device or a pipe: taking its place would destroy it."""
-    try:
-        kind = path.stat().st_mode
-    except (OSError, ValueError):  # what is not there, or cannot be looked at, is told when it is written
-        return
-    if stat.S_ISDIR(kind):
-        raise OutputError(f"cannot write {path}: it is a folder; name a file")
-    if not stat.S_ISREG(kind):
-        raise OutputError(f"cannot write {path}: it is no ordinary file; name one")
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder and those above it. OutputError where it cannot."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise cannot_write(folder, error) from error
-
-
 def cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
     """The sentence for a write that failed."""
-    reason = (getattr(error, "strerror", None) or str(error)).lower()
-    return OutputError(f"cannot write {path}: {reason}")
-
-
-def _create_beside(path: Path, disk: Disk) -> tuple[Path, int]:
-    """A new hidden file in the same folder, under a name that no other process or thread has."""
-    for number in range(MAX_ATTEMPTS):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{number}.tmp")
-        try:
-            return temporary, disk.create(temporary)
-        except FileExistsError:
-            continue
-        except (OSError, ValueError) as error:
-            raise cannot_write(path, error) from error
-    raise OutputError(f"cannot write {path}: its folder is full of unfinished files; remove the .tmp files in it")
+    return OutputError(f"cannot write {path}: {(getattr(error, 'strerror', None) or str(error)).lower()}")
 
 
 class Growing:
@@ -158,6 +144,7 @@ class Growing:
         self.path, self._disk = path, disk
         self._file = -1
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = disk.open(path)
             if not disk.lock(self._file):
                 raise OutputError(f"cannot write {path}: another process is writing it")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from engine.core.disk import DISK, Disk, cannot_write, make_folder, write_whole
+from engine.core.disk import DISK, Disk, cannot_write, write_whole
 from engine.core.errors import OutputError, SnapshotError
 from engine.state import snapshot
 from engine.state.blueprint import Blueprint
@@ -60,17 +60,17 @@ class SaveFolder:
     def _hold(self) -> None:
         if self._lock >= 0:
             return
-        make_folder(self.folder)
         lock = self.folder / "lock"
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             file = self._disk.open(lock)
-        except OSError as error:
-            raise cannot_write(lock, error) from error
+        except (OSError, ValueError) as error:
+            raise cannot_write(self.folder, error) from error
         try:
             held = self._disk.lock(file)
         except OSError as error:
             self._disk.close(file)
-            raise cannot_write(lock, error) from error
+            raise cannot_write(self.folder, error) from error
         if not held:
             self._disk.close(file)
             raise OutputError(f"the save {self.folder.name!r} is in use by another process; close it, or name another")

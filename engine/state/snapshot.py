@@ -90,7 +90,7 @@ def _content_digest(payload: bytes) -> bytes:
     return blake2b(payload, digest_size=32).digest()
 
 
-def _rows_in(data: bytes, most: int) -> Iterator[Any]:
+def rows_in(data: bytes, most: int, most_bytes: int = MAX_ROW_BYTES) -> Iterator[Any]:
     """The elements of a packed list, one at a time; each is measured before it is unpacked, so that a few bytes never
     become many objects. ValueError where it is no list, holds more than `most`, or is followed by something."""
     reader = msgpack.Unpacker(None, raw=False, use_list=True, strict_map_key=True, max_buffer_size=MAX_BYTES)
@@ -103,7 +103,7 @@ def _rows_in(data: bytes, most: int) -> Iterator[Any]:
         for _ in range(count):
             reader.skip()
             end = reader.tell()
-            if end - start > MAX_ROW_BYTES:
+            if end - start > most_bytes:
                 raise ValueError("an entry is too long")
             yield msgpack.unpackb(data[start:end], raw=False, use_list=True, strict_map_key=True)
             start = end
@@ -163,7 +163,7 @@ def _bytes_at(payload: bytes, start: int, end: int) -> bytes | None:
 def _rows(section: str, data: bytes, *kinds: type, limit: int) -> list[list[Any]]:
     """A section that is a list of rows of these types."""
     rows = []
-    for row in _rows_in(data, limit):
+    for row in rows_in(data, limit):
         if (
             not isinstance(row, list)
             or len(row) != len(kinds)
@@ -181,7 +181,7 @@ def _whole(section: str, value: object, low: int, high: int) -> int:
 
 
 def _state_from(blueprint: Blueprint, sections: dict[str, bytes], grid: VoxelGrid | None) -> State:
-    seed, tick, clock, dark, dark_since, n_slots = _rows_in(sections["world"], 6)
+    seed, tick, clock, dark, dark_since, n_slots = rows_in(sections["world"], 6)
     state = empty_state(blueprint, 0, VoxelGrid(blueprint.voxels[:0]))  # the real grid comes when all else is right
     state.seed = _whole("world", seed, 0, 2**63 - 1)
     state.tick = _whole("world", tick, 0, 2**62)
@@ -193,7 +193,7 @@ def _state_from(blueprint: Blueprint, sections: dict[str, bytes], grid: VoxelGri
     state.dark = dark
     _read_columns(blueprint, state, sections)
     _read_slots(state, sections)
-    _read_player(state, list(_rows_in(sections["player"], len(fields(Player)))))
+    _read_player(state, list(rows_in(sections["player"], len(fields(Player)))))
     _read_script_side(state, sections)
     _read_voxels(blueprint, state, sections["voxels.index"], sections["voxels.material"], grid)
     return state
@@ -249,7 +249,7 @@ def _column(column: Column, data: bytes, n_rows: int) -> Any:
 
 def _read_slots(state: State, sections: dict[str, bytes]) -> None:
     c, n = state.columns, state.n_slots
-    free = list(_rows_in(sections["free"], MAX_SLOTS))
+    free = list(rows_in(sections["free"], MAX_SLOTS))
     empty = np.flatnonzero((c.parts[:n] == 0) & (c.generation[:n] < LAST_GENERATION)).tolist()
     if any(type(f) is not int for f in free) or sorted(free) != empty:
         _refuse("free", "it must list every free slot once")
@@ -302,18 +302,18 @@ def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
     for section, queue in (("queue", state.queue), ("events", state.events)):
         for kind, args in _rows(section, sections[section], str, list, limit=2 * MAX_EVENTS):
             queue.append(Event(kind, tuple(_value(section, a) for a in args)))
-    for row in _rows_in(sections["variables"], MAX_VARIABLES):
+    for row in rows_in(sections["variables"], MAX_VARIABLES):
         name, value = row
         if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT:
             _refuse("variables", f"{_short(name)} is no name")
         state.variables[name] = _value("variables", value)
     for name, due, period in _rows("timers", sections["timers"], str, int, int, limit=MAX_TIMERS):
         state.timers[name] = Timer(_whole("timers", due, 0, 2**62), _whole("timers", period, 0, 2**62))
-    disabled = list(_rows_in(sections["disabled"], MAX_HANDLERS))
+    disabled = list(rows_in(sections["disabled"], MAX_HANDLERS))
     if any(not isinstance(d, str) for d in disabled):
         _refuse("disabled", "it must be a list of names")
     state.disabled = set(disabled)
-    subtitle, until = _rows_in(sections["subtitle"], 2)
+    subtitle, until = rows_in(sections["subtitle"], 2)
     if not isinstance(subtitle, str) or len(subtitle) > MAX_TEXT:
         _refuse("subtitle", "it must be a text")
     state.subtitle, state.subtitle_until = subtitle, _whole("subtitle", until, 0, 2**62)
