@@ -30,6 +30,10 @@ class SnapshotError(DaguerreError):
     """Bytes that are not a whole, valid snapshot of this version and world."""
 
 
+class RecordingError(DaguerreError):
+    """Bytes that are no recording, or one that this program or this world cannot play."""
+
+
 class CommandError(DaguerreError):
     """A command from a player, a file or a test that is malformed."""
 

@@ -14,6 +14,7 @@ from engine.play.cameras import camera_at
 from engine.play.headless import FilmBackend
 from engine.play.loop import SteadyClock, loop
 from engine.play.session import Session
+from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
 from engine.sim.extract import extract
 from engine.state.commands import Command
@@ -40,13 +41,14 @@ def film_to(
     camera: str,
     seconds: float,
     recorded: Sequence[Command] = (),
+    keeping: Keeping | None = None,
 ) -> dict[str, Any]:
     """Film a world from a state on as mp4, with a progress bar on standard error; returns what `render --json` prints.
 
     `frame_ms` is the median; probes and tiles are sums over all frames. Raises OutputError.
     """
     files.check_writable(path)
-    session = Session(world, state, renderer, camera=camera, recorded=recorded)
+    session = Session(world, state, renderer, camera=camera, recorded=recorded, keeping=keeping)
     frames = max(1, round(seconds * FRAMES_PER_S))
     stats: list[Mapping[str, object]] = []
     bar = Progress(
@@ -63,7 +65,10 @@ def film_to(
             stats.append(frame.stats)
             bar.advance(task)
 
-        loop(FilmBackend(add, shown), session, SteadyClock(FRAMES_PER_S), frames)
+        try:
+            loop(FilmBackend(add, shown), session, SteadyClock(FRAMES_PER_S), frames)
+        finally:
+            session.timeline.close()
     return {**result_of(path, session.state, renderer, summed(stats)), "frames": frames}
 
 

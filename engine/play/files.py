@@ -1,6 +1,5 @@
-"""Files that leave the program: pictures, films and bytes, each written whole or not at all."""
+"""Files that leave the program: pictures and films, each written whole or not at all."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.disk import DISK, cannot_write, create_beside
 from engine.core.errors import OutputError
 
 U8 = NDArray[np.uint8]
@@ -18,22 +18,22 @@ def replacing(path: Path, keep: bool = True) -> Iterator[Path]:
     """A temporary path in the same folder that takes the place of `path` when the block ends well, and vanishes if not.
 
     With `keep` false nothing is replaced. Raises OutputError when the folder cannot be made or written, or when `path`
-    is a folder.
+    is no ordinary file.
     """
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise OutputError(f"cannot write {path}: it is a folder; name a file")
-        temporary.touch()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise OutputError(f"cannot write {path}: {_reason(error)}; choose a folder that can be written") from error
+    temporary, file = create_beside(path)
+    DISK.close(file)
     try:
         yield temporary
         if keep:
-            temporary.replace(path)
+            file = DISK.open(temporary)  # whoever wrote it did not wait until it was on the disk
+            try:
+                DISK.sync(file)
+            finally:
+                DISK.close(file)
+            DISK.rename(temporary, path)
+            DISK.sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -42,12 +42,6 @@ def check_writable(path: Path) -> None:
     """Find out before the work, not after it, that a file cannot be written. Raises OutputError."""
     with replacing(path, keep=False):
         pass
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. Raises OutputError."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
 
 
 def write_png(path: Path, rgb: U8, text: Mapping[str, str] | None = None) -> None:
@@ -93,7 +87,3 @@ def film(path: Path, frames_per_s: int, text: Mapping[str, str] | None = None) -
         yield add
         if stream.width:
             container.mux(stream.encode())
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -32,6 +32,8 @@ HELP = (
     ("N", "network on or off"),
     ("P", "pause"),
     (".", "one tick while paused"),
+    ("Backspace", "hold: back in time"),
+    ("F5  F9", "save, and go back to the save"),
     ("F1", "this help"),
     ("F3", "statistics"),
     ("F12", "screenshot"),

@@ -84,19 +84,20 @@ def loop(
 
     With `frames_per_s` it rests when it is faster than that; a film has no reason to.
     """
-    start = earlier = now = shown = 0
+    earlier = now = played_ns = shown = 0
     while not playable.finished and (frames is None or shown < frames):
         playable.take(backend.poll())
         if shown:
             now = now_ns()
+            played_ns += max(now - earlier, 0)  # a clock that was set back has not unplayed anything
         playable.advance(now - earlier)
         backend.present(*playable.picture())
         shown += 1
         if shown == 1:  # time begins with the first picture, which shows the state as it is and takes longest to light
-            start = now = now_ns()
+            now = now_ns()
         earlier = now
-        if seconds is not None and now - start >= seconds * 1e9:
+        if seconds is not None and played_ns >= seconds * 1e9:
             break
         if frames_per_s is not None:
-            time.sleep(max(0.0, 1.0 / frames_per_s - (now_ns() - now) / 1e9))
-    return Pace(shown, (earlier - start) / 1e9)
+            time.sleep(max(0.0, 1.0 / frames_per_s - max(now_ns() - now, 0) / 1e9))
+    return Pace(shown, played_ns / 1e9)

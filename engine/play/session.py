@@ -12,15 +12,18 @@ from engine.play import files
 from engine.play.cameras import EYES, FREE, Cameras, Held
 from engine.play.hud import Overlay
 from engine.play.loop import Input
+from engine.play.timeline import Keeping, Timeline
 from engine.script.worldfile import LoadedWorld
 from engine.sim.clock import FixedClock
 from engine.sim.extract import extract
-from engine.sim.step import step
 from engine.state.commands import Command
 from engine.state.world import State
 from engine.view import LOOKS, Frame, View
 
 NOTICE_S = 2.0
+LONGEST_FRAME_S = 0.25  # for cameras and words: a machine that slept has not flown a mile
+BACK_FASTER_S = 2.0  # going back in time gets twice as fast after so long,
+BACK_FASTEST = 16  # up to so many times
 STATS_S = 0.25  # statistics that change faster than this cannot be read
 
 
@@ -48,9 +51,17 @@ class Session:
         recorded: Sequence[Command] = (),
         screenshots: Path = Path("out"),
         notice: str = "",
+        keeping: Keeping | None = None,
+        watching: bool = False,
+        after_tick: Callable[[State], str | None] = lambda state: None,
     ) -> None:
-        """`recorded` commands are given to the world at their ticks; `notice` is said over the first pictures."""
-        self.world, self.state, self.pictures = world, state, pictures
+        """`recorded` commands are given to the world at their ticks; `notice` is said over the first pictures.
+
+        `watching` keeps the player's own hands off the world. What `after_tick` returns is said, and the world stops
+        there. OutputError where a recording cannot be begun.
+        """
+        self.world, self.pictures = world, pictures
+        self.timeline = Timeline(world, state, keeping or Keeping(), self._say)
         self.finished, self.paused = False, False
         self._cameras = Cameras(world.blueprint, camera)
         self._screenshots = screenshots
@@ -61,6 +72,8 @@ class Session:
         self._alpha = 0.0
         self._pending: list[tuple[str, Mapping[str, float | bool]]] = []  # until a tick takes it: no tap is lost
         self._held = Held()
+        self._watching, self._after_tick = watching, after_tick
+        self._back_s: float | None = None  # how long time has run backwards; None while it runs forwards
         self._single_steps = 0
         self._last_view: View | None = None
         self._last_frame: Frame | None = None
@@ -79,8 +92,17 @@ class Session:
             "help": self._toggle_help,
             "stats": self._toggle_stats,
             "screenshot": self._screenshot,
+            "back": self._go_back,
+            "forth": self._go_on,
+            "save": lambda: self._say(self.timeline.save()),
+            "load": self._load,
             "quit": self._quit,
         }
+
+    @property
+    def state(self) -> State:
+        """The world as it is now."""
+        return self.timeline.state
 
     # ---- what the loop calls
 
@@ -94,14 +116,20 @@ class Session:
                 self._send_held()
             elif self._cameras.name == FREE and one.kind == "look":
                 self._cameras.turn(float(one.args["yaw"]), float(one.args["pitch"]))
-            elif self._cameras.name == EYES and not self.paused:
+            elif self._cameras.name == EYES and not (self.paused or self._watching or self._back_s is not None):
                 self._pending.append((one.kind, one.args))
 
     def advance(self, elapsed_ns: int) -> None:
         """Run the whole ticks that fit, and move the free camera."""
-        self._elapsed_s = elapsed_ns / 1e9
+        self._elapsed_s = min(max(elapsed_ns / 1e9, 0.0), LONGEST_FRAME_S)
         self._notice_s -= self._elapsed_s
-        if self.paused:
+        if self._back_s is not None:
+            self._back_s += self._elapsed_s
+            beat = self._clock.advance(elapsed_ns)
+            self._alpha = 1.0 - beat.alpha
+            speed = min(2 ** int(self._back_s / BACK_FASTER_S), BACK_FASTEST)
+            self._say(self.timeline.go_back(beat.ticks * speed))
+        elif self.paused:
             for _ in range(self._single_steps):
                 self._tick()
             self._single_steps = 0  # alpha stays, so that a pause and its steps never make the picture jump
@@ -109,7 +137,8 @@ class Session:
             beat = self._clock.advance(elapsed_ns)
             self._alpha = beat.alpha
             for _ in range(beat.ticks):
-                self._tick()
+                if not self.paused:  # the tick before may have been the last
+                    self._tick()
         if self._cameras.name == FREE:
             self._cameras.fly(self._held, self._elapsed_s)
 
@@ -131,12 +160,17 @@ class Session:
         commands = [Command(tick, kind, dict(args)) for kind, args in self._pending]
         commands += self._recorded.get(tick, [])
         self._pending = []
-        self.state = step(self.world.blueprint, self.state, commands, self.world.script)
+        self.timeline.tick(commands)
         for event in self.state.events:
             if event.kind == "script_error":
                 self._say(f"script handler {event.args[0]} failed and is switched off: {event.args[1]}")
+        if words := self._after_tick(self.state):
+            self._say(words)
+            self.paused = True
 
     def _send_held(self) -> None:
+        if self._watching:
+            return
         held = self._held if self._cameras.name == EYES else Held()
         args = {"forward": held.forward, "right": held.right, "up": held.up, "run": held.run}
         self._pending = [(kind, args) for kind, args in self._pending if kind != "move"] + [("move", args)]
@@ -159,6 +193,22 @@ class Session:
     def _pause(self) -> None:
         self.paused = not self.paused
         self._say("" if self.paused else "going on")
+
+    def _go_back(self) -> None:
+        self._back_s = 0.0
+        self._pending = []
+
+    def _go_on(self) -> None:
+        if self._back_s is not None:
+            self._back_s = None
+            self.timeline.go_on()
+            self._say(f"going on from tick {self.state.tick}")
+            self._send_held()  # the keys that are down now, not those that were down then
+
+    def _load(self) -> None:
+        self._say(self.timeline.load())
+        self._pending = []
+        self._send_held()
 
     def _step_once(self) -> None:
         self.paused = True

@@ -45,8 +45,12 @@ TAPS = {
     pygame.K_c: "next camera",
     pygame.K_F1: "help",
     pygame.K_F3: "stats",
+    pygame.K_F5: "save",
+    pygame.K_F9: "load",
     pygame.K_F12: "screenshot",
+    pygame.K_BACKSPACE: "back",
 }
+RELEASES = {pygame.K_BACKSPACE: "forth"}
 
 
 class Closed(Exception):
@@ -164,6 +168,8 @@ class Window:
                 self._send(Input(TAPS[event.key]))
         elif event.type == pygame.KEYUP:
             self._walk(event.scancode, False)
+            if event.key in RELEASES:
+                self._send(Input(RELEASES[event.key]))
         elif event.type == pygame.MOUSEBUTTONDOWN and not self._grabbed:
             self._grab(True)
         elif event.type == pygame.MOUSEMOTION and self._grabbed:
@@ -172,6 +178,8 @@ class Window:
                 self._pitch -= event.rel[1] * RADIANS_PER_PX
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._grab(False)
+            for kind in RELEASES.values():
+                self._send(Input(kind))
             for scancode in tuple(self._down):
                 self._walk(scancode, False)
 

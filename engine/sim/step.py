@@ -1,6 +1,7 @@
 """One tick: the whole of what happens in 1/64 s, in order, on one page."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from engine.sim.script_port import Script
 from engine.sim.systems import (
@@ -18,6 +19,8 @@ from engine.sim.systems import (
 from engine.state.blueprint import Blueprint
 from engine.state.commands import Command
 from engine.state.world import State
+
+SIM_VERSION: Final = 1  # rises whenever the same world, seed and commands come to another digest than before
 
 
 def step(blueprint: Blueprint, state: State, commands: Sequence[Command] = (), script: Script | None = None) -> State:

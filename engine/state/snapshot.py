@@ -7,7 +7,7 @@ SnapshotError, and touches nothing else.
 
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, Final, NoReturn
@@ -15,12 +15,13 @@ from typing import Any, Final, NoReturn
 import msgpack
 import numpy as np
 
-from engine.core.errors import SnapshotError
+from engine.core.errors import LimitError, SnapshotError
 from engine.core.ids import LAST_GENERATION, PLAYER, index_of
 from engine.state.blueprint import Blueprint
 from engine.state.components import ALIVE, COLUMNS, DOOR, MAX_SLOTS, PATROL, SWITCH, WALKS, Column
 from engine.state.entities import LONGEST_NAME
-from engine.state.events import MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
+from engine.state.events import MAX_ARGUMENTS, MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
+from engine.state.voxels import VoxelGrid
 from engine.state.world import MAX_TIMERS, MAX_VARIABLES, Player, State, Timer, empty_state, pack
 
 MAGIC: Final = b"DAGUERRE"
@@ -28,6 +29,10 @@ VERSION: Final = 1
 HEADER: Final = struct.Struct(
     "<8sHxxxxxxQ32s16s"
 )  # magic, version, bytes that follow, their digest, the world's digest
+MAX_BYTES: Final = 64 << 20  # of a snapshot: 10,000 entities take about 2 MB
+MAX_SECTIONS: Final = 256
+MAX_ROW_BYTES: Final = (MAX_ARGUMENTS + 1) * (4 * MAX_TEXT + 16)  # of the longest event
+MAX_HANDLERS: Final = 10_000
 PLAYER_RANGES: Final = {  # of every number of a Player
     "pitch": 1.6,
     "previous_pitch": 1.6,
@@ -41,13 +46,21 @@ PLAYER_RANGES: Final = {  # of every number of a Player
 
 
 def save(blueprint: Blueprint, state: State) -> bytes:
-    """The bytes of a state; equal states give equal bytes."""
+    """The bytes of a state; equal states give equal bytes. LimitError beyond MAX_BYTES."""
     payload = pack([[name, data] for name, data in state.sections()])
+    if HEADER.size + len(payload) > MAX_BYTES:
+        raise LimitError(f"the state takes {len(payload):,} bytes: a snapshot holds at most {MAX_BYTES:,}")
     return HEADER.pack(MAGIC, VERSION, len(payload), _content_digest(payload), blueprint.digest) + payload
 
 
-def load(blueprint: Blueprint, data: bytes) -> State:
-    """The state that `save` wrote. SnapshotError says what is wrong with bytes that are not one of this world."""
+def load(blueprint: Blueprint, data: bytes, grid: VoxelGrid | None = None) -> State:
+    """The state that `save` wrote. SnapshotError says what is wrong with bytes that are not one of this world.
+
+    `grid`, a grid of this blueprint that nobody needs any more, is used again in place of a new one: going back in time
+    makes many states, and a large world's grid takes a tenth of a second to make.
+    """
+    if len(data) > MAX_BYTES:
+        raise SnapshotError(f"the snapshot is too large: it holds at most {MAX_BYTES:,} bytes")
     if len(data) < HEADER.size or data[:8] != MAGIC:
         raise SnapshotError("these bytes are no snapshot: they do not begin with the header of one")
     _, version, length, digest, world = HEADER.unpack_from(data)
@@ -63,9 +76,11 @@ def load(blueprint: Blueprint, data: bytes) -> State:
     if world != blueprint.digest:
         raise SnapshotError(f"the snapshot is of another world, or of another version of {blueprint.name!r}")
     try:
-        state = _state_from(blueprint, _sections(payload))
-    except (ValueError, TypeError, KeyError, OverflowError, AttributeError, RecursionError) as error:
-        raise SnapshotError(f"the snapshot's content is no state: {error}") from error
+        state = _state_from(blueprint, _sections(payload), grid)
+    except KeyError as error:
+        raise SnapshotError(f"the snapshot's content is no state: it has no section {error}") from error
+    except (ValueError, TypeError, OverflowError, AttributeError, RecursionError) as error:
+        raise SnapshotError(f"the snapshot's content is no state: {str(error)[:200]}") from error
     if save(blueprint, state) != data:
         raise SnapshotError("the snapshot's content is not in canonical form")
     return state
@@ -75,8 +90,33 @@ def _content_digest(payload: bytes) -> bytes:
     return blake2b(payload, digest_size=32).digest()
 
 
-def _unpack(data: bytes) -> Any:
-    return msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+def rows_in(data: bytes, most: int, most_bytes: int = MAX_ROW_BYTES) -> Iterator[Any]:
+    """The elements of a packed list, one at a time; each is measured before it is unpacked, so that a few bytes never
+    become many objects. ValueError where it is no list, holds more than `most`, or is followed by something."""
+    reader = msgpack.Unpacker(None, raw=False, use_list=True, strict_map_key=True, max_buffer_size=MAX_BYTES)
+    reader.feed(data)
+    try:
+        count = reader.read_array_header()
+        if count > most:
+            raise ValueError(f"a list is too long: {count}, at most {most}")
+        start = reader.tell()
+        for _ in range(count):
+            reader.skip()
+            end = reader.tell()
+            if end - start > most_bytes:
+                raise ValueError("an entry is too long")
+            yield msgpack.unpackb(data[start:end], raw=False, use_list=True, strict_map_key=True)
+            start = end
+    except msgpack.OutOfData:
+        raise ValueError("a list ends too early") from None
+    if start != len(data):
+        raise ValueError("something follows a list")
+
+
+def _short(value: object) -> str:
+    """A value as an error shows it."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _refuse(section: str, why: str) -> NoReturn:
@@ -84,42 +124,65 @@ def _refuse(section: str, why: str) -> NoReturn:
 
 
 def _sections(payload: bytes) -> dict[str, bytes]:
-    entries = _unpack(payload)
-    if not isinstance(entries, list):
-        raise ValueError("it is not a list of sections")
+    """The payload's sections by name. They are framed by hand: msgpack would copy each before it could be refused."""
+    reader = msgpack.Unpacker(None, raw=False, use_list=True, strict_map_key=True, max_buffer_size=MAX_BYTES)
+    reader.feed(payload)
     sections: dict[str, bytes] = {}
-    for entry in entries:
-        name, data = entry
-        if not isinstance(name, str) or not isinstance(data, bytes) or name in sections:
-            raise ValueError("a section is not a new name with bytes")
-        sections[name] = data
+    try:
+        count = reader.read_array_header()
+        if count > MAX_SECTIONS:
+            raise ValueError("there are too many sections")
+        for _ in range(count):
+            if reader.read_array_header() != 2:
+                raise ValueError("a section is not a name with bytes")
+            start = reader.tell()
+            reader.skip()
+            if reader.tell() - start > 100:
+                raise ValueError("a section's name is too long")
+            name = msgpack.unpackb(payload[start : reader.tell()], raw=False)
+            start = reader.tell()
+            reader.skip()
+            data = _bytes_at(payload, start, reader.tell())
+            if not isinstance(name, str) or data is None or name in sections:
+                raise ValueError("a section is not a new name with bytes")
+            sections[name] = data
+    except msgpack.OutOfData:
+        raise ValueError("it ends in the middle of a section") from None
+    if reader.tell() != len(payload):
+        raise ValueError("something follows the last section")
     return sections
+
+
+def _bytes_at(payload: bytes, start: int, end: int) -> bytes | None:
+    """The content of a packed bin object that lies at start..end; None where something else lies there."""
+    lengths = {0xC4: 1, 0xC5: 2, 0xC6: 4}  # the first byte of a bin 8, 16, 32 -> bytes of its length
+    size = lengths.get(payload[start])
+    return None if size is None else payload[start + 1 + size : end]
 
 
 def _rows(section: str, data: bytes, *kinds: type, limit: int) -> list[list[Any]]:
     """A section that is a list of rows of these types."""
-    rows = _unpack(data)
-    if not isinstance(rows, list) or len(rows) > limit:
-        _refuse(section, f"it must be a list of at most {limit}")
-    for row in rows:
+    rows = []
+    for row in rows_in(data, limit):
         if (
             not isinstance(row, list)
             or len(row) != len(kinds)
             or any(type(v) is not k for v, k in zip(row, kinds, strict=True))
         ):
             _refuse(section, f"each row must hold {', '.join(k.__name__ for k in kinds)}")
+        rows.append(row)
     return rows
 
 
 def _whole(section: str, value: object, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
-        _refuse(section, f"{value!r} must be a whole number from {low} to {high}")
+        _refuse(section, f"{_short(value)} must be a whole number from {low} to {high}")
     return value
 
 
-def _state_from(blueprint: Blueprint, sections: dict[str, bytes]) -> State:
-    state = empty_state(blueprint, 0)
-    seed, tick, clock, dark, dark_since, n_slots = _unpack(sections["world"])
+def _state_from(blueprint: Blueprint, sections: dict[str, bytes], grid: VoxelGrid | None) -> State:
+    seed, tick, clock, dark, dark_since, n_slots = rows_in(sections["world"], 6)
+    state = empty_state(blueprint, 0, VoxelGrid(blueprint.voxels[:0]))  # the real grid comes when all else is right
     state.seed = _whole("world", seed, 0, 2**63 - 1)
     state.tick = _whole("world", tick, 0, 2**62)
     state.clock = _whole("world", clock, -(2**62), 2**62)
@@ -130,9 +193,9 @@ def _state_from(blueprint: Blueprint, sections: dict[str, bytes]) -> State:
     state.dark = dark
     _read_columns(blueprint, state, sections)
     _read_slots(state, sections)
-    _read_player(state, _unpack(sections["player"]))
-    _read_voxels(blueprint, state, sections["voxels.index"], sections["voxels.material"])
+    _read_player(state, list(rows_in(sections["player"], len(fields(Player)))))
     _read_script_side(state, sections)
+    _read_voxels(blueprint, state, sections["voxels.index"], sections["voxels.material"], grid)
     return state
 
 
@@ -165,9 +228,7 @@ def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]
         demand(section, [t == 0 or state.alive(t) for t in targets], "an id names no living entity")
     doors = (parts & DOOR) != 0
     low, high = c.door_low[:n][doors], c.door_high[:n][doors]
-    demand(
-        "door_high", (low < high) & (high <= state.voxels.material.shape), "a door's box is empty or leaves the world"
-    )
+    demand("door_high", (low < high) & (high <= blueprint.voxels.shape), "a door's box is empty or leaves the world")
     demand("door_material", c.door_material[:n] < max(len(blueprint.materials.names), 2), "there is no such material")
 
 
@@ -188,14 +249,14 @@ def _column(column: Column, data: bytes, n_rows: int) -> Any:
 
 def _read_slots(state: State, sections: dict[str, bytes]) -> None:
     c, n = state.columns, state.n_slots
-    free = _unpack(sections["free"])
+    free = list(rows_in(sections["free"], MAX_SLOTS))
     empty = np.flatnonzero((c.parts[:n] == 0) & (c.generation[:n] < LAST_GENERATION)).tolist()
-    if not isinstance(free, list) or any(type(f) is not int for f in free) or sorted(free) != empty:
+    if any(type(f) is not int for f in free) or sorted(free) != empty:
         _refuse("free", "it must list every free slot once")
     state.free = free
     for entity, name in _rows("names", sections["names"], int, str, limit=MAX_SLOTS):
         if not state.alive(entity) or name in state.id_by_name or not 0 < len(name) <= LONGEST_NAME:
-            _refuse("names", f"{name!r} is no new name of a living entity")
+            _refuse("names", f"{_short(name)} is no new name of a living entity")
         state.names[entity] = name
         state.id_by_name[name] = entity
     if state.id_by_name.get("player") != PLAYER:
@@ -206,19 +267,28 @@ def _read_player(state: State, values: Iterable[object]) -> None:
     for f, value in zip(fields(Player), values, strict=True):
         limit = PLAYER_RANGES.get(f.name)
         if not (isinstance(value, bool) if limit is None else isinstance(value, float) and -limit <= value <= limit):
-            _refuse("player", f"{f.name} is {value!r}")
+            _refuse("player", f"{f.name} is {_short(value)}")
         setattr(state.player, f.name, value)
 
 
-def _read_voxels(blueprint: Blueprint, state: State, index_data: bytes, material_data: bytes) -> None:
+def _read_voxels(
+    blueprint: Blueprint, state: State, index_data: bytes, material_data: bytes, grid: VoxelGrid | None
+) -> None:
     index, material = np.frombuffer(index_data, "<i4"), np.frombuffer(material_data, np.uint8)
-    n = state.voxels.base.size
+    n = blueprint.voxels.size
     if len(index) != len(material) or (
-        len(index) and not (index[0] >= 0 and index[-1] < n and (np.diff(index) > 0).all())
+        len(index) and not (index[0] >= 0 and index[-1] < n and (index[1:] > index[:-1]).all())
     ):
         _refuse("voxels.index", "places must grow and lie in the world, one for each material")
     if (material >= len(blueprint.materials.names)).any():
         _refuse("voxels.material", "there is no such material")
+    if (material == blueprint.voxels.reshape(-1)[index]).any():
+        _refuse("voxels.material", "an edit changes nothing")
+    if grid is not None and grid.base is blueprint.voxels:
+        grid.revert()
+        state.voxels = grid
+    else:
+        state.voxels = VoxelGrid(blueprint.voxels)
     state.voxels.apply(index, material)
 
 
@@ -232,20 +302,18 @@ def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
     for section, queue in (("queue", state.queue), ("events", state.events)):
         for kind, args in _rows(section, sections[section], str, list, limit=2 * MAX_EVENTS):
             queue.append(Event(kind, tuple(_value(section, a) for a in args)))
-    variables = _unpack(sections["variables"])
-    if not isinstance(variables, list) or len(variables) > MAX_VARIABLES:
-        _refuse("variables", f"it must be a list of at most {MAX_VARIABLES}")
-    for name, value in variables:
+    for row in rows_in(sections["variables"], MAX_VARIABLES):
+        name, value = row
         if not isinstance(name, str) or not 0 < len(name) <= MAX_TEXT:
-            _refuse("variables", f"{name!r} is no name")
+            _refuse("variables", f"{_short(name)} is no name")
         state.variables[name] = _value("variables", value)
     for name, due, period in _rows("timers", sections["timers"], str, int, int, limit=MAX_TIMERS):
         state.timers[name] = Timer(_whole("timers", due, 0, 2**62), _whole("timers", period, 0, 2**62))
-    disabled = _unpack(sections["disabled"])
-    if not isinstance(disabled, list) or any(not isinstance(d, str) for d in disabled):
+    disabled = list(rows_in(sections["disabled"], MAX_HANDLERS))
+    if any(not isinstance(d, str) for d in disabled):
         _refuse("disabled", "it must be a list of names")
     state.disabled = set(disabled)
-    subtitle, until = _unpack(sections["subtitle"])
+    subtitle, until = rows_in(sections["subtitle"], 2)
     if not isinstance(subtitle, str) or len(subtitle) > MAX_TEXT:
         _refuse("subtitle", "it must be a text")
     state.subtitle, state.subtitle_until = subtitle, _whole("subtitle", until, 0, 2**62)

@@ -58,11 +58,22 @@ class VoxelGrid:
         return self._edits
 
     def apply(self, index: I32, material: U8) -> None:
-        """Writes edits as `edits` gives them (into a fresh grid: what a snapshot brings)."""
+        """Writes edits as `edits` gives them (into a grid that is as in the blueprint: what a snapshot brings)."""
         self.material.reshape(-1)[index] = material
         at = np.stack(np.unravel_index(index, self.material.shape), -1) // BRICK
-        self._restamp(np.unique(at, axis=0))
-        self._repack(slice(None), slice(None))
+        bricks = np.unique(at, axis=0)
+        self._restamp(bricks)
+        self._repack_bricks(bricks)
+        self._edits = None
+
+    def revert(self) -> None:
+        """Undoes every edit: the grid is as in the blueprint again."""
+        bricks = np.argwhere(self.stamp)
+        for brick in bricks:
+            box = tuple(slice(c, c + BRICK) for c in brick * BRICK)
+            self.material[box] = self.base[box]
+        self.stamp[...] = 0
+        self._repack_bricks(bricks)
         self._edits = None
 
     def _restamp(self, bricks: NDArray[np.intp]) -> None:
@@ -73,6 +84,10 @@ class VoxelGrid:
             if (now != self.base[box]).any():
                 stamp = int.from_bytes(blake2b(now.tobytes(), digest_size=8).digest(), "little") >> 1 or 1
             self.stamp[bx, by, bz] = stamp
+
+    def _repack_bricks(self, bricks: NDArray[np.intp]) -> None:
+        for bx, by in np.unique(bricks[:, :2], axis=0).tolist():
+            self._repack(slice(bx * BRICK, (bx + 1) * BRICK), slice(by * BRICK, (by + 1) * BRICK))
 
     def _repack(self, x: slice, y: slice) -> None:
         self.solid[x, y, 1:-4] = np.packbits(self.material[x, y] != AIR, axis=2, bitorder="little")

@@ -159,10 +159,11 @@ def set_timer(state: State, name: str, timer: Timer) -> None:
     state.timers[name] = timer
 
 
-def empty_state(blueprint: Blueprint, seed: int) -> State:
-    """A state with the blueprint's voxels and nobody in it, not even the player."""
+def empty_state(blueprint: Blueprint, seed: int, voxels: VoxelGrid | None = None) -> State:
+    """A state with the blueprint's voxels, or the given ones, and nobody in it, not even the player."""
     clock = daylight.clock_at(blueprint.start_hour)
-    return State(seed, VoxelGrid(blueprint.voxels), clock, daylight.is_dark(blueprint.sky, clock))
+    voxels = VoxelGrid(blueprint.voxels) if voxels is None else voxels
+    return State(seed, voxels, clock, daylight.is_dark(blueprint.sky, clock))
 
 
 def new_state(blueprint: Blueprint, seed: int = 0) -> State:

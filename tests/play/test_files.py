@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.core.disk import write_whole
 from engine.core.errors import OutputError
 from engine.play import files
 
@@ -54,7 +55,7 @@ def test_a_film_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
-    for write in (files.check_writable, lambda path: files.write_bytes(path, b"x")):
+    for write in (files.check_writable, lambda path: write_whole(path, b"x")):
         with pytest.raises(OutputError, match="^cannot write [^\n]*$"):
             write(tmp_path / name)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
