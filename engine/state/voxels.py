@@ -31,6 +31,7 @@ class VoxelGrid:
         self.solid: U8 = np.zeros((x, y, z // BRICK + 5), np.uint8)
         self.solid[:, :, 0] = 0xFF
         self._repack(slice(0, x), slice(0, y))
+        self.version = 0  # grows with every write: for who keeps something derived from this grid
         self._edits: tuple[I32, U8] | None = None  # cache of `edits()`
 
     def fill(self, low: Corner, high: Corner, material: int) -> None:
@@ -42,6 +43,7 @@ class VoxelGrid:
         self._repack(box[0], box[1])
         touched = tuple(slice(a // BRICK, (b - 1) // BRICK + 1) for a, b in zip(low, high, strict=True))
         self._restamp(np.mgrid[touched].reshape(3, -1).T)
+        self.version += 1
         self._edits = None
 
     def edits(self) -> tuple[I32, U8]:
@@ -63,6 +65,7 @@ class VoxelGrid:
         at = np.stack(np.unravel_index(index, self.material.shape), -1) // BRICK
         self._restamp(np.unique(at, axis=0))
         self._repack(slice(None), slice(None))
+        self.version += 1
         self._edits = None
 
     def _restamp(self, bricks: NDArray[np.intp]) -> None:
