@@ -1,5 +1,6 @@
 """A world being written: what the declarations of a world file have said so far, and the blueprint made from it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,8 +8,8 @@ from numpy.typing import NDArray
 
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
-from engine.script.values import colour, hint, point
-from engine.state.blueprint import Blueprint, Materials, Path, Prefab, Sky, Spawn, Trigger
+from engine.script.values import colour, hint, point, said
+from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
 from engine.state.camera import CameraRail
 from engine.state.components import MAX_ENTITIES
 from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
@@ -22,6 +23,8 @@ MAX_COUNTS = {
     "prefab": 1024,
     "spawn": MAX_ENTITIES,
     "path": 4096,
+    "place": 4096,
+    "schedule": 4096,
     "trigger": MAX_TRIGGERS,
     "camera": 256,
     "variable": MAX_VARIABLES,
@@ -48,6 +51,8 @@ class Draft:
     prefabs: dict[str, Prefab] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    schedules: list[Schedule] = field(default_factory=list)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     cameras: dict[str, CameraRail] = field(default_factory=dict)
     player_start: tuple[float, float, float] | None = None
@@ -94,6 +99,12 @@ class Draft:
             raise WorldFileError(f"{what} = {p} lies outside the world (0..{x:g}, 0..{y:g}, 0..{z:g} metres)")
         return p
 
+    def place_number(self, name: object, others: Iterable[str] = ()) -> int:
+        """Index of a named place; `others` are words that could have been meant as well."""
+        if isinstance(name, str) and name in self.places:
+            return list(self.places).index(name)
+        raise WorldFileError(f"there is no place named {said(name)}{hint(str(name), (*self.places, *others))}")
+
     def add_material(
         self,
         name: str,
@@ -129,8 +140,9 @@ class Draft:
             for column in ("switches", "follows"):
                 other = spawn.components.get(column, "")
                 if other and other not in self.spawn_names and other != "player":
-                    near = hint(str(other), self.spawn_names)
-                    raise WorldFileError(f"spawn '{spawn.name}' {column} '{other}', which is never spawned{near}")
+                    verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), column)
+                    near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
+                    raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
         grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
@@ -158,6 +170,8 @@ class Draft:
             player_yaw=self.player_yaw,
             handlers={event: tuple(names) for event, names in self.handlers.items()},
             variables=dict(self.variables),
+            places=tuple(self.places.values()),
+            schedules=tuple(self.schedules),
         )
 
 

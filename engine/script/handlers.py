@@ -14,6 +14,7 @@ from engine.script.sandbox import HOST_CALL_STEPS, Budget
 from engine.sim import actions
 from engine.state import events
 from engine.state.blueprint import Blueprint
+from engine.state.components import BEHAVIOURS
 from engine.state.world import State
 
 Host = Callable[..., object]
@@ -99,10 +100,33 @@ class Hands:
         actions.despawn(*self._world(), entity)
 
     def set_behaviour(
-        self, entity: int, behaviour: str, path: int = -1, speed: float | None = None, follows: int = 0
+        self,
+        entity: int,
+        behaviour: str,
+        path: int = -1,
+        speed: float | None = None,
+        follows: int = 0,
+        seeks: str | int | None = None,
+        flees: int = 0,
+        place: str | None = None,
+        radius: float | None = None,
+        schedule: int = -1,
     ) -> None:
-        """Makes a walker "patrol", "wander", "follow" (the player, or `follows`) or stand ("none")."""
-        actions.set_behaviour(*self._world(), entity, behaviour, path, speed, follows)
+        """Makes a walker "patrol", "wander" (about `place`), "follow" (the player, or `follows`), "seek" (a place by
+        name, or an entity), "flee" (the player, or `flees`), keep a "schedule", or stand ("none").
+        """
+        blueprint, state = self._world()
+        kind = values.one_of(behaviour, "behaviour", BEHAVIOURS)
+        names = [p.name for p in blueprint.places]
+        goal = seeks if place is None else place
+        where = None if goal is None else -1
+        if isinstance(goal, str):
+            if goal not in names:
+                raise WorldFileError(f"there is no place named {goal!r}{values.hint(goal, names)}")
+            where = names.index(goal)
+        elif isinstance(goal, int):
+            follows = goal
+        actions.set_behaviour(blueprint, state, entity, kind, path, speed, flees or follows, where, radius, schedule)
 
     # --- lamps, doors, voxels -----------------------------------------------------------------------------------------
 

@@ -6,19 +6,16 @@ Parts are nouns (box, cylinder, ball); they lie anywhere in the prefab's own fra
 import math
 from typing import Any
 
-import numpy as np
-
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import VOXELS_PER_M
 from engine.script import prefabs
 from engine.script.draft import Draft
 from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
-from engine.state.blueprint import Path, Spawn
-from engine.state.components import BEHAVIOURS
+from engine.script.walks import walking
+from engine.state.blueprint import Spawn
 
 MAX_PARTS = 200  # of one prefab
-MAX_PATH_POINTS = 1024
 
 
 class Things:
@@ -138,12 +135,22 @@ class Things:
         path: object = None,
         speed: object = None,
         follows: object = None,
+        seeks: object = None,
+        flees: object = None,
+        place: object = None,
+        radius: object = None,
+        schedule: object = None,
         lamp: object = None,
         door: object = None,
         switches: object = None,
         solid: object = False,
     ) -> None:
-        """Puts a thing into the world. Its parts (walking, lamp, door, switch) are given when it is made."""
+        """Puts a thing into the world. Its parts (walking, lamp, door, switch) are given when it is made.
+
+        Walkers: behaviour "patrol" (path), "wander" (place, radius), "follow" (follows: a name, else the player),
+        "seek" (seeks: a place or a name), "flee" (flees: a name, else the player; radius),
+        "schedule" (schedule) or "none".
+        """
         d = self.draft
         d.count("spawn", len(d.spawns))
         label = text(name, "name", 60)
@@ -154,18 +161,10 @@ class Things:
             if prefab not in d.prefabs:
                 raise WorldFileError(f"there is no prefab named {said(prefab)}{hint(str(prefab), d.prefabs)}")
             index = list(d.prefabs).index(str(prefab))
-        parts: dict[str, object] = {}
-        kind = one_of(behaviour, "behaviour", BEHAVIOURS)
-        if kind != "none":
-            parts["behaviour"] = kind
-        if kind != "none" or speed is not None:  # who has a speed can walk, even if it stands at first
-            parts["speed"] = number(1.2 if speed is None else speed, "speed (m/s)", 0.0, 12.0)
-        if path is not None or kind == "patrol":
-            if path is None:
-                raise WorldFileError("behaviour='patrol' needs path=path([...])")
-            parts["path"] = integer(path, "path (what path(...) gave)", 0, len(d.paths) - 1)
-        if follows is not None:
-            parts["follows"] = text(follows, "follows")
+        parts = walking(
+            d, behaviour, speed, path, follows,
+            {"seeks": seeks, "flees": flees, "place": place, "radius": radius, "schedule": schedule},
+        )  # fmt: skip
         for value, what, first in ((lamp, "lamp", "lamp_size"), (door, "door", "door_low")):
             if value is not None:
                 if not isinstance(value, dict) or first not in value:
@@ -179,20 +178,11 @@ class Things:
             low = parts["door_low"]
             assert isinstance(low, list | tuple)
             at = tuple(v / VOXELS_PER_M for v in low)
-        place = self.draft.place(at, "at")
+        position = self.draft.place(at, "at")
         if label:
             d.spawn_names[label] = len(d.spawns)
         yaw = math.radians(number(yaw_deg, "yaw_deg", -3600.0, 3600.0))
-        d.spawns.append(Spawn(name=label, prefab=index, position=place, yaw=yaw, components=parts))
-
-    def path(self, points: object) -> int:
-        """A ring of points to patrol; its number goes into spawn(path=...)."""
-        self.draft.count("path", len(self.draft.paths))
-        if not isinstance(points, list | tuple) or not 2 <= len(points) <= MAX_PATH_POINTS:
-            raise WorldFileError(f"path(...) takes a list of 2 to {MAX_PATH_POINTS} points (x, y, z)")
-        stops = np.asarray([point(p, f"point {i}") for i, p in enumerate(points)], np.float64)
-        self.draft.paths.append(Path(stops))
-        return len(self.draft.paths) - 1
+        d.spawns.append(Spawn(name=label, prefab=index, position=position, yaw=yaw, components=parts))
 
 
 def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:

@@ -111,8 +111,15 @@ def set_behaviour(
     path: int = -1,
     speed: float | None = None,
     follows: int = NOBODY,
+    place: int | None = None,
+    radius: float | None = None,
+    schedule: int = -1,
 ) -> None:
-    """Gives a walker another behaviour: "none", "patrol" (with a path), "wander" or "follow" (nobody = the player)."""
+    """Gives a walker another behaviour (engine/sim/systems/behaviours.py says what each does).
+
+    `follows` is whom it follows, seeks or flees (nobody = the player), `place` what it seeks or wanders about (-1 =
+    none). A path, speed, place, radius or schedule that is not given stays as it is.
+    """
     index = index_with(state, entity, WALKS, "walker: spawn it with a behaviour")
     if name not in BEHAVIOURS:
         raise ActionError(f"there is no behaviour {name!r}; there are {', '.join(BEHAVIOURS)}")
@@ -121,13 +128,24 @@ def set_behaviour(
     lowest = 0 if behaviour == PATROL else -1  # -1: none
     if isinstance(route, bool) or not isinstance(route, int) or not lowest <= route < len(blueprint.paths):
         raise ActionError(f"path is {route!r}, this world has paths 0 to {len(blueprint.paths) - 1}")
+    where = int(c.place[index]) if place is None else place
+    if isinstance(where, bool) or not isinstance(where, int) or not -1 <= where < len(blueprint.places):
+        raise ActionError(f"place is {where!r}, this world has places 0 to {len(blueprint.places) - 1}")
+    plan = schedule if schedule != -1 else int(c.schedule[index])
+    if isinstance(plan, bool) or not isinstance(plan, int) or not -1 <= plan < len(blueprint.schedules):
+        raise ActionError(f"schedule is {plan!r}, this world has schedules 0 to {len(blueprint.schedules) - 1}")
+    if problem := entities.walk_problem(blueprint, behaviour, route, plan):
+        raise ActionError(problem)
+    reach = float(c.radius[index]) if radius is None else _number("radius", radius, 0.5, FARTHEST_M)
     pace = float(c.speed[index]) if speed is None else _number("speed", speed, 0.0, 12.0)
     if follows != NOBODY:
         index_with(state, follows)
     if route != c.path[index]:
         c.path_point[index] = 0
     c.behaviour[index], c.path[index], c.speed[index], c.follows[index] = behaviour, route, pace, follows
+    c.place[index], c.radius[index], c.schedule[index] = where, reach, plan
     c.velocity[index] = 0.0
+    c.detour[index] = c.lost[index] = False
 
 
 # --- lamps and doors --------------------------------------------------------------------------------------------------

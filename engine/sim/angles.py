@@ -36,9 +36,15 @@ def yaw_of(x: F64, y: F64) -> F64:
     """
     ax, ay = np.abs(x), np.abs(y)
     larger = np.maximum(ax, ay)
-    t = np.minimum(ax, ay) / np.where(larger > 0.0, larger, 1.0)
+    t = np.minimum(ax, ay)
+    t /= np.where(larger > 0.0, larger, 1.0)
     s = t * t
-    a = ((((0.0208351 * s - 0.0851330) * s + 0.1801410) * s - 0.3302995) * s + 0.9998660) * t
+    a = 0.0208351 * s
+    for coefficient in (-0.0851330, 0.1801410, -0.3302995):
+        a += coefficient
+        a *= s
+    a += 0.9998660
+    a *= t
     a = np.where(ay > ax, math.pi / 2 - a, a)
     a = np.where(x < 0.0, math.pi - a, a)
     result: F64 = np.where(y < 0.0, -a, a)

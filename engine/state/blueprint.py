@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import VOXEL_M
 from engine.state.camera import CameraRail
+from engine.state.components import PATROL
 
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
@@ -107,6 +109,27 @@ class Path:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A named disc on the ground where walkers gather: each goes to a spot of its own in it."""
+
+    name: str
+    position: tuple[float, float, float]  # metres, world: its centre, on the ground
+    radius: float  # metres
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a walker does from which hour on, round the clock; the last entry holds until the first one's hour."""
+
+    entries: tuple[tuple[float, int, int], ...]  # (hour 0..24 and growing, index into BEHAVIOURS, place or -1)
+
+    @property
+    def patrols(self) -> bool:
+        """Whether who keeps it needs a path."""
+        return any(behaviour == PATROL for _, behaviour, _ in self.entries)
+
+
+@dataclass(frozen=True)
 class Blueprint:
     """Everything about a world that never changes while it runs."""
 
@@ -126,6 +149,20 @@ class Blueprint:
     player_yaw: float  # radians
     handlers: Mapping[str, tuple[str, ...]]  # event name -> names of script functions, in the order of on(...)
     variables: Mapping[str, int | float | str | bool]  # script variables at tick 0
+    places: tuple[Place, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    @cached_property
+    def path_points(self) -> tuple[F64, NDArray[np.int64], NDArray[np.int64]]:
+        """All points of all paths in one row [n, 3] metres, where each path begins in it, and its length."""
+        lengths = np.array([len(p.points) for p in self.paths], np.int64)
+        points = np.concatenate([p.points for p in self.paths]) if self.paths else np.zeros((0, 3))
+        return points, np.cumsum(lengths) - lengths, lengths
+
+    @cached_property
+    def trigger_boxes(self) -> tuple[tuple[F64, F64], ...]:
+        """Low and high corners [3] of all triggers, metres; feet that stand a centimetre deep count as inside."""
+        return tuple((np.array(t.low) - (0.0, 0.0, 0.01), np.array(t.high)) for t in self.triggers)
 
     @property
     def size_m(self) -> tuple[float, float, float]:

@@ -29,10 +29,10 @@ LAMP: Final = 4
 DOOR: Final = 8
 SWITCH: Final = 16
 
-BEHAVIOURS: Final = ("none", "patrol", "wander", "follow")
-NONE, PATROL, WANDER, FOLLOW = range(4)
+BEHAVIOURS: Final = ("none", "patrol", "wander", "follow", "seek", "flee", "schedule")
+NONE, PATROL, WANDER, FOLLOW, SEEK, FLEE, SCHEDULE = range(7)
 
-MAX_ENTITIES: Final = 10_000  # besides the player
+MAX_ENTITIES: Final = 50_000  # besides the player
 MAX_SLOTS: Final = MAX_ENTITIES + 1
 FARTHEST_M: Final = 4096.0  # no coordinate of an entity lies farther from the origin
 DOOR_SWING_TICKS: Final = 38  # 0.6 s from shut to open
@@ -85,14 +85,19 @@ class Columns:
     inside: U64 = column("u8", (), "bit t: is inside Blueprint.triggers[t]", low=0)
 
     # what walks
-    behaviour: U8 = column("u1", (), "index into BEHAVIOURS", low=0, high=3, part=WALKS, author=True)
+    behaviour: U8 = column("u1", (), "index into BEHAVIOURS", low=0, high=6, part=WALKS, author=True)
     path: I16 = column("i2", (), "index into Blueprint.paths, -1 = none", -1, low=-1, part=WALKS, author=True)
     path_point: I16 = column("i2", (), "index of the point it walks to", low=0, part=WALKS)
     speed: F32 = column("f4", (), "m/s", 1.2, low=0.0, high=12.0, part=WALKS, author=True)
-    follows: I64 = column("i8", (), "entity id; 0 = the player", low=0, part=WALKS, author=True)
+    follows: I64 = column("i8", (), "id it follows, seeks or flees; 0 = the player", low=0, part=WALKS, author=True)
+    place: I16 = column("i2", (), "index into Blueprint.places, -1 = none", -1, low=-1, part=WALKS, author=True)
+    radius: F32 = column("f4", (), "m: flee, wander", 6.0, low=0.5, high=FARTHEST_M, part=WALKS, author=True)
+    schedule: I16 = column("i2", (), "index into Blueprint.schedules, -1 = none", -1, low=-1, part=WALKS, author=True)
     velocity: F64 = column("f8", (2,), "m/s, world x and y: what it wants", low=-12.0, high=12.0, part=WALKS)
     ground: I16 = column("i2", (), "voxels: level its feet stand on", low=-16384, high=16384, part=WALKS)
-    blocked: Bool = column("?", (), "the last tick did not let it move as it wanted", part=WALKS)
+    blocked: Bool = column("?", (), "in the last tick the ground did not let it move", part=WALKS)
+    detour: Bool = column("?", (), "was stopped on the straight way: a flow field leads it", part=WALKS)
+    lost: Bool = column("?", (), "no way leads to where it wants to go", part=WALKS)
 
     # what shines
     lamp_size: F32 = column("f4", (3,), "m, edges of the shining box", low=0.0, high=64.0, part=LAMP, author=True)
@@ -149,4 +154,4 @@ COLUMNS: Final = tuple(_table())
 COLUMN_BY_NAME: Final = {c.name: c for c in COLUMNS}
 AUTHOR_COLUMNS: Final = tuple(c.name for c in COLUMNS if c.author)
 """Keys allowed in `Spawn.components`. Values: numbers and triples as the table says, `behaviour` by its name, `follows`
-and `switches` by the name of an entity (any order of spawning), `path` and `door_material` by index."""
+and `switches` by the name of an entity (any order of spawning), the others by index."""

@@ -5,6 +5,7 @@ and nothing is ever rounded while time passes.
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from engine.core.trig import sine_cosine
@@ -51,4 +52,9 @@ def sun_direction(sky: Sky, clock: int) -> tuple[float, float, float]:
 
 def is_dark(sky: Sky, clock: int) -> bool:
     """Whether lamps that mind the dusk are on at this time."""
+    return _is_dark(sky, clock // SUN_STEP * SUN_STEP)
+
+
+@lru_cache(64)  # asked once a tick, and the sun moves in steps
+def _is_dark(sky: Sky, clock: int) -> bool:
     return sun_direction(sky, clock)[2] < DUSK_SIN

@@ -19,10 +19,14 @@ from engine.state.components import (
     DOOR,
     DOOR_SWING_TICKS,
     FARTHEST_M,
+    FLEE,
     LAMP,
     MAX_ENTITIES,
     MAX_SLOTS,
+    NONE,
     PATROL,
+    SCHEDULE,
+    SEEK,
     WALKS,
 )
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from engine.state.world import State
 
 LONGEST_NAME: Final = 200
+SCHEDULED: Final = ("none", "patrol", "wander", "follow")  # behaviours that a schedule may name; places it seeks
 Vec3 = tuple[float, float, float]
 
 
@@ -93,6 +98,7 @@ def spawn(blueprint: Blueprint, state: State, wanted: Spawn, links: bool = True)
     index = _take_slot(state)
     c = state.columns
     c.parts[index] = parts
+    state.parts_changed()
     c.prefab[index] = wanted.prefab
     for name, value in {**rows, **targets}.items():
         if COLUMN_BY_NAME[name].part & parts:
@@ -110,16 +116,30 @@ def spawn(blueprint: Blueprint, state: State, wanted: Spawn, links: bool = True)
     return entity
 
 
+def walk_problem(blueprint: Blueprint, behaviour: object, path: object, schedule: object) -> str | None:
+    """What a walker with these columns lacks; None where nothing."""
+    if behaviour == PATROL and path == -1:
+        return "a patrol needs a path"
+    if behaviour == SCHEDULE and schedule == -1:
+        return "the behaviour schedule needs a schedule"
+    if behaviour == SCHEDULE and path == -1 and isinstance(schedule, int) and blueprint.schedules[schedule].patrols:
+        return f"schedule {schedule} says patrol, which needs a path"
+    return None
+
+
 def despawn(state: State, entity: int) -> None:
     """Takes a living entity out; ids that pointed at it in other columns are cleared, an open doorway stays open."""
     index, c = index_of(entity), state.columns
     if c.parts[index] & DOOR:
         fill_door(state, index, solid=False)
     c.reset(index)
+    state.parts_changed()
     c.generation[index] += 1
     if c.generation[index] < LAST_GENERATION:
         state.free.append(index)
-    c.follows[c.follows == entity] = NOBODY
+    left = c.follows == entity
+    c.behaviour[left & ((c.behaviour == SEEK) & (c.place < 0) | (c.behaviour == FLEE))] = NONE  # not from the player
+    c.follows[left] = NOBODY
     c.switches[c.switches == entity] = NOBODY
     name = state.names.pop(entity, "")
     state.id_by_name.pop(name, None)
@@ -151,6 +171,7 @@ def seat_player(blueprint: Blueprint, state: State) -> None:
     """Puts the player into slot 0 of an empty state."""
     index = _take_slot(state)
     state.columns.parts[index] = ALIVE
+    state.parts_changed()
     state.columns.yaw[index] = blueprint.player_yaw
     place(state, index, blueprint.player_start)
     state.names[PLAYER] = "player"
@@ -168,10 +189,9 @@ def inside_bits(blueprint: Blueprint, state: State) -> np.ndarray[tuple[int], np
     bodied = ((c.parts[:n] & WALKS) != 0) | c.solid[:n]
     bodied[0] = True
     bits = np.zeros(n, np.uint64)
-    x, y, z = c.position[:n].T
-    for t, trigger in enumerate(blueprint.triggers):
-        (x0, y0, z0), (x1, y1, z1) = trigger.low, trigger.high
-        within = bodied & (x >= x0) & (x < x1) & (y >= y0) & (y < y1) & (z >= z0 - 0.01) & (z < z1)
+    position = c.position[:n]
+    for t, (low, high) in enumerate(blueprint.trigger_boxes):
+        within = bodied & ((position >= low) & (position < high)).all(1)
         bits |= within.astype(np.uint64) << np.uint64(t)
     return bits
 
@@ -235,11 +255,16 @@ def _check(blueprint: Blueprint, state: State, wanted: Spawn, rows: Mapping[str,
         raise ComponentError(f"position is {wanted.position!r}, it must be three numbers within {FARTHEST_M:g} m")
     if not -1e6 <= wanted.yaw <= 1e6:
         raise ComponentError(f"yaw is {wanted.yaw!r}, it must be an angle in radians")
-    path = rows.get("path", -1)
-    if isinstance(path, int) and path >= len(blueprint.paths):
-        raise ComponentError(f"path is {path}, this world has 0 to {len(blueprint.paths) - 1}")
-    if rows.get("behaviour") == PATROL and path == -1:
-        raise ComponentError("a patrol needs a path")
+    for name, count in (
+        ("path", len(blueprint.paths)),
+        ("place", len(blueprint.places)),
+        ("schedule", len(blueprint.schedules)),
+    ):
+        number = rows.get(name, -1)
+        if isinstance(number, int) and number >= count:
+            raise ComponentError(f"{name} is {number}, this world has 0 to {count - 1}")
+    if problem := walk_problem(blueprint, rows.get("behaviour"), rows.get("path", -1), rows.get("schedule", -1)):
+        raise ComponentError(problem)
     if parts & DOOR:
         low, high = np.asarray(rows["door_low"]), np.asarray(rows["door_high"])
         if not ((low < high) & (high <= blueprint.voxels.shape)).all():

@@ -18,7 +18,7 @@ import numpy as np
 from engine.core.errors import LimitError, SnapshotError
 from engine.core.ids import LAST_GENERATION, PLAYER, index_of
 from engine.state.blueprint import Blueprint
-from engine.state.components import ALIVE, COLUMNS, DOOR, MAX_SLOTS, PATROL, SWITCH, WALKS, Column
+from engine.state.components import ALIVE, COLUMNS, DOOR, MAX_SLOTS, PATROL, SCHEDULE, SWITCH, WALKS, Column
 from engine.state.entities import LONGEST_NAME
 from engine.state.events import MAX_ARGUMENTS, MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
 from engine.state.voxels import VoxelGrid
@@ -222,7 +222,13 @@ def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]
     demand("inside", c.inside[:n] >> np.uint64(min(len(blueprint.triggers), 63)) <= (len(blueprint.triggers) == 64),
            "there is no such trigger")  # fmt: skip
     demand("path", c.path[:n] < len(blueprint.paths), "there is no such path")
+    demand("place", c.place[:n] < len(blueprint.places), "there is no such place")
+    demand("schedule", c.schedule[:n] < len(blueprint.schedules), "there is no such schedule")
     demand("behaviour", (c.behaviour[:n] != PATROL) | (c.path[:n] >= 0), "a patrol has no path")
+    scheduled = c.behaviour[:n] == SCHEDULE
+    demand("behaviour", ~scheduled | (c.schedule[:n] >= 0), "a schedule is missing")
+    patrolling = np.array([s.patrols for s in blueprint.schedules], np.bool_)[c.schedule[:n][scheduled]]
+    demand("behaviour", ~patrolling | (c.path[:n][scheduled] >= 0), "a schedule's patrol has no path")
     for section, rows in (("follows", parts & WALKS), ("switches", parts & SWITCH)):
         targets = c[section][:n][rows != 0].tolist()
         demand(section, [t == 0 or state.alive(t) for t in targets], "an id names no living entity")

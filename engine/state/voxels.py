@@ -31,6 +31,7 @@ class VoxelGrid:
         self.solid: U8 = np.zeros((x, y, z // BRICK + 5), np.uint8)
         self.solid[:, :, 0] = 0xFF
         self._repack(slice(0, x), slice(0, y))
+        self.version = 0  # grows with every write: for who keeps something derived from this grid
         self._edits: tuple[I32, U8] | None = None  # cache of `edits()`
 
     def fill(self, low: Corner, high: Corner, material: int) -> None:
@@ -42,6 +43,7 @@ class VoxelGrid:
         self._repack(box[0], box[1])
         touched = tuple(slice(a // BRICK, (b - 1) // BRICK + 1) for a, b in zip(low, high, strict=True))
         self._restamp(np.mgrid[touched].reshape(3, -1).T)
+        self.version += 1
         self._edits = None
 
     def edits(self) -> tuple[I32, U8]:
@@ -64,6 +66,7 @@ class VoxelGrid:
         bricks = np.unique(at, axis=0)
         self._restamp(bricks)
         self._repack_bricks(bricks)
+        self.version += 1
         self._edits = None
 
     def revert(self) -> None:
@@ -74,6 +77,7 @@ class VoxelGrid:
             self.material[box] = self.base[box]
         self.stamp[...] = 0
         self._repack_bricks(bricks)
+        self.version += 1
         self._edits = None
 
     def _restamp(self, bricks: NDArray[np.intp]) -> None:

@@ -72,6 +72,8 @@ class State:
 
     id_by_name: dict[str, int] = field(default_factory=dict)  # derived from names
     draws: int = 0  # numbers drawn by scripts in this tick; 0 between ticks, so it is not saved
+    derived: dict[str, object] = field(default_factory=dict)  # worked out from the rest; may be emptied at any time
+    _rows: dict[int, NDArray[np.intp]] = field(default_factory=dict)  # derived from columns.parts, see rows()
 
     def alive(self, entity: int) -> bool:
         """Whether an id names an entity that lives now."""
@@ -84,6 +86,25 @@ class State:
     def entity_at(self, index: int) -> int:
         """The id of the entity in a slot."""
         return ids.pack(index, int(self.columns.generation[index]))
+
+    def rows(self, part: int) -> NDArray[np.intp]:
+        """Slots of the entities that have a part, growing. Kept until `parts_changed`; not to be written to."""
+        rows = self._rows.get(part)
+        if rows is None:
+            rows = self._rows[part] = np.flatnonzero(self.columns.parts[: self.n_slots] & part)
+            rows.setflags(write=False)
+        return rows
+
+    def span(self, part: int) -> slice | NDArray[np.intp]:
+        """The same as `rows`, but as a slice where they lie side by side: columns[span] is then no copy, but a view."""
+        rows = self.rows(part)
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+            return slice(int(rows[0]), int(rows[-1]) + 1)
+        return rows
+
+    def parts_changed(self) -> None:
+        """Says that somebody came or went; whoever writes to `columns.parts` must."""
+        self._rows.clear()
 
     def ids(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Ids of the entities in an array of slots."""
@@ -103,11 +124,9 @@ class State:
         """The canonical bytes of the whole state, by name: what is hashed, compared and saved."""
         result = [("world", pack([self.seed, self.tick, self.clock, self.dark, self.dark_since, self.n_slots]))]
         n = self.n_slots
-        rows: dict[int, slice | NDArray[np.intp]] = {ALIVE: slice(n)}
         for c in COLUMNS:
-            if c.part not in rows:
-                rows[c.part] = np.flatnonzero(self.columns.parts[:n] & c.part)
-            result.append((c.name, canonical_bytes(self.columns[c.name][rows[c.part]])))
+            rows = slice(n) if c.part == ALIVE else self.span(c.part)
+            result.append((c.name, canonical_bytes(self.columns[c.name][rows])))
         index, material = self.voxels.edits()
         result += [
             ("free", pack(self.free)),

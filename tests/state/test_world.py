@@ -76,7 +76,7 @@ def test_the_cap_on_entities_is_named() -> None:
     blueprint = crowd(MAX_ENTITIES)
     state = new_state(blueprint)
     before = state.digest()
-    with pytest.raises(LimitError, match="at most 10,000"):
+    with pytest.raises(LimitError, match="at most 50,000"):
         actions.spawn(blueprint, state, CRATE, (1.0, 1.0, 0.5))
     assert state.digest() == before
 

@@ -13,11 +13,12 @@ from engine.state.world import State
 
 def swing(blueprint: Blueprint, state: State) -> None:
     """One tick of every door that moves."""
-    c, n = state.columns, state.n_slots
-    is_door = (c.parts[:n] & DOOR) != 0
-    opening = is_door & c.door_open[:n] & (c.door_swing[:n] < DOOR_SWING_TICKS)
-    c.door_swing[:n][opening] += 1
-    for index in np.flatnonzero(is_door & ~c.door_open[:n] & (c.door_swing[:n] > 0)).tolist():
+    c, rows = state.columns, state.rows(DOOR)
+    if not len(rows):
+        return
+    is_open, swing = c.door_open[rows], c.door_swing[rows]
+    c.door_swing[rows] += is_open & (swing < DOOR_SWING_TICKS)
+    for index in rows[~is_open & (swing > 0)].tolist():
         if somebody_in_the_way(state, index):
             continue
         c.door_swing[index] -= 1

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, TICK_S, VOXEL_M, VOXELS_PER_M
 from engine.sim.angles import wrapped_array, yaw_of
+from engine.sim.systems import company
 from engine.state.blueprint import F64
-from engine.state.components import WALKS
+from engine.state.components import NONE, WALKS
 from engine.state.voxels import VoxelGrid
 from engine.state.world import State
 
@@ -16,7 +17,6 @@ I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 RADIUS_M: Final = 0.25
-PERSONAL_M: Final = 0.7  # nobody comes closer to the player
 STEP_VOXELS: Final = 2  # 0.5 m up or down in one stride
 BELOW: Final = STEP_VOXELS + 1  # voxels under the feet that matter
 CLIMB_M_S: Final = 3.0  # how fast feet follow the ground
@@ -26,55 +26,41 @@ TURN_RAD_S: Final = 5.0
 def walk(state: State) -> None:
     """One tick of every walker: x, then y (so that it slides along walls), then the ground under it, then its yaw."""
     c, voxels = state.columns, state.voxels
-    rows = np.flatnonzero(c.parts[: state.n_slots] & WALKS)
-    if not len(rows):
+    rows = state.span(WALKS)
+    if not len(c.ground[rows]):
         return
-    old_x, old_y, z = np.ascontiguousarray(c.position[rows].T)
-    velocity_x, velocity_y = np.ascontiguousarray(c.velocity[rows].T)
+    old_x, old_y, z = np.array(c.position[rows].T, order="C")
+    wanted_x, wanted_y = np.array(c.velocity[rows].T, order="C")
     ground = c.ground[rows].astype(np.int64)
-    velocity_x, velocity_y = _around_player(state, old_x, old_y, z, velocity_x, velocity_y)
+    stands = c.behaviour[rows] == NONE
+    velocity_x, velocity_y = company.mind(old_x, old_y, z, wanted_x, wanted_y, stands)
+    velocity_x, velocity_y = company.around_player(c.position[0], old_x, old_y, z, velocity_x, velocity_y)
     step_x, step_y = velocity_x * TICK_S, velocity_y * TICK_S
+    lowest = depth(voxels, ground)
 
     x = old_x + step_x
-    x = np.where(footing(voxels, x + np.sign(step_x) * RADIUS_M, old_y, ground)[1], x, old_x)
+    x = np.where(_footing(voxels, x + np.copysign(RADIUS_M, step_x), old_y, lowest)[1], x, old_x)
     y = old_y + step_y
-    y = np.where(footing(voxels, x, y + np.sign(step_y) * RADIUS_M, ground)[1], y, old_y)
-    change, stands = footing(voxels, x, y, ground)
-    if not stands.all():
-        falls = columns(voxels, old_x, old_y, ground) & ((1 << BELOW) - 1) == 0
-        change = np.where(stands, change, np.where(falls, -1, 0))
-        x, y = np.where(stands, x, old_x), np.where(stands, y, old_y)
+    y = np.where(_footing(voxels, x, y + np.copysign(RADIUS_M, step_y), lowest)[1], y, old_y)
+    change, holds = _footing(voxels, x, y, lowest)
+    if len(slips := (~holds).nonzero()[0]):
+        falls = columns(voxels, old_x[slips], old_y[slips], lowest[slips]) & ((1 << BELOW) - 1) == 0
+        change[slips] = np.where(falls, -1, 0)
+        x[slips], y[slips] = old_x[slips], old_y[slips]
     ground += change
 
     rise = CLIMB_M_S * TICK_S
     z = z + np.minimum(np.maximum(ground * VOXEL_M - z, -rise), rise)
-    c.position[rows] = np.stack([x, y, z], -1)
+    for axis, value in enumerate((x, y, z)):
+        c.position[rows, axis] = value
     c.ground[rows] = ground
     dx, dy = x - old_x, y - old_y
-    went, wanted = dx * dx + dy * dy, step_x * step_x + step_y * step_y
-    c.blocked[rows] = went < 0.25 * wanted  # less than half as fast as it wants
+    c.blocked[rows] = dx * dx + dy * dy < 0.25 * (step_x * step_x + step_y * step_y)  # less than half as fast
 
-    turn = wrapped_array(yaw_of(velocity_x, velocity_y) - c.yaw[rows])
+    turn = wrapped_array(yaw_of(wanted_x + velocity_x, wanted_y + velocity_y) - c.yaw[rows])
     most = TURN_RAD_S * TICK_S
-    turn = np.where(wanted > 0.0, np.minimum(np.maximum(turn, -most), most), 0.0)
+    turn = np.where((wanted_x != 0.0) | (wanted_y != 0.0), np.minimum(np.maximum(turn, -most), most), 0.0)
     c.yaw[rows] = wrapped_array(c.yaw[rows] + turn)
-
-
-def _around_player(state: State, x: F64, y: F64, z: F64, velocity_x: F64, velocity_y: F64) -> tuple[F64, F64]:
-    """Velocities [n] of walkers; who would walk into the player goes around at the same speed, on the shorter side."""
-    player_x, player_y, player_z = state.columns.position[0].tolist()
-    dx, dy = player_x - x, player_y - y
-    square = dx * dx + dy * dy
-    meets = (
-        (square < PERSONAL_M * PERSONAL_M) & (np.abs(z - player_z) < 1.75) & (dx * velocity_x + dy * velocity_y > 0.0)
-    )
-    if not meets.any():
-        return velocity_x, velocity_y
-    speed = np.sqrt(velocity_x * velocity_x + velocity_y * velocity_y)
-    along = np.where(dx * velocity_y - dy * velocity_x < 0.0, -speed, speed) / np.sqrt(
-        np.where(square > 0.0, square, 1.0)
-    )
-    return np.where(meets, -dy * along, velocity_x), np.where(meets, dx * along, velocity_y)
 
 
 def footing(voxels: VoxelGrid, x: F64, y: F64, ground: I64) -> tuple[I64, Bool]:
@@ -83,18 +69,29 @@ def footing(voxels: VoxelGrid, x: F64, y: F64, ground: I64) -> tuple[I64, Bool]:
     Returns the change of level [n] and whether one may stand at all: solid right below, seven voxels (1.75 m) of air
     above, at most STEP_VOXELS up or down; the highest place counts. Beyond the grid's sides there is none.
     """
-    change = _CHANGE[columns(voxels, x, y, ground)]
+    return _footing(voxels, x, y, depth(voxels, ground))
+
+
+def _footing(voxels: VoxelGrid, x: F64, y: F64, lowest: I64) -> tuple[I64, Bool]:
+    change = _CHANGE[columns(voxels, x, y, lowest)]
     return change, change != _NOWHERE
 
 
-def columns(voxels: VoxelGrid, x: F64, y: F64, ground: I64) -> I64:
-    """Columns of voxels as words [n]: bit b of twelve is set where the voxel at level ground - BELOW + b is solid.
+def depth(voxels: VoxelGrid, ground: I64) -> I64:
+    """The lowest bits [n] of columns that matter to those who stand on levels `ground` [n]; the first bit of a column
+    lies a byte below level 0.
+    """
+    lowest: I64 = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.solid.shape[2] - 3) * 8)
+    return lowest
+
+
+def columns(voxels: VoxelGrid, x: F64, y: F64, lowest: I64) -> I64:
+    """Columns of voxels as words [n]: bit b of twelve is set where the voxel b levels above `lowest` [n] is solid.
 
     All bits are set beyond the grid's sides.
     """
     nx, ny, n_bytes = voxels.solid.shape
     i, j = np.floor(x * VOXELS_PER_M).astype(np.int64), np.floor(y * VOXELS_PER_M).astype(np.int64)
-    lowest = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (n_bytes - 3) * 8)  # the first byte lies below level 0
     at = (i * ny + j) * n_bytes + (lowest >> 3)
     flat = voxels.solid.reshape(-1)
     word: I64 = flat.take(at, mode="clip").astype(np.int64)
