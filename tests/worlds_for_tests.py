@@ -5,8 +5,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from engine.state.blueprint import Blueprint, Materials, Path, Prefab, Sky, Spawn, Trigger
+from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
 from engine.state.camera import CameraRail
+from engine.state.components import FOLLOW, NONE, PATROL, SEEK, WANDER
 
 STONE, WOOD, LEAF, SHINE = 1, 2, 3, 4
 
@@ -133,3 +134,57 @@ def crowd(n: int = 10_000, size_m: int = 128) -> Blueprint:
         for i in range(n)
     )
     return empty_world((size_m, size_m, 8), spawns=spawns, boxes=boxes)
+
+
+def doorway(n: int = 50, both_ways: bool = False) -> Blueprint:
+    """A wall with an open doorway of 1 m, and n walkers who seek a place on its other side."""
+    boxes = (((32, 0, 2), (33, 30, 12), STONE), ((32, 34, 2), (33, 64, 12), STONE))
+    places = (Place("east", (13.0, 8.0, 0.5), 3.0), Place("west", (3.0, 8.0, 0.5), 3.0))
+    spawns = []
+    for i in range(n):
+        k, east = (i // 2, i % 2) if both_ways else (i, 0)
+        x = 1.0 + 0.6 * (k % 10)
+        at = (16.0 - x if east else x, 3.0 + 0.9 * (k // 10), 0.5)
+        spawns.append(Spawn("", PERSON, at, 0.0, {"behaviour": "seek", "place": east}))
+    return empty_world(spawns=tuple(spawns), boxes=boxes, places=places, player_start=(1.0, 1.0, 0.5))
+
+
+def busy_world() -> Blueprint:
+    """A crowd of every behaviour between walls, with a door, places and schedules; the day passes quickly."""
+    wall = (
+        ((40, 0, 2), (41, 28, 12), STONE),
+        ((40, 32, 2), (41, 64, 12), STONE),
+        ((16, 40, 2), (36, 41, 12), STONE),
+        ((50, 20, 2), (51, 50, 12), STONE),
+    )
+    places = (Place("yard", (13.5, 8.0, 0.5), 1.5), Place("corner", (5.0, 13.0, 0.5), 2.0))
+    schedules = (
+        Schedule(((6.0, SEEK, 0), (12.0, WANDER, -1), (18.0, SEEK, 1))),
+        Schedule(((0.0, PATROL, -1), (12.5, SEEK, 0), (13.5, NONE, -1), (14.0, FOLLOW, -1))),
+    )
+    kinds: tuple[dict[str, object], ...] = (
+        {"behaviour": "seek", "place": 0},
+        {"behaviour": "seek", "follows": "gate"},
+        {"behaviour": "wander"},
+        {"behaviour": "wander", "place": 1, "radius": 2.0},
+        {"behaviour": "patrol", "path": 0},
+        {"behaviour": "follow", "speed": 1.8},
+        {"behaviour": "flee", "radius": 3.0},
+        {"behaviour": "schedule", "schedule": 0},
+        {"behaviour": "schedule", "schedule": 1, "path": 0},
+        {"behaviour": "none"},
+    )
+    spawns = tuple(
+        Spawn("", PERSON, (1.5 + 0.8 * (i % 9), 1.5 + 0.9 * (i // 9), 0.5), 0.0, kinds[i % len(kinds)])
+        for i in range(120)
+    )
+    gate = {"door_low": (40, 28, 2), "door_high": (41, 32, 10), "door_open": True}
+    return empty_world(
+        spawns=(Spawn("gate", LEAF_OF_DOOR, (10.125, 7.5, 0.5), 1.5707963, gate), *spawns),
+        paths=(Path(np.array([[3.0, 3.0, 0.5], [14.0, 3.0, 0.5], [8.0, 14.0, 0.5]])),),
+        places=places,
+        schedules=schedules,
+        boxes=wall,
+        start_hour=11.5,
+        day_rate=900.0,
+    )

@@ -89,7 +89,8 @@ def decide(blueprint: Blueprint, state: State) -> None:
         trips.append(_follow(state, rows[behaviour == FOLLOW]))
     if present[SEEK]:
         there = (behaviour == SEEK) & (place >= 0)
-        trips.append(_seek_place(blueprint, state, rows[there], place[there]))
+        if there.any():
+            trips.append(_seek_place(blueprint, state, rows[there], place[there]))
         trips.append(_seek_entity(state, rows[(behaviour == SEEK) & ~there]))
     if present[FLEE]:
         trips.append(_flee(state, rows[behaviour == FLEE]))
