@@ -4,15 +4,31 @@ import json
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from engine.sim.recordingfile import BLOCK, HEAD, read
+from engine.script.worldfile import load
+from engine.sim.recordingfile import BLOCK, HEAD, Recorder, read
+from engine.sim.step import step
 from engine.state.saves import SaveFolder, generations
+from engine.state.world import new_state
 from tests.cli.conftest import ROOT, WORLD, Daguerre
 
 WALK = '{"tick": 20, "kind": "move", "args": {"forward": 1.0}}\n'
+
+
+@cache
+def gallery_recorded(ticks: int) -> bytes:
+    """The bytes of a recording of the gallery."""
+    world, data = load("gallery"), bytearray()
+    state = new_state(world.blueprint, 1)
+    recorder = Recorder(world.blueprint, state, "gallery", data.extend)
+    for _ in range(ticks):
+        recorder.note((), step(world.blueprint, state, (), world.script))
+    recorder.end()
+    return bytes(data)
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +61,7 @@ def test_a_recording_is_made_and_replayed_at_any_speed(daguerre: Daguerre, tmp_p
 def test_the_first_tick_that_differs_is_named_and_the_code_says_so(daguerre: Daguerre, tmp_path: Path) -> None:
     from tests.sim.test_recordingfile import blocks, head_of, sealed
 
-    daguerre("record", "gallery", "--ticks", "70", "--out", "a.rec")
-    data = (tmp_path / "a.rec").read_bytes()
+    data = gallery_recorded(70)
     parts = [(kind, content) for kind, content, _ in blocks(data)]
     kind, content = parts[1]
     digests_at = content.index(b"\xc5") + 3  # the packed bytes of the digests
@@ -61,8 +76,7 @@ def test_the_first_tick_that_differs_is_named_and_the_code_says_so(daguerre: Dag
 
 
 def test_a_cut_and_a_damaged_recording_are_told_apart(daguerre: Daguerre, tmp_path: Path) -> None:
-    daguerre("record", "gallery", "--ticks", "200", "--out", "a.rec")
-    data = (tmp_path / "a.rec").read_bytes()
+    data = gallery_recorded(200)
     (tmp_path / "cut.rec").write_bytes(data[:-40])
     cut = daguerre("replay", "cut.rec", "--json")
     result = json.loads(cut.out)
@@ -192,7 +206,7 @@ def test_saves_by_name_have_generations_and_fall_back(daguerre: Daguerre, tmp_pa
     ],
 )
 def test_a_mistake_is_one_sentence(daguerre: Daguerre, arguments: tuple[str, ...], said: str) -> None:
-    daguerre("record", "gallery", "--ticks", "8", "--out", "good.rec")
+    Path("good.rec").write_bytes(gallery_recorded(8))
     if "other.rec" in arguments:
         daguerre("record", WORLD, "--ticks", "2", "--out", "other.rec")
     before = Path("good.rec").read_bytes()
@@ -202,11 +216,26 @@ def test_a_mistake_is_one_sentence(daguerre: Daguerre, arguments: tuple[str, ...
     assert Path("good.rec").read_bytes() == before and Path("walk.jsonl").read_text() == WALK
 
 
-def test_a_film_can_be_recorded_too(daguerre: Daguerre, tmp_path: Path, opengl: None) -> None:
-    options = ("--seconds", "0.5", "--size", "32x18", "--look", "raster", "--record", "a.rec")
-    assert daguerre("play", "gallery", *options).code == 0
-    answer = json.loads(daguerre("replay", "a.rec", "--json").out)
-    assert answer["agrees"] and answer["complete"] and answer["ticks"] > 20
+def test_a_recording_is_watched_in_a_window(
+    daguerre: Daguerre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opengl: None
+) -> None:
+    from engine.play.session import Session
+
+    picture, notices = Session.picture, []
+
+    def picture_until_it_ends(session: Session) -> object:
+        frame, overlay = picture(session)
+        notices.append(overlay.notice)
+        session.finished = session.paused
+        return frame, overlay
+
+    monkeypatch.setattr(Session, "picture", picture_until_it_ends)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    (tmp_path / "a.rec").write_bytes(gallery_recorded(8))
+    answer = daguerre("replay", "a.rec", "--window", "--speed", "max", "--size", "32x18", "--look", "raster", "--json")
+    result = json.loads(answer.out)
+    assert answer.code == 0 and result["agrees"] and result["ticks"] == 8
+    assert notices[-1] == "the recording ends here, at tick 8"
 
 
 def test_help_is_there_for_strangers(daguerre: Daguerre) -> None:
