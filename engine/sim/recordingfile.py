@@ -74,7 +74,8 @@ class Recording:
     digests: bytearray = field(default_factory=bytearray)  # DIGEST_BYTES for every tick after the first
     snapshots: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # tick -> bytes unpacked, zlib
     complete: bool = False  # it was closed
-    flaw: str = ""  # why what follows the last good block cannot be read; "" where nothing follows
+    flaw: str = ""  # why what follows the last good block cannot be read, or that no end does
+    damaged: bool = False  # and that is more than having been cut off
     _blocks: list[tuple[int, int, bytes]] = field(default_factory=list)  # first tick, end, packed commands
     _found: tuple[int, dict[int, list[Command]]] = (-1, {})  # the last block that was asked for, unpacked
 
@@ -237,13 +238,18 @@ def read(data: bytes) -> Recording:
         chain = _digest(chain, kind + content)
         problem = "its digest does not match" if chain != digest else _take(recording, kind, content)
         if problem:
-            recording.flaw = f"it is damaged from byte {at:,} on: {problem}"
-            return recording
+            return _damaged(recording, at, problem)
         at += BLOCK.size + n_bytes
     if at < len(data):
-        recording.flaw = f"it is damaged from byte {at:,} on: something follows its end"
-    elif not recording.complete:
+        return _damaged(recording, at, "something follows its end")
+    if not recording.complete:
         recording.flaw = "it was cut off: the program that wrote it did not end it"
+    return recording
+
+
+def _damaged(recording: Recording, at: int, problem: str) -> Recording:
+    recording.damaged = True
+    recording.flaw = f"it is damaged from byte {at:,} on: {problem}"
     return recording
 
 

@@ -142,3 +142,14 @@ def test_a_recording_elsewhere_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="another process is writing it"):
         Player(Keeping(recording=tmp_path / "a.rec"))
     held.close()
+
+
+def test_a_state_too_large_to_keep_goes_on_without_a_past(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    player, plain = Player(Keeping(past=True, save=tmp_path / "a")), Player(Keeping())
+    monkeypatch.setattr("engine.state.snapshot.MAX_BYTES", 100)
+    player.play(100)
+    plain.play(100)
+    assert player.digests == plain.digests and len(player.said) == 1
+    assert player.said[0].startswith("the past is no longer kept: the state takes")
+    assert player.timeline.go_back(1) == "the past is not kept here"
+    assert player.timeline.save().startswith("not saved: the state takes") and not generations(tmp_path / "a")

@@ -128,7 +128,7 @@ def test_a_killed_program_leaves_a_readable_beginning() -> None:
     start = blocks(data)[1][2]  # after the first snapshot
     for length in [*range(start, len(data), 97), len(data) - 1]:
         recording = read(data[:length])
-        assert not recording.complete and recording.flaw
+        assert not recording.complete and recording.flaw and not recording.damaged
         last = recording.last_tick
         assert last <= LAST and [recording.digest(t) for t in range(last + 1)] == digests[: last + 1]
     assert replay(WORLD, read(data[: len(data) // 2])) is None
@@ -206,7 +206,12 @@ def test_forged_blocks_are_named(kind: bytes, content: object, why: str) -> None
     data, _ = recorded()
     start = blocks(data)[0]
     recording = read(sealed(head_of(data), [(start[0], start[1]), (kind, pack(content))]))
-    assert recording.flaw.startswith("it is damaged from byte") and why in recording.flaw and recording.last_tick == 0
+    assert (
+        recording.damaged
+        and recording.flaw.startswith("it is damaged from byte")
+        and why in recording.flaw
+        and recording.last_tick == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -362,5 +367,5 @@ def test_a_block_is_flushed_early_where_there_are_many_commands() -> None:
 
 def test_a_recording_holds_what_it_needs_and_nothing_else() -> None:
     names = {f.name for f in dataclasses.fields(Recording) if not f.name.startswith("_")}
-    assert names == {"head", "digests", "snapshots", "complete", "flaw"}
+    assert names == {"head", "digests", "snapshots", "complete", "flaw", "damaged"}
     assert isinstance(state_at(WORLD, read(recorded()[0]), 5), State)
