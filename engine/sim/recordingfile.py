@@ -12,6 +12,7 @@ left out. Numbers are little-endian, contents are msgpack. What a hostile file c
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -93,15 +94,12 @@ class Recording:
 
     def commands(self, tick: int) -> list[Command]:
         """What was commanded in the step that left a tick. RecordingError where a forger wrote what is no command."""
-        low, high = 0, len(self._blocks)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._blocks[middle][1] <= tick else (low, middle)
-        if low == len(self._blocks) or tick < self._blocks[low][0]:
+        n = bisect_right(self._blocks, tick, key=lambda block: block[1])
+        if n == len(self._blocks) or tick < self._blocks[n][0]:
             return []
-        if self._found[0] != low:
-            first, _, packed = self._blocks[low]
-            self._found = low, _commands_in(first, packed)
+        if self._found[0] != n:
+            first, _, packed = self._blocks[n]
+            self._found = n, _commands_in(first, packed)
         return self._found[1].get(tick, [])
 
     def snapshot_before(self, tick: int) -> tuple[int, bytes]:

@@ -1,6 +1,5 @@
 """The file of a recording: what goes in comes out, a beginning of it is readable, and nothing forged is played."""
 
-import dataclasses
 import random
 import zlib
 from functools import cache
@@ -13,11 +12,11 @@ from hypothesis import strategies as st
 from engine.core.errors import DaguerreError, LimitError, RecordingError
 from engine.sim import recordingfile
 from engine.sim.recording import first_parting, replay, run, state_at
-from engine.sim.recordingfile import BACK, BLOCK, END, HEAD, MAGIC, SNAP, TICKS, Recorder, Recording, _digest, read
+from engine.sim.recordingfile import BACK, BLOCK, END, HEAD, MAGIC, SNAP, TICKS, Recorder, _digest, read
 from engine.sim.step import SIM_VERSION, step
 from engine.state import snapshot
 from engine.state.commands import Command, check
-from engine.state.world import State, new_state, pack
+from engine.state.world import new_state, pack
 from tests.sim.test_step import COMMANDS
 from tests.worlds_for_tests import empty_world, lively_world
 
@@ -363,9 +362,3 @@ def test_a_block_is_flushed_early_where_there_are_many_commands() -> None:
     recording = read(record(busy, 20)[0])
     assert recording.complete and len(recording._blocks) > 1 and replay(WORLD, recording) is None
     assert len(recording.commands(19)) == 1500
-
-
-def test_a_recording_holds_what_it_needs_and_nothing_else() -> None:
-    names = {f.name for f in dataclasses.fields(Recording) if not f.name.startswith("_")}
-    assert names == {"head", "digests", "snapshots", "complete", "flaw", "damaged"}
-    assert isinstance(state_at(WORLD, read(recorded()[0]), 5), State)

@@ -19,7 +19,6 @@ from engine.core.errors import SnapshotError
 from engine.sim.step import step
 from engine.state.components import COLUMN_BY_NAME
 from engine.state.snapshot import HEADER, MAX_BYTES, load, save
-from engine.state.world import State, new_state
 from tests.state.test_snapshot import DATA, WORLD, busy_state, sealed, sections
 
 FAST, FULL = 300, 20_000
@@ -234,4 +233,3 @@ def test_the_mutants_are_what_they_claim_to_be() -> None:
             said.add(str(error).split(" is wrong")[0])
     named = {text for text in said if text.startswith("the snapshot's section ")}
     assert len(named) >= 25
-    assert isinstance(new_state(WORLD, 3), State)
