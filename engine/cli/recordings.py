@@ -87,7 +87,6 @@ def replay(
         found = play_again(loaded.blueprint, recorded, loaded.script, in_time(recorded, pace))
         last = recorded.last_tick if found is None else found.tick
     took_s = time.perf_counter() - started
-    damaged = recorded.flaw.startswith("it is damaged")
     result: dict[str, Any] = {
         "file": str(recording),
         "world": loaded.blueprint.name,
@@ -106,7 +105,7 @@ def replay(
         say(f"{recording}: {recorded.flaw}; the ticks up to {recorded.last_tick} are good")
     verdict = f"differs at {found}" if found else f"every digest agrees, ticks {recorded.head.first_tick} to {last}"
     answer(as_json, result, f"{recording}: {verdict}")
-    if found is not None or damaged:
+    if found is not None or recorded.damaged:
         raise typer.Exit(DIFFERS)
 
 

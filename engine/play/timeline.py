@@ -49,7 +49,11 @@ class Timeline:
         """Makes one step."""
         step(self.world.blueprint, self.state, commands, self.world.script)
         if self._history is not None:
-            self._history.note(commands, self.state)
+            try:
+                self._history.note(commands, self.state)
+            except DaguerreError as error:  # a state too large for a snapshot
+                self._history = None
+                self._say(f"the past is no longer kept: {error}")
         if self._recorder is not None:
             try:
                 self._recorder.note(commands, self.state)

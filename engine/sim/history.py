@@ -78,6 +78,8 @@ class History:
             second.n_bytes += n_bytes
             self.n_bytes += n_bytes
         self.last_tick = state.tick
+        if self.n_bytes > self._kept_bytes:
+            self._drop_oldest()
         if state.tick - second.tick >= SPACING_TICKS:
             self._keep(state)
 

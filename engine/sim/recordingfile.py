@@ -12,6 +12,7 @@ left out. Numbers are little-endian, contents are msgpack. What a hostile file c
 
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -74,7 +75,8 @@ class Recording:
     digests: bytearray = field(default_factory=bytearray)  # DIGEST_BYTES for every tick after the first
     snapshots: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # tick -> bytes unpacked, zlib
     complete: bool = False  # it was closed
-    flaw: str = ""  # why what follows the last good block cannot be read; "" where nothing follows
+    flaw: str = ""  # why what follows the last good block cannot be read, or that no end does
+    damaged: bool = False  # and that is more than having been cut off
     _blocks: list[tuple[int, int, bytes]] = field(default_factory=list)  # first tick, end, packed commands
     _found: tuple[int, dict[int, list[Command]]] = (-1, {})  # the last block that was asked for, unpacked
 
@@ -92,15 +94,12 @@ class Recording:
 
     def commands(self, tick: int) -> list[Command]:
         """What was commanded in the step that left a tick. RecordingError where a forger wrote what is no command."""
-        low, high = 0, len(self._blocks)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._blocks[middle][1] <= tick else (low, middle)
-        if low == len(self._blocks) or tick < self._blocks[low][0]:
+        n = bisect_right(self._blocks, tick, key=lambda block: block[1])
+        if n == len(self._blocks) or tick < self._blocks[n][0]:
             return []
-        if self._found[0] != low:
-            first, _, packed = self._blocks[low]
-            self._found = low, _commands_in(first, packed)
+        if self._found[0] != n:
+            first, _, packed = self._blocks[n]
+            self._found = n, _commands_in(first, packed)
         return self._found[1].get(tick, [])
 
     def snapshot_before(self, tick: int) -> tuple[int, bytes]:
@@ -237,13 +236,18 @@ def read(data: bytes) -> Recording:
         chain = _digest(chain, kind + content)
         problem = "its digest does not match" if chain != digest else _take(recording, kind, content)
         if problem:
-            recording.flaw = f"it is damaged from byte {at:,} on: {problem}"
-            return recording
+            return _damaged(recording, at, problem)
         at += BLOCK.size + n_bytes
     if at < len(data):
-        recording.flaw = f"it is damaged from byte {at:,} on: something follows its end"
-    elif not recording.complete:
+        return _damaged(recording, at, "something follows its end")
+    if not recording.complete:
         recording.flaw = "it was cut off: the program that wrote it did not end it"
+    return recording
+
+
+def _damaged(recording: Recording, at: int, problem: str) -> Recording:
+    recording.damaged = True
+    recording.flaw = f"it is damaged from byte {at:,} on: {problem}"
     return recording
 
 

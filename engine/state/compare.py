@@ -61,10 +61,14 @@ def parting(a: State, b: State) -> Parting | None:
 
 def entity_text(state: State, index: int) -> str:
     """An entity as people know it: its name, or its id."""
-    if index >= state.n_slots or not state.columns.parts[index]:
+    if not _lives(state, index):
         return f"slot {index}"
     entity = state.entity_at(index)
     return state.names.get(entity) or f"entity {entity} (slot {index})"
+
+
+def _lives(state: State, index: int) -> bool:
+    return index < state.n_slots and bool(state.columns.parts[index])
 
 
 def _column_parting(name: str, a: State, b: State) -> Parting:
@@ -80,7 +84,7 @@ def _column_parting(name: str, a: State, b: State) -> Parting:
     differs = (here_a != here_b) | (values_a != values_b).reshape(n, -1).any(axis=1)
     index = int(np.flatnonzero(differs)[0])
     shown = [_shown(v[index].tolist()) if h[index] else "nothing" for h, v in rows]
-    return Parting(name, entity_text(a if here_a[index] else b, index), *shown)
+    return Parting(name, entity_text(a if _lives(a, index) else b, index), *shown)
 
 
 def _shown(value: object) -> str:

@@ -33,6 +33,8 @@ MAX_BYTES: Final = 64 << 20  # of a snapshot: 10,000 entities take about 2 MB
 MAX_SECTIONS: Final = 256
 MAX_ROW_BYTES: Final = (MAX_ARGUMENTS + 1) * (4 * MAX_TEXT + 16)  # of the longest event
 MAX_HANDLERS: Final = 10_000
+LAST_TICK: Final = 2**61  # a world that has run for a thousand million years is a forgery
+LAST_CLOCK: Final = 2**61
 PLAYER_RANGES: Final = {  # of every number of a Player
     "pitch": 1.6,
     "previous_pitch": 1.6,
@@ -184,9 +186,9 @@ def _state_from(blueprint: Blueprint, sections: dict[str, bytes], grid: VoxelGri
     seed, tick, clock, dark, dark_since, n_slots = rows_in(sections["world"], 6)
     state = empty_state(blueprint, 0, VoxelGrid(blueprint.voxels[:0]))  # the real grid comes when all else is right
     state.seed = _whole("world", seed, 0, 2**63 - 1)
-    state.tick = _whole("world", tick, 0, 2**62)
-    state.clock = _whole("world", clock, -(2**62), 2**62)
-    state.dark_since = _whole("world", dark_since, -(2**62), state.tick)
+    state.tick = _whole("world", tick, 0, LAST_TICK)
+    state.clock = _whole("world", clock, -LAST_CLOCK, LAST_CLOCK)
+    state.dark_since = _whole("world", dark_since, -LAST_TICK, state.tick)
     state.n_slots = _whole("world", n_slots, 1, MAX_SLOTS)
     if not isinstance(dark, bool):
         _refuse("world", "dark must be true or false")

@@ -29,13 +29,16 @@ def test_render_makes_the_picture_of_a_tick(daguerre: Daguerre, tmp_path: Path, 
 
 
 def test_play_without_a_display_films_and_says_why(daguerre: Daguerre, tmp_path: Path, opengl: None) -> None:
-    answer = daguerre("play", "courtyard", "--seconds", "0.2", "--size", "96x54", "--look", "raster")
+    options = ("--seconds", "0.2", "--size", "96x54", "--look", "raster", "--record", "a.rec")
+    answer = daguerre("play", "courtyard", *options)
     assert answer.code == 0
     assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in answer.err and "out/courtyard.mp4" in answer.err
     import av
 
     with av.open(str(tmp_path / "out" / "courtyard.mp4")) as film:
         assert sum(1 for _ in film.decode(video=0)) == 6
+    replayed = json.loads(daguerre("replay", "a.rec", "--json").out)
+    assert replayed["agrees"] and replayed["complete"] and replayed["ticks"] == 10
 
 
 def test_missing_weights_mean_the_classical_look_and_a_notice(

@@ -12,9 +12,10 @@ from engine.core.units import TICK_NS
 from engine.play.cameras import FREE
 from engine.play.loop import Input
 from engine.play.session import Session, reuse_bars, stat_rows
+from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
 from engine.state.commands import Command
-from engine.state.world import new_state
+from engine.state.world import State, new_state
 from engine.view import LOOKS, Frame, View
 from tests.worlds_for_tests import lively_world
 
@@ -195,3 +196,93 @@ def test_statistics_become_rows_and_bars() -> None:
     )
     assert reuse_bars(stats) == (("tiles reused", 1.0),)
     assert reuse_bars({"tiles": {"reused": 0, "regenerated": 0}}) == (("tiles reused", 1.0),)
+
+
+# ---- time
+
+
+def kept_session(tmp_path: Path, **options: object) -> Session:
+    blueprint = lively_world()
+    world = LoadedWorld(blueprint, None)  # type: ignore[arg-type]
+    keeping = Keeping(past=True, recording=tmp_path / "a.rec", save=tmp_path / "monday")
+    return Session(world, new_state(blueprint, 3), Sketches(), keeping=keeping, **options)  # type: ignore[arg-type]
+
+
+def test_holding_backspace_goes_back_ever_faster_and_letting_go_plays_on(tmp_path: Path) -> None:
+    session = kept_session(tmp_path)
+    play(session, [FORWARD], 300)
+    digest = session.state.digest()
+    play(session, [Input("back")], 40)
+    assert session.state.tick == 260 and session.picture()[1].notice == "<< 0.6 s back in time"
+    play(session, [Input("jump"), Input("look", {"yaw": 1.0, "pitch": 0.0})], 100)  # nobody acts while time runs back
+    assert session.state.tick < 160 and session.picture()[1].notice.startswith("<< ")
+    play(session, [STILL, Input("forth")])
+    at = session.state.tick
+    assert session.picture()[1].notice == f"going on from tick {at - 1}"
+    play(session, [], 300 - at)
+    assert session.state.tick == 300 and session.state.digest() != digest, "the key was let go meanwhile"
+    play(session, [Input("back")], 1000)
+    assert session.state.tick == 0 and session.picture()[1].notice.endswith("no earlier past is kept")
+    session.take([Input("forth"), Input("forth")])
+    play(session, [], 5)
+    assert session.state.tick == 5
+
+
+def test_time_runs_backwards_smoothly(tmp_path: Path) -> None:
+    """Between two ticks the picture moves backwards too: alpha falls while the clock goes on."""
+    session = kept_session(tmp_path)
+    play(session, [], 64)
+    session.take([Input("back")])
+    moments = []
+    for _ in range(32):
+        session.advance(TICK_NS // 4)
+        session.picture()
+        view = session.pictures.views[-1]  # type: ignore[attr-defined]
+        moments.append(view.tick - 1 + session._alpha)
+    assert all(later <= earlier for earlier, later in zip(moments, moments[1:], strict=False))
+    assert moments[0] - moments[-1] == pytest.approx(31 / 4)
+
+
+def test_saving_and_loading_by_keys(tmp_path: Path) -> None:
+    session = kept_session(tmp_path)
+    play(session, [], 30)
+    session.take([Input("save")])
+    digest = session.state.digest()
+    assert session.picture()[1].notice == "saved tick 30 (monday, 1)"
+    play(session, [FORWARD], 50)
+    session.take([Input("load")])
+    assert session.state.digest() == digest and session.picture()[1].notice == "back at tick 30"
+    play(session, [], 5)
+    assert session.state.tick == 35 and session.state.player.forward == 1.0, "the key is still down"
+
+
+def test_watching_keeps_the_hands_off_and_stops_at_the_end(tmp_path: Path) -> None:
+    commands = (Command(10, "look", {"yaw": 0.5, "pitch": 0.0}),)
+    seen: list[int] = []
+
+    def after_tick(state: State) -> str | None:
+        seen.append(state.tick)
+        return "it ends here" if state.tick >= 40 else None
+
+    session = kept_session(tmp_path, recorded=commands, watching=True, after_tick=after_tick)
+    untouched, _ = session_with(tmp_path, commands)
+    play(session, [FORWARD, Input("use"), Input("look", {"yaw": 1.0, "pitch": 0.0})], 100)
+    play(untouched, [], 40)
+    assert session.paused and seen == list(range(1, 41)) and session.picture()[1].notice == "it ends here"
+    assert session.state.digest() == untouched.state.digest()
+    play(session, [Input("back")], 20)
+    play(session, [Input("forth"), Input("pause")], 50)
+    assert session.state.digest() == untouched.state.digest(), "what was recorded happens again"
+
+
+def test_a_machine_that_slept_flies_no_mile(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    while session._cameras.name != FREE:
+        session.take([Input("next camera")])
+    session.take([FORWARD])
+    session.picture()
+    before = np.array(sketches.views[-1].camera.position)
+    session.advance(8 * 3600 * 10**9)
+    session.picture()
+    assert np.linalg.norm(np.array(sketches.views[-1].camera.position) - before) < 3.0
+    assert session.state.tick == 8

@@ -161,3 +161,15 @@ def test_no_window_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pygame.display.quit()
     with pytest.raises(GraphicsError, match="^no window could be opened: [^\n]*$"):
         Window("courtyard", (320, 180))
+
+
+def test_backspace_is_held_and_the_keys_of_saves_are_taps(window: Window) -> None:
+    window._take(key(pygame.KEYDOWN, pygame.K_BACKSPACE, pygame.KSCAN_BACKSPACE))
+    assert kinds(list(window.poll())) == ["back"]
+    window._take(key(pygame.KEYUP, pygame.K_BACKSPACE, pygame.KSCAN_BACKSPACE))
+    window._take(key(pygame.KEYDOWN, pygame.K_F5, pygame.KSCAN_F5))
+    window._take(key(pygame.KEYDOWN, pygame.K_F9, pygame.KSCAN_F9))
+    assert kinds(list(window.poll())) == ["forth", "save", "load"]
+    window._take(key(pygame.KEYDOWN, pygame.K_BACKSPACE, pygame.KSCAN_BACKSPACE))
+    window._take(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+    assert kinds(list(window.poll()))[:2] == ["back", "forth"]

@@ -1,5 +1,6 @@
 """The clock pays out whole ticks, exactly, whatever time does."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,3 +51,28 @@ def test_time_that_jumps_back_counts_as_none() -> None:
 def test_a_single_step_is_one_tick_seen_at_its_end() -> None:
     beat = FixedClock().single_step()
     assert (beat.ticks, beat.alpha) == (1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "ticks", "dropped"),
+    [
+        ([3600 * 10**9], MOST_TICKS, 3600 * 64 - MOST_TICKS),  # an hour forward
+        ([-3600 * 10**9], 0, 0),  # an hour back
+        ([0] * 1000, 0, 0),  # frozen
+        ([TICK_NS, -(10**12), TICK_NS, 8 * 3600 * 10**9, TICK_NS], 3 + MOST_TICKS, 8 * 3600 * 64 - MOST_TICKS),
+    ],
+    ids=["an hour forward", "an hour back", "frozen", "jumps and a suspend"],
+)
+def test_whatever_time_does_a_frame_has_at_most_eight_ticks(frames: list[int], ticks: int, dropped: int) -> None:
+    clock, made = FixedClock(), 0
+    for elapsed in frames:
+        beat = clock.advance(elapsed)
+        assert 0 <= beat.ticks <= MOST_TICKS and 0.0 <= beat.alpha < 1.0
+        made += beat.ticks
+    assert (made, clock.dropped) == (ticks, dropped)
+
+
+def test_nanosecond_by_nanosecond_a_tick_comes_when_it_is_due() -> None:
+    clock = FixedClock()
+    clock.advance(TICK_NS - 1000)
+    assert [clock.advance(1).ticks for _ in range(1001)] == [0] * 999 + [1, 0]
