@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rotations import of_yaws
 from engine.state.blueprint import Materials, Prefab
 from engine.state.camera import Camera
 
@@ -37,12 +38,20 @@ class Bodies:
     entity: U32  # [B] entity index (not the whole id), unique within a view
     prefab: I32  # [B] index into View.prefabs
     position: F32  # [B, 3] metres, world: the prefab's origin
-    yaw: F32  # [B] radians
+    yaw: F32  # [B] radians: read `orientation`, which also holds how rigid bodies lean
     previous_position: F32  # [B, 3] one tick earlier, for the motion channel
     previous_yaw: F32  # [B]
     glow: F32  # [B, 3] radiance in place of the emission of this body's emissive materials; 0 is a lamp that is off
     glows: U8  # [B] 1 where `glow` counts
     stands: U8 = field(default_factory=lambda: np.zeros(0, np.uint8))  # [B] 1 where it stays put; [0] if none does
+    # How each is turned, as unit quaternions x, y, z, w; left out, all stand upright, turned by their yaw.
+    orientation: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))  # [B, 4]
+    previous_orientation: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))  # [B, 4]
+
+    def __post_init__(self) -> None:
+        for name, yaw in (("orientation", self.yaw), ("previous_orientation", self.previous_yaw)):
+            if len(getattr(self, name)) != len(yaw):
+                object.__setattr__(self, name, of_yaws(yaw).astype(np.float32))
 
 
 @dataclass(frozen=True)

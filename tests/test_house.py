@@ -64,6 +64,7 @@ def wrong_imports(text: str, module: str, is_package: bool = False) -> list[str]
         forbidden = (
             (top == "pygame" and module != "engine.play.window")
             or (top in ("torch", "mitsuba", "drjit") and floor != "teach")
+            or (top == "rapier3d" and module != "engine.sim.physics.rapier")
             or (top in ("moderngl", "numba", "rich", "typer") and floor in PURE and (top, module) != COMPILED)
             or (top in ("time", "datetime", "random", "secrets", "uuid") and floor in PURE)
             or (name.startswith("numpy.random") and floor in PURE)
@@ -123,6 +124,7 @@ def test_the_checks_find_what_they_look_for() -> None:
     assert not broken_floors("from engine.core.rng import uniform\nfrom engine import __version__", "engine.sim.step")
     for line in ("import pygame", "import torch", "from time import time", "from numpy.random import default_rng"):
         assert wrong_imports(line, "engine.sim.step")
+    assert wrong_imports("import rapier3d", "engine.sim.systems.bodies")
     assert wrong_imports("from numpy import random", "engine.core.rng")
     assert wrong_imports("import pickle", "engine.teach.dataset")
     assert wrong_calls("exec('1')", "engine.play.loop")
@@ -135,7 +137,7 @@ def test_the_checks_find_what_they_look_for() -> None:
     [
         (
             "engine.sim.step engine.sim.ways engine.script.worldfile engine.state.snapshot engine.cli",
-            "torch moderngl pygame numba PIL av",
+            "torch moderngl pygame numba PIL av rapier3d",
         ),
         ("engine.play.session engine.play.camerawork engine.film.camera engine.light.cache", "torch mitsuba pygame"),
         ("engine.play.window engine.play.loop engine.cli", "torch mitsuba numba moderngl"),

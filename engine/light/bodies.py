@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.rotations import turned
 from engine.light.formfactor import LampShapes, box_factors
 from engine.light.interpolate import probe_weights
 from engine.light.lamps import unshaded_share
@@ -115,7 +116,7 @@ class BodyLight:
         todo = np.zeros(len(bodies.entity), np.bool_)
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
             entity = int(bodies.entity[b])
-            key = (light_stamp, int(bodies.prefab[b]), bodies.position[b].tobytes(), float(bodies.yaw[b]))
+            key = (light_stamp, int(bodies.prefab[b]), bodies.position[b].tobytes(), bodies.orientation[b].tobytes())
             known = self._kept.get(entity)
             vertices = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
             todo[b] = known is None or known[0] != key
@@ -153,20 +154,15 @@ def _light_vertices(
     parts = np.flatnonzero((todo & ~is_small)[posed.part_body])
     box_body = np.concatenate([whole, posed.part_body[parts]])  # [n] boxes: whole bodies, then parts
     middle = (low[whole] + high[whole]) / 2
-    cos, sin = np.cos(bodies.yaw[whole]), np.sin(bodies.yaw[whole])
-    middle = np.stack(
-        [cos * middle[:, 0] - sin * middle[:, 1], sin * middle[:, 0] + cos * middle[:, 1], middle[:, 2]], 1
-    )
+    middle = turned(bodies.orientation[whole], middle)
     centre = np.concatenate([bodies.position[whole] + middle, posed.part_centre[parts]])  # [n, 3] metres, world
     half = np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]])  # [n, 3]
     half = np.maximum(half - INSET_M, half / 2)
-    cos, sin = np.cos(bodies.yaw[box_body]), np.sin(bodies.yaw[box_body])
+    turn = bodies.orientation[box_body]  # [n, 4]
 
     sign = np.array([[(1 if j & 1 << a else -1) for a in range(3)] for j in range(8)], np.float32)
     offset = sign[None] * half[:, None]  # [n, 8, 3]
-    x = cos[:, None] * offset[..., 0] - sin[:, None] * offset[..., 1]
-    y = sin[:, None] * offset[..., 0] + cos[:, None] * offset[..., 1]
-    corner = (centre[:, None] + np.stack([x, y, offset[..., 2]], -1)).reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
+    corner = (centre[:, None] + turned(turn[:, None], offset)).reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
     on = np.flatnonzero(view.lamps.radiance.any(1)).astype(np.int32)
     lamp_centre, size = view.lamps.centre[on], view.lamps.size[on]
     cube = np.zeros((len(corner), 6, 3), np.float32)
@@ -184,8 +180,7 @@ def _light_vertices(
     box_of_part[parts] = len(whole) + np.arange(len(parts))
     box = np.where(is_small[posed.body[vertices]], box_of_body[posed.body[vertices]], box_of_part[posed.part[vertices]])
     local = posed.position[vertices] - centre[box]
-    c, s = cos[box], sin[box]
-    local = np.stack([c * local[:, 0] + s * local[:, 1], c * local[:, 1] - s * local[:, 0], local[:, 2]], 1)
+    local = turned(turn[box] * np.array([-1, -1, -1, 1], np.float32), local)  # turned back
     blend = np.clip(local / np.maximum(half[box], 1e-3) * 0.5 + 0.5, 0, 1).astype(np.float32)
     e = np.zeros((len(vertices), 3), np.float32)
     vertex_light(

@@ -140,7 +140,7 @@ class LightCache:
     def _follow_furniture(self, view: View) -> Change | None:
         """Note which furniture came, went or was moved; None if all stands as it did."""
         bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
-        poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.yaw[stands])
+        poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.orientation[stands])
         key = (id(view.prefabs), id(view.materials), *(a.tobytes() for a in poses))
         if key == self._furniture_key:
             return None
@@ -307,7 +307,7 @@ def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float6
 def _lamps_key(view: View) -> tuple[object, ...]:
     """What the shapes of lamps depend on: their boxes, and how the bodies that carry them are turned."""
     lamps, carries = view.lamps, np.isin(view.bodies.entity, view.lamps.entity)
-    boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, view.bodies.yaw[carries])
+    boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, view.bodies.orientation[carries])
     return (id(view.prefabs), *(a.tobytes() for a in boxes))
 
 

@@ -55,7 +55,7 @@ def lamp_shapes(
                 b = body_of[entity]
                 prefab = prefabs[bodies.prefab[b]]
                 dark = parts_that(prefab, emission, shine=False)
-                shades[i] = solids_of(prefab, dark, bodies.position[b], float(bodies.yaw[b]))
+                shades[i] = solids_of(prefab, dark, bodies.position[b], bodies.orientation[b])
     first = np.cumsum([0, *(len(s.box) for s in shades)]).astype(np.int32)
     reach = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
     return LampShapes(low, high, strength, reach, *joined(shades), first, lamps.entity.astype(np.int32))

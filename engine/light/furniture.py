@@ -49,7 +49,7 @@ def furniture_of(view: View) -> tuple[Furniture, F32]:
         prefab = view.prefabs[bodies.prefab[b]]
         dark = parts_that(prefab, emission, shine=False)
         if dark.any():
-            solids = solids_of(prefab, dark, bodies.position[b], float(bodies.yaw[b]))
+            solids = solids_of(prefab, dark, bodies.position[b], bodies.orientation[b])
             pieces.append(solids)
             boxes.append([solids.box[:, 0].min(0), solids.box[:, 1].max(0)])
             entities.append(int(bodies.entity[b]))

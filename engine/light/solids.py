@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.rotations import matrices
 from engine.light.trace import crosses_box
 from engine.state.blueprint import Prefab
 
@@ -27,10 +28,9 @@ class Solids(NamedTuple):
     first_plane: NDArray[np.int32]  # [N + 1] the planes of piece i are first_plane[i] : first_plane[i + 1]
 
 
-def solids_of(prefab: Prefab, parts: NDArray[np.bool_], position: F32, yaw: float) -> Solids:
-    """The chosen parts [n_parts] of a prefab where a body has them: at a position in metres, turned by a yaw."""
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    world_from_prefab = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+def solids_of(prefab: Prefab, parts: NDArray[np.bool_], position: F32, orientation: F32) -> Solids:
+    """The chosen parts [n_parts] of a prefab where a body has them: at a position in metres, turned by a quaternion."""
+    world_from_prefab = matrices(orientation.astype(np.float64))
     corner = prefab.position.astype(np.float64) @ world_from_prefab.T + position.astype(np.float64)
     boxes, planes = [], []
     for part in np.flatnonzero(parts):

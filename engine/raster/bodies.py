@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.rotations import matrices
 from engine.raster.tessellation import refined
 from engine.state.blueprint import Prefab
 from engine.view import Bodies, View
@@ -27,9 +28,7 @@ class PosedBodies:
     part: I32  # [V] index of the part *instance*: row of part_centre and part_half
     triangles: I32  # [I, 3] vertex indices
     part_body: I32  # [N] which body a part instance belongs to
-    part_centre: (
-        F32  # [N, 3] metres, world: centre of the part's box, which stands upright and is turned by the body's yaw
-    )
+    part_centre: F32  # [N, 3] metres, world: centre of the part's box, which is turned as its body is
     part_half: F32  # [N, 3] metres: half extents along the turned axes
     first_vertex: I32  # [B + 1] the vertices of body b are first_vertex[b] : first_vertex[b + 1]
     low: F32  # [B, 3] metres, world: box around each body
@@ -87,24 +86,31 @@ def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
 
 
 @njit(cache=True, nogil=True)
-def _turn(x, y, cos, sin):  # type: ignore[no-untyped-def]
-    return cos * x - sin * y, sin * x + cos * y
+def _turn(v, pose):  # type: ignore[no-untyped-def]
+    x, y, z = v[0], v[1], v[2]
+    return (
+        pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z,
+        pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z,
+        pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z,
+    )
 
 
 @njit(cache=True, nogil=True)
 def _pose_bodies(moved, first, vertices, normals, now, before, position, previous, normal, low, high):  # type: ignore[no-untyped-def]
-    """Vertices, normals and boxes of the moved bodies; `now` and `before` [B, 5]: x, y, z, cos and sin of the yaw."""
+    """Vertices, normals and boxes of the moved bodies; `now` and `before` [B, 3, 4]: world from prefab."""
     for b in np.flatnonzero(moved):
         for v in range(first[b], first[b + 1]):
-            x, y = _turn(vertices[v, 0], vertices[v, 1], now[b, 3], now[b, 4])
-            position[v, 0], position[v, 1], position[v, 2] = x + now[b, 0], y + now[b, 1], vertices[v, 2] + now[b, 2]
-            x, y = _turn(vertices[v, 0], vertices[v, 1], before[b, 3], before[b, 4])
-            previous[v, 0], previous[v, 1] = x + before[b, 0], y + before[b, 1]
-            previous[v, 2] = vertices[v, 2] + before[b, 2]
-            normal[v, 0], normal[v, 1] = _turn(normals[v, 0], normals[v, 1], now[b, 3], now[b, 4])
-            normal[v, 2] = normals[v, 2]
+            x, y, z = _turn(vertices[v], now[b])
+            position[v, 0], position[v, 1], position[v, 2] = x + now[b, 0, 3], y + now[b, 1, 3], z + now[b, 2, 3]
+            x, y, z = _turn(vertices[v], before[b])
+            previous[v, 0], previous[v, 1], previous[v, 2] = (
+                x + before[b, 0, 3],
+                y + before[b, 1, 3],
+                z + before[b, 2, 3],
+            )
+            normal[v, 0], normal[v, 1], normal[v, 2] = _turn(normals[v], now[b])
         for axis in range(3):
-            low[b, axis] = high[b, axis] = now[b, axis]  # of a prefab without vertices
+            low[b, axis] = high[b, axis] = now[b, axis, 3]  # of a prefab without vertices
             if first[b + 1] > first[b]:
                 low[b, axis] = high[b, axis] = position[first[b], axis]
             for v in range(first[b] + 1, first[b + 1]):
@@ -117,12 +123,8 @@ def _pose_parts(moved, part_body, centres, now, centre):  # type: ignore[no-unty
     for part in range(len(part_body)):
         b = part_body[part]
         if moved[b]:
-            x, y = _turn(centres[part, 0], centres[part, 1], now[b, 3], now[b, 4])
-            centre[part, 0], centre[part, 1], centre[part, 2] = (
-                x + now[b, 0],
-                y + now[b, 1],
-                centres[part, 2] + now[b, 2],
-            )
+            x, y, z = _turn(centres[part], now[b])
+            centre[part, 0], centre[part, 1], centre[part, 2] = x + now[b, 0, 3], y + now[b, 1, 3], z + now[b, 2, 3]
 
 
 class Poser:
@@ -156,7 +158,8 @@ class Poser:
             moved = (bodies.position != old.position).any(1) | (bodies.previous_position != old.previous_position).any(
                 1
             )
-            moved |= (bodies.yaw != old.yaw) | (bodies.previous_yaw != old.previous_yaw)
+            moved |= (bodies.orientation != old.orientation).any(1)
+            moved |= (bodies.previous_orientation != old.previous_orientation).any(1)
         if posed is None or moved.any():
             self._posed = _posed(template, bodies, moved, posed)
             self._bodies = bodies
@@ -173,14 +176,17 @@ def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: P
         before: F32 = getattr(old, name)
         return before.copy()
 
-    def pose_of(place: F32, yaw: F32) -> F32:
-        return np.column_stack([place, np.cos(yaw), np.sin(yaw)]).astype(np.float32)
+    def pose_of(place: F32, orientation: F32) -> F32:
+        return np.concatenate([matrices(orientation), place[:, :, None]], 2).astype(np.float32)
 
     place = template.position
     position, previous, normal = kept("position", place), kept("previous_position", place), kept("normal", place)
     low, high = kept("low", bodies.position), kept("high", bodies.position)
     centre = kept("part_centre", template.part_centre)
-    now, before = pose_of(bodies.position, bodies.yaw), pose_of(bodies.previous_position, bodies.previous_yaw)
+    now, before = (
+        pose_of(bodies.position, bodies.orientation),
+        pose_of(bodies.previous_position, bodies.previous_orientation),
+    )
     first = template.first_vertex
     _pose_bodies(moved, first, place, template.normal, now, before, position, previous, normal, low, high)
     _pose_parts(moved, template.part_body, template.part_centre, now, centre)

@@ -11,7 +11,7 @@ from engine.core.units import BRICK, VOXEL_M
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
 from engine.state.camera import CameraRail
-from engine.state.components import MAX_ENTITIES
+from engine.state.components import MAX_BODIES, MAX_ENTITIES
 from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 
 PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
@@ -22,6 +22,7 @@ MAX_MATERIALS = 255  # voxels store an index in one byte, 0 is air
 MAX_COUNTS = {
     "prefab": 1024,
     "spawn": MAX_ENTITIES,
+    "body": MAX_BODIES,
     "path": 4096,
     "place": 4096,
     "schedule": 4096,

@@ -11,6 +11,7 @@ from engine.core.errors import WorldFileError
 from engine.core.units import AIR, TICK_S, VOXEL_M
 from engine.script import values
 from engine.script.sandbox import HOST_CALL_STEPS, Budget
+from engine.script.things import leaning
 from engine.sim import actions
 from engine.state import events
 from engine.state.blueprint import Blueprint
@@ -20,6 +21,7 @@ from engine.state.world import State
 Host = Callable[..., object]
 Value = int | float | str | bool
 
+RAY_STEPS = 200  # what a ray costs beside a plain call: it may walk a thousand voxels
 VOXELS_PER_STEP = 64  # a handler that builds pays one step for so many voxels
 
 
@@ -90,10 +92,22 @@ class Hands:
         """Puts an entity somewhere at once."""
         actions.move_to(*self._world(), entity, values.point(position, "position"))
 
-    def spawn_at(self, prefab: str, position: tuple[float, float, float], name: str = "", yaw_deg: float = 0.0) -> int:
-        """Makes an entity from a prefab and returns it."""
-        place, turn = values.point(position, "position"), values.number(yaw_deg, "yaw_deg")
-        return actions.spawn(*self._world(), prefab, place, math.radians(turn), name)
+    def spawn_at(
+        self,
+        prefab: str,
+        position: tuple[float, float, float],
+        name: str = "",
+        yaw_deg: float = 0.0,
+        body: dict[str, object] | None = None,
+    ) -> int:
+        """Makes an entity from a prefab and returns it; body=body(...) makes it a rigid body."""
+        place, turn = values.point(position, "position"), math.radians(values.number(yaw_deg, "yaw_deg"))
+        components: dict[str, object] = {}
+        if body is not None:
+            if not isinstance(body, dict) or "orientation" not in body:
+                raise WorldFileError(f"body must be given as body=body(...), not {values.said(body)}")
+            components = body | {"orientation": leaning(body["orientation"], turn)}
+        return actions.spawn(*self._world(), prefab, place, turn, name, components)
 
     def despawn(self, entity: int) -> None:
         """Takes an entity out of the world."""
@@ -127,6 +141,36 @@ class Hands:
         elif isinstance(goal, int):
             follows = goal
         actions.set_behaviour(blueprint, state, entity, kind, path, speed, flees or follows, where, radius, schedule)
+
+    # --- rigid bodies -------------------------------------------------------------------------------------------------
+
+    def push(self, entity: int, impulse: tuple[float, float, float]) -> None:
+        """Pushes a body; 1 N s makes 1 kg faster by 1 m/s."""
+        actions.push(*self._world(), entity, values.point(impulse, "impulse"))
+
+    def set_velocity(
+        self, entity: int, velocity: tuple[float, float, float], spin: tuple[float, float, float] | None = None
+    ) -> None:
+        """Gives a body a velocity (m/s), and a spin (rad/s)."""
+        turn = None if spin is None else values.point(spin, "spin")
+        actions.set_velocity(*self._world(), entity, values.point(velocity, "velocity"), turn)
+
+    def velocity_of(self, entity: int) -> tuple[float, float, float]:
+        """How fast something goes, m/s."""
+        return actions.velocity_of(*self._world(), entity)
+
+    def raycast(
+        self,
+        origin: tuple[float, float, float],
+        direction: tuple[float, float, float],
+        reach: float = 50.0,
+        ignore: int = 0,
+    ) -> dict[str, object] | None:
+        """What a ray meets first: {"entity" (0 = the ground), "point", "normal", "distance"}, None for nothing."""
+        blueprint, state = self._world(HOST_CALL_STEPS + RAY_STEPS)
+        start, way = values.point(origin, "origin"), values.point(direction, "direction")
+        met = actions.raycast(blueprint, state, start, way, reach, ignore)
+        return None if met is None else vars(met)
 
     # --- lamps, doors, voxels -----------------------------------------------------------------------------------------
 

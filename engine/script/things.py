@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 from engine.core.errors import LimitError, WorldFileError
+from engine.core.rotations import of_yaw, product
+from engine.core.trig import sine_cosine
 from engine.core.units import VOXELS_PER_M
 from engine.script import prefabs
 from engine.script.draft import Draft
@@ -14,6 +16,7 @@ from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
 from engine.state.blueprint import Spawn
+from engine.state.components import FASTEST_M_S, FASTEST_RAD_S, SHAPES
 
 MAX_PARTS = 200  # of one prefab
 
@@ -114,8 +117,12 @@ class Things:
             "lamp_offset": point(offset, "offset", -64.0, 64.0),
         }
 
-    def door(self, low: object, high: object, material: object, open: object = False) -> dict[str, object]:
-        """For spawn(door=...): a box of voxels, solid while shut, with its hinge at the low corner."""
+    def door(
+        self, low: object, high: object, material: object, open: object = False, slide: object = (0, 0, 0)
+    ) -> dict[str, object]:
+        """For spawn(door=...): a box of voxels, solid while shut. It swings around its low corner, or goes as far aside
+        as `slide` (x, y, z) says.
+        """
         lo, hi = voxel(low, "low"), voxel(high, "high")
         self.draft.window(lo, hi, cut=False)
         return {
@@ -123,6 +130,63 @@ class Things:
             "door_high": hi,
             "door_material": self.draft.material(material),
             "door_open": flag(open, "open"),
+            "door_slide": point(slide, "slide", -64.0, 64.0),
+        }
+
+    def body(
+        self,
+        shape: object = "auto",
+        size: object = None,
+        density: object = 300.0,
+        friction: object = 0.6,
+        bounce: object = 0.0,
+        tilt_deg: object = 0.0,
+        velocity: object = (0, 0, 0),
+        spin: object = (0, 0, 0),
+        kinematic: object = False,
+        asleep: object = False,
+        contacts: object = False,
+        hinge: object = None,
+    ) -> dict[str, object]:
+        """For spawn(body=...): a rigid body that falls, rolls and is pushed. "auto" is as the prefab's parts are.
+
+        `size` (x, y, z) of another shape, else that of the prefab's collider; density in kg/m3. What is `kinematic`
+        only goes as its velocity says. `asleep` waits until something touches it; `contacts` sends "contact" (entity,
+        other, impulse). `tilt_deg` leans it forward.
+        """
+        made: dict[str, object] = {
+            "shape": one_of(shape, "shape", SHAPES),
+            "density": number(density, "density (kg/m3)", 1.0, 20_000.0),
+            "friction": number(friction, "friction", 0.0, 4.0),
+            "bounce": number(bounce, "bounce", 0.0, 1.0),
+            "linear_velocity": point(velocity, "velocity (m/s)", -FASTEST_M_S, FASTEST_M_S),
+            "angular_velocity": point(spin, "spin (rad/s)", -FASTEST_RAD_S, FASTEST_RAD_S),
+            "kinematic": flag(kinematic, "kinematic"),
+            "asleep": flag(asleep, "asleep"),
+            "tells": flag(contacts, "contacts"),
+        }
+        if size is not None:
+            if made["shape"] == "auto":
+                raise WorldFileError("size needs shape='box', 'sphere' or 'capsule'; 'auto' is as large as its parts")
+            made["body_size"] = point(size, "size", 0.01, 64.0)
+        sin, cos = sine_cosine(0.5 * math.radians(number(tilt_deg, "tilt_deg", -360.0, 360.0)))
+        made["orientation"] = (0.0, sin, 0.0, cos)
+        if hinge is not None:
+            if not isinstance(hinge, dict) or "hinge_at" not in hinge:
+                raise WorldFileError(f"hinge must be given as hinge=hinge(...), not {said(hinge)}")
+            made |= {"hinged": True} | hinge
+        return made
+
+    def hinge(self, at: object = (0, 0, 0), axis: object = (0, 0, 1), to: object = "") -> dict[str, object]:
+        """For body(hinge=...): it turns around an axis through a point of its own frame, on the world or a body."""
+        x, y, z = point(axis, "axis")
+        length = math.sqrt(x * x + y * y + z * z)
+        if length < 1e-6:
+            raise WorldFileError("axis must point somewhere, such as (0, 0, 1)")
+        return {
+            "hinge_at": point(at, "at", -64.0, 64.0),
+            "hinge_axis": (x / length, y / length, z / length),
+            "hinge_to": text(to, "to"),
         }
 
     def spawn(
@@ -144,8 +208,9 @@ class Things:
         door: object = None,
         switches: object = None,
         solid: object = False,
+        body: object = None,
     ) -> None:
-        """Puts a thing into the world. Its parts (walking, lamp, door, switch) are given when it is made.
+        """Puts a thing into the world. Its parts (walking, lamp, door, switch, body) are given when it is made.
 
         Walkers: behaviour "patrol" (path), "wander" (place, radius), "follow" (follows: a name, else the player),
         "seek" (seeks: a place or a name), "flee" (flees: a name, else the player; radius),
@@ -165,7 +230,11 @@ class Things:
             d, behaviour, speed, path, follows,
             {"seeks": seeks, "flees": flees, "place": place, "radius": radius, "schedule": schedule},
         )  # fmt: skip
-        for value, what, first in ((lamp, "lamp", "lamp_size"), (door, "door", "door_low")):
+        for value, what, first in (
+            (lamp, "lamp", "lamp_size"),
+            (door, "door", "door_low"),
+            (body, "body", "orientation"),
+        ):
             if value is not None:
                 if not isinstance(value, dict) or first not in value:
                     raise WorldFileError(f"{what} must be given as {what}={what}(...), not {said(value)}")
@@ -179,10 +248,28 @@ class Things:
             assert isinstance(low, list | tuple)
             at = tuple(v / VOXELS_PER_M for v in low)
         position = self.draft.place(at, "at")
+        yaw = math.radians(number(yaw_deg, "yaw_deg", -3600.0, 3600.0))
+        if body is not None:
+            if "behaviour" in parts or "speed" in parts or door is not None:
+                raise WorldFileError("a body cannot be a walker or a door too; leave out behaviour, speed and door")
+            if index < 0 and "body_size" not in parts:
+                raise WorldFileError("a body without a prefab needs body(shape='box', size=(x, y, z))")
+            parts["orientation"] = leaning(parts["orientation"], yaw)
+            other = str(parts.get("hinge_to", ""))
+            bodies = {n for n, i in d.spawn_names.items() if "density" in d.spawns[i].components} if other else set()
+            if other and other not in bodies:
+                raise WorldFileError(f"hinge to='{other}' must name a body spawned before{hint(other, bodies)}")
+            d.count("body", sum("density" in s.components for s in d.spawns))
         if label:
             d.spawn_names[label] = len(d.spawns)
-        yaw = math.radians(number(yaw_deg, "yaw_deg", -3600.0, 3600.0))
         d.spawns.append(Spawn(name=label, prefab=index, position=position, yaw=yaw, components=parts))
+
+
+def leaning(orientation: object, yaw: float) -> tuple[float, float, float, float]:
+    """How body(...) leans, turned by a yaw in radians."""
+    assert isinstance(orientation, list | tuple)
+    x, y, z, w = (float(v) for v in orientation)
+    return product(of_yaw(yaw), (x, y, z, w))
 
 
 def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:

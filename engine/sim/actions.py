@@ -13,15 +13,21 @@ from engine.core.errors import DaguerreError
 from engine.core.ids import NOBODY, PLAYER, index_of
 from engine.core.rng import stream_key, uniform
 from engine.core.units import TICK_HZ
+from engine.sim import rays
+from engine.sim.physics.shapes import mass_of
 from engine.state import entities, events
 from engine.state.blueprint import Blueprint, Spawn
-from engine.state.components import BEHAVIOURS, DOOR, FARTHEST_M, LAMP, PATROL, WALKS
+from engine.state.components import BEHAVIOURS, BODY, DOOR, FARTHEST_M, FASTEST_M_S, FASTEST_RAD_S, LAMP, PATROL, WALKS
 from engine.state.events import Value
 from engine.state.world import State, Timer, set_timer, set_variable
 
+MOST_IMPULSE_N_S: Final = 1e6
 LONGEST_TIMER_S: Final = 30 * 86_400.0
 MAX_SUBTITLE: Final = 200  # characters
 Vec3 = tuple[float, float, float]
+
+
+BODY_NOUN: Final = "rigid body: spawn it with a body"
 
 
 class ActionError(DaguerreError):
@@ -34,11 +40,15 @@ def _number(what: str, value: float, low: float, high: float) -> float:
     return float(value)
 
 
-def _position(value: Vec3) -> Vec3:
+def _triple(what: str, value: Vec3, most: float, unit: str) -> Vec3:
     if not isinstance(value, tuple | list) or len(value) != 3:
-        raise ActionError(f"position is {value!r}, it must be three numbers (x, y, z) in metres")
-    x, y, z = (_number(f"position {axis}", v, -FARTHEST_M, FARTHEST_M) for axis, v in zip("xyz", value, strict=True))
+        raise ActionError(f"{what} is {value!r}, it must be three numbers (x, y, z) in {unit}")
+    x, y, z = (_number(f"{what} {axis}", v, -most, most) for axis, v in zip("xyz", value, strict=True))
     return x, y, z
+
+
+def _position(value: Vec3) -> Vec3:
+    return _triple("position", value, FARTHEST_M, "metres")
 
 
 def index_with(state: State, entity: int, part: int = 0, noun: str = "") -> int:
@@ -146,6 +156,51 @@ def set_behaviour(
     c.place[index], c.radius[index], c.schedule[index] = where, reach, plan
     c.velocity[index] = 0.0
     c.detour[index] = c.lost[index] = False
+
+
+# --- rigid bodies -----------------------------------------------------------------------------------------------------
+
+
+def push(blueprint: Blueprint, state: State, entity: int, impulse: Vec3) -> None:
+    """Pushes a body in the middle of its mass; an impulse of 1 N s makes 1 kg faster by 1 m/s."""
+    index, c = index_with(state, entity, BODY, BODY_NOUN), state.columns
+    wanted = _triple("impulse", impulse, MOST_IMPULSE_N_S, "newton seconds")
+    if c.kinematic[index]:
+        raise ActionError(f"entity {entity} is kinematic and cannot be pushed; use set_velocity")
+    faster = np.array(wanted) / mass_of(blueprint, c, index)
+    c.linear_velocity[index] = np.clip(c.linear_velocity[index] + faster, -FASTEST_M_S, FASTEST_M_S)
+
+
+def set_velocity(blueprint: Blueprint, state: State, entity: int, velocity: Vec3, spin: Vec3 | None = None) -> None:
+    """Gives a body another velocity (m/s), and another spin (rad/s) where one is given."""
+    index = index_with(state, entity, BODY, BODY_NOUN)
+    wanted = _triple("velocity", velocity, FASTEST_M_S, "metres a second")
+    turn = None if spin is None else _triple("spin", spin, FASTEST_RAD_S, "radians a second")
+    state.columns.linear_velocity[index] = wanted
+    if turn is not None:
+        state.columns.angular_velocity[index] = turn
+
+
+def velocity_of(blueprint: Blueprint, state: State, entity: int) -> Vec3:
+    """How fast a body or a walker goes, m/s; the player and what stands still go at what their last tick brought."""
+    index, c = index_with(state, entity), state.columns
+    if c.parts[index] & BODY:
+        x, y, z = c.linear_velocity[index].tolist()
+    else:
+        x, y, z = ((c.position[index] - c.previous_position[index]) * TICK_HZ).tolist()
+    return x, y, z
+
+
+def raycast(
+    blueprint: Blueprint, state: State, origin: Vec3, direction: Vec3, reach: float = 50.0, ignore: int = NOBODY
+) -> rays.Met | None:
+    """The first thing that a ray meets; `direction` may have any length but none."""
+    start, far = _position(origin), _number("reach", reach, 0.0, rays.FARTHEST_M)
+    x, y, z = _triple("direction", direction, 1e6, "metres")
+    length = math.sqrt(x * x + y * y + z * z)
+    if length < 1e-9:
+        raise ActionError(f"direction is {direction!r}, it must point somewhere")
+    return rays.raycast(blueprint, state, start, (x / length, y / length, z / length), far, ignore)
 
 
 # --- lamps and doors --------------------------------------------------------------------------------------------------

@@ -1,24 +1,24 @@
 """From a state to a View: the one place where the simulation turns into something to look at. It only reads."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rotations import between, of_yaws, turned
 from engine.core.units import VOXEL_M
 from engine.sim.angles import wrapped, wrapped_array
 from engine.sim.sky import sky_at
+from engine.sim.systems.leaves import DOOR_OPENS_RAD, opened
 from engine.sim.systems.player import EYE_M
 from engine.state.blueprint import F32, F64, Blueprint
 from engine.state.camera import Camera
-from engine.state.components import DOOR, DOOR_SWING_TICKS, LAMP, WALKS
+from engine.state.components import BODY, DOOR, DOOR_SWING_TICKS, LAMP, WALKS
 from engine.state.world import State
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
 
 Rows = NDArray[np.intp]
-DOOR_OPENS_RAD = math.pi / 2  # counter-clockwise seen from above, around the low corner of the door's box
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class _Poses:
 
     position: F64  # [n, 3] metres
     yaw: F64  # [n] radians
+    orientation: F64  # [n, 4] unit quaternions: of rigid bodies, the others stand upright
     swing: F64  # [n] ticks of a door's swing
     eye: tuple[float, float, float]  # metres
     look: tuple[float, float]  # yaw, pitch
@@ -72,16 +73,16 @@ def extract(
 def _now(state: State) -> _Poses:
     c, n, p = state.columns, state.n_slots, state.player
     position, yaw = c.position[:n], c.yaw[:n].astype(np.float64)
-    return _Poses(
-        position, yaw, c.door_swing[:n].astype(np.float64), _eye(position, p.eye_lag), (float(yaw[0]), p.pitch)
-    )
+    swing, orientation = c.door_swing[:n].astype(np.float64), c.orientation[:n].astype(np.float64)
+    return _Poses(position, yaw, orientation, swing, _eye(position, p.eye_lag), (float(yaw[0]), p.pitch))
 
 
 def _before(state: State) -> _Poses:
     c, n, p = state.columns, state.n_slots, state.player
     position, yaw = c.previous_position[:n], c.previous_yaw[:n].astype(np.float64)
     swing, eye = c.previous_swing[:n].astype(np.float64), _eye(position, p.previous_eye_lag)
-    return _Poses(position, yaw, swing, eye, (float(yaw[0]), p.previous_pitch))
+    orientation = c.previous_orientation[:n].astype(np.float64)
+    return _Poses(position, yaw, orientation, swing, eye, (float(yaw[0]), p.previous_pitch))
 
 
 def _known(state: State, previous: State, now: _Poses) -> _Poses:
@@ -89,11 +90,11 @@ def _known(state: State, previous: State, now: _Poses) -> _Poses:
     n = min(state.n_slots, previous.n_slots)
     same = np.zeros(state.n_slots, np.bool_)
     same[:n] = state.columns.generation[:n] == previous.columns.generation[:n]
-    position, yaw, swing = now.position.copy(), now.yaw.copy(), now.swing.copy()
-    for mine, theirs in ((position, "position"), (yaw, "yaw"), (swing, "door_swing")):
+    position, yaw, swing, turn = now.position.copy(), now.yaw.copy(), now.swing.copy(), now.orientation.copy()
+    for mine, theirs in ((position, "position"), (yaw, "yaw"), (swing, "door_swing"), (turn, "orientation")):
         mine[same] = previous.columns[theirs][: state.n_slots][same[: len(previous.columns)]]
     lag, pitch = previous.player.eye_lag, previous.player.pitch
-    return _Poses(position, yaw, swing, _eye(position, lag), (float(yaw[0]), pitch))
+    return _Poses(position, yaw, turn, swing, _eye(position, lag), (float(yaw[0]), pitch))
 
 
 def _eye(position: F64, lag: float) -> tuple[float, float, float]:
@@ -108,6 +109,7 @@ def _between(a: _Poses, b: _Poses, t: float) -> _Poses:
     return _Poses(
         b.position - s * (b.position - a.position),
         b.yaw - s * wrapped_array(b.yaw - a.yaw),
+        between(a.orientation, b.orientation, t) if (a.orientation != b.orientation).any() else b.orientation,
         b.swing - s * (b.swing - a.swing),
         (x, y, z),
         (b.look[0] - s * wrapped(b.look[0] - a.look[0]), b.look[1] - s * (b.look[1] - a.look[1])),
@@ -119,8 +121,9 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
     # A shut door is drawn by its voxels; its leaf shows while it is off its latch.
     shown = (c.prefab[:n] >= 0) & (((c.parts[:n] & DOOR) == 0) | (c.door_swing[:n] > 0))
     rows = np.flatnonzero(shown)
-    position, yaw = _swung(state, at, rows)
-    previous_position, previous_yaw = _swung(state, earlier, rows)
+    position, yaw, orientation = _swung(state, at, rows)
+    previous_position, previous_yaw, previous_orientation = _swung(state, earlier, rows)
+    rests = ((c.parts[rows] & (WALKS | DOOR)) == 0) & (((c.parts[rows] & BODY) == 0) | c.asleep[rows])
     shines = (c.parts[rows] & LAMP) != 0
     return Bodies(
         entity=rows.astype(np.uint32),
@@ -131,29 +134,38 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
         previous_yaw=previous_yaw,
         glow=_radiance(state, rows)[0] * shines[:, None],
         glows=shines.astype(np.uint8),
-        stands=((c.parts[rows] & (WALKS | DOOR)) == 0).astype(np.uint8) * (rows > 0),
+        stands=(rests & (rows > 0)).astype(np.uint8),
+        orientation=orientation,
+        previous_orientation=previous_orientation,
     )
 
 
-def _swung(state: State, poses: _Poses, rows: Rows) -> tuple[F32, F32]:
-    """Positions [B, 3] and yaws [B], door leaves turned around their hinges."""
+def _swung(state: State, poses: _Poses, rows: Rows) -> tuple[F32, F32, F32]:
+    """Positions [B, 3], yaws [B] and orientations [B, 4]; door leaves are turned around their hinges, or have slid."""
     c, position, yaw = state.columns, poses.position[rows], poses.yaw[rows]
     doors = np.flatnonzero(c.parts[rows] & DOOR)
     if len(doors):
         part = np.clip(poses.swing[rows][doors] / DOOR_SWING_TICKS, 0.0, 1.0)
-        angle = DOOR_OPENS_RAD * part * part * (3.0 - 2.0 * part)
+        slide = c.door_slide[rows][doors]
+        angle = np.where(slide.any(1), 0.0, DOOR_OPENS_RAD * opened(part))
         hinge = c.door_low[rows][doors][:, :2] * VOXEL_M
         arm = position[doors, :2] - hinge
         position[doors, :2] = hinge + _turned(arm, angle)
+        position[doors] += slide * opened(part)[:, None]
         yaw[doors] += angle
-    return position.astype(np.float32), yaw.astype(np.float32)
+    orientation = of_yaws(yaw)
+    bodies = (c.parts[rows] & BODY) != 0
+    orientation[bodies] = poses.orientation[rows][bodies]
+    return position.astype(np.float32), yaw.astype(np.float32), orientation.astype(np.float32)
 
 
 def _lamps(state: State, at: _Poses) -> Lamps:
     c, n = state.columns, state.n_slots
     rows = np.flatnonzero(c.parts[:n] & LAMP)
-    centre = at.position[rows] + c.lamp_offset[rows]
-    centre[:, :2] = at.position[rows, :2] + _turned(c.lamp_offset[rows][:, :2].astype(np.float64), at.yaw[rows])
+    turn = of_yaws(at.yaw[rows])
+    bodies = (c.parts[rows] & BODY) != 0
+    turn[bodies] = at.orientation[rows][bodies]
+    centre = at.position[rows] + turned(turn, c.lamp_offset[rows].astype(np.float64))
     radiance, full = _radiance(state, rows)
     return Lamps(rows.astype(np.uint32), centre.astype(np.float32), c.lamp_size[rows], radiance, full)
 

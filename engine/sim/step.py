@@ -6,6 +6,7 @@ from typing import Final
 from engine.sim.script_port import Script
 from engine.sim.systems import (
     behaviours,
+    bodies,
     control,
     daylight,
     doors,
@@ -27,17 +28,21 @@ def step(blueprint: Blueprint, state: State, commands: Sequence[Command] = (), s
     """Advances a world by one tick, in place, and returns it.
 
     Commands must belong to this tick (`command.tick == state.tick`). They are all checked first: CommandError leaves
-    the state untouched. LimitError says that the world's own events exceed the cap of a tick.
+    the state untouched. LimitError says that the world's own events exceed the cap of a tick, PhysicsError that the
+    motion of a body is lost: then the tick is void, and the last snapshot is where to go on.
     """
     orders = control.checked(blueprint, state, commands)
+    bodies.of(state)  # wakes the physics of a snapshot, or refuses it
 
     poses.remember(state)  # where everything was: pictures between ticks need it
     control.obey(blueprint, state, orders)  # what players ask for
     daylight.advance(blueprint, state)  # the clock, dusk and dawn, lamps that mind them
+    bodies.arrange(blueprint, state)  # what commands and handlers did to bodies
     player.walk(blueprint, state)  # the player's body against voxels and solid things
     behaviours.decide(blueprint, state)  # where every walker wants to go
     motion.walk(state)  # where the ground lets it
     doors.swing(blueprint, state)  # leaves turn; shut ones become voxels again
+    bodies.move(blueprint, state)  # what falls, rolls and is pushed
     triggers.notice(blueprint, state)  # who came, who left
     timers.ring(state)  # what is due
     handlers.call(blueprint, state, script)  # the world's own rules answer what happened

@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rotations import UPRIGHT
+
 F64 = NDArray[np.float64]
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
@@ -28,12 +30,19 @@ WALKS: Final = 2
 LAMP: Final = 4
 DOOR: Final = 8
 SWITCH: Final = 16
+BODY: Final = 32
+
+SHAPES: Final = ("auto", "box", "sphere", "capsule")
+AUTO, BOX, SPHERE, CAPSULE = range(4)
 
 BEHAVIOURS: Final = ("none", "patrol", "wander", "follow", "seek", "flee", "schedule")
 NONE, PATROL, WANDER, FOLLOW, SEEK, FLEE, SCHEDULE = range(7)
 
 MAX_ENTITIES: Final = 50_000  # besides the player
 MAX_SLOTS: Final = MAX_ENTITIES + 1
+MAX_BODIES: Final = 1_000  # entities with the part BODY
+FASTEST_M_S: Final = 100.0  # of a body: it crosses 1.6 m in a tick
+FASTEST_RAD_S: Final = 200.0
 FARTHEST_M: Final = 4096.0  # no coordinate of an entity lies farther from the origin
 DOOR_SWING_TICKS: Final = 38  # 0.6 s from shut to open
 
@@ -46,27 +55,35 @@ class Column:
     dtype: str
     shape: tuple[int, ...]  # of one entity; () is a scalar
     unit: str
-    default: int | float
+    default: int | float | tuple[float, ...]
     low: float
     high: float
     part: int  # ALIVE for all entities, else the part that has it
     author: bool  # may be given in a world file
+    late: bool  # came after the first saves: not hashed nor saved while every row holds the default
 
 
 def column(
     dtype: str,
     shape: tuple[int, ...],
     unit: str,
-    default: int | float = 0,
+    default: int | float | tuple[float, ...] = 0,
     *,
     low: float = -np.inf,
     high: float = np.inf,
     part: int = ALIVE,
     author: bool = False,
+    late: bool = False,
 ) -> Any:
     """One line of the table `Columns`."""
-    about = dict(dtype=dtype, shape=shape, unit=unit, default=default, low=low, high=high, part=part, author=author)
+    about = dict(dtype=dtype, shape=shape, unit=unit, default=default, low=low, high=high, part=part)
+    about |= dict(author=author, late=late)
     return field(init=False, metadata=about)
+
+
+def body_column(dtype: str, shape: tuple[int, ...], unit: str, default: Any = 0, **about: Any) -> Any:
+    """A line of the part BODY."""
+    return column(dtype, shape, unit, default, part=BODY, late=True, **about)
 
 
 @dataclass(eq=False)
@@ -75,7 +92,7 @@ class Columns:
 
     # every entity
     generation: U32 = column("u4", (), "which tenant of the slot; 0 = never used", low=0)
-    parts: U8 = column("u1", (), "bits ALIVE, WALKS, LAMP, DOOR, SWITCH; 0 = free slot", low=0, high=31)
+    parts: U8 = column("u1", (), "bits ALIVE, WALKS, LAMP, DOOR, SWITCH, BODY; 0 = free slot", low=0, high=63)
     prefab: I16 = column("i2", (), "index into Blueprint.prefabs, -1 = nothing to draw", -1, low=-1)
     position: F64 = column("f8", (3,), "m, world: the prefab's origin; feet", low=-FARTHEST_M, high=FARTHEST_M)
     yaw: F32 = column("f4", (), "rad", low=-1e6, high=1e6)
@@ -116,8 +133,36 @@ class Columns:
     door_swing: U8 = column("u1", (), "ticks of swing, 0 = shut", low=0, high=DOOR_SWING_TICKS, part=DOOR)
     previous_swing: U8 = column("u1", (), "one tick earlier", low=0, high=DOOR_SWING_TICKS, part=DOOR)
 
+    door_slide: F32 = column(
+        "f4", (3,), "m: how far the leaf slides; 0 = it swings", low=-64.0, high=64.0, part=DOOR, author=True, late=True
+    )
+
     # what toggles something else when used
     switches: I64 = column("i8", (), "entity id of a lamp or door, 0 = none", low=0, part=SWITCH, author=True)
+
+    # what falls, rolls and is pushed (engine/sim/systems/bodies.py); its pose is position and orientation, not yaw
+    orientation: F32 = body_column(
+        "f4", (4,), "unit quaternion x, y, z, w: prefab to world", UPRIGHT, low=-1.01, high=1.01, author=True
+    )
+    previous_orientation: F32 = body_column("f4", (4,), "one tick earlier", UPRIGHT, low=-1.01, high=1.01)
+    linear_velocity: F32 = body_column(
+        "f4", (3,), "m/s, world: of the centre of mass", low=-FASTEST_M_S, high=FASTEST_M_S, author=True
+    )
+    angular_velocity: F32 = body_column("f4", (3,), "rad/s, world", low=-FASTEST_RAD_S, high=FASTEST_RAD_S, author=True)
+    shape: U8 = body_column("u1", (), "index into SHAPES; auto = the prefab's parts", low=0, high=3, author=True)
+    body_size: F32 = body_column("f4", (3,), "m, full; 0 = the prefab's collider", low=0.0, high=64.0, author=True)
+    density: F32 = body_column("f4", (), "kg/m3", 300.0, low=1.0, high=20_000.0, author=True)
+    friction: F32 = body_column("f4", (), "Coulomb's; of two surfaces: their mean", 0.6, low=0.0, high=4.0, author=True)
+    bounce: F32 = body_column("f4", (), "speed kept; of two surfaces: their mean", low=0.0, high=1.0, author=True)
+    kinematic: Bool = body_column("?", (), "goes as its velocity says and pushes; nothing pushes it", author=True)
+    asleep: Bool = body_column("?", (), "rests until something touches it", author=True)
+    tells: Bool = body_column("?", (), 'sends the event "contact"', author=True)
+    hinged: Bool = body_column("?", (), "turns around a hinge", author=True)
+    hinge_to: I64 = body_column("i8", (), "entity id of the other body, 0 = the world", low=0, author=True)
+    hinge_at: F32 = body_column("f4", (3,), "m, prefab: a point of the hinge", low=-64.0, high=64.0, author=True)
+    hinge_axis: F32 = body_column("f4", (3,), "unit, prefab", (0.0, 0.0, 1.0), low=-1.01, high=1.01, author=True)
+    hinge_at_other: F32 = body_column("f4", (3,), "m, frame of the other", low=-FARTHEST_M, high=FARTHEST_M)
+    hinge_axis_other: F32 = body_column("f4", (3,), "unit, frame of the other", (0.0, 0.0, 1.0), low=-1.01, high=1.01)
 
     def __post_init__(self) -> None:
         self.resize(64)
@@ -154,4 +199,5 @@ COLUMNS: Final = tuple(_table())
 COLUMN_BY_NAME: Final = {c.name: c for c in COLUMNS}
 AUTHOR_COLUMNS: Final = tuple(c.name for c in COLUMNS if c.author)
 """Keys allowed in `Spawn.components`. Values: numbers and triples as the table says, `behaviour` by its name, `follows`
-and `switches` by the name of an entity (any order of spawning), the others by index."""
+and `switches` by the name of an entity (any order of spawning), `shape` by its name, `hinge_to` by the name of a body
+spawned before, the others by index."""

@@ -9,24 +9,28 @@ import numpy as np
 
 from engine.core.errors import LimitError
 from engine.core.ids import LAST_GENERATION, NOBODY, PLAYER, index_of
+from engine.core.rotations import inverse, of_yaw, turn
 from engine.core.units import AIR, VOXELS_PER_M
 from engine.state.blueprint import Blueprint, Spawn
 from engine.state.components import (
     ALIVE,
     AUTHOR_COLUMNS,
     BEHAVIOURS,
+    BODY,
     COLUMN_BY_NAME,
     DOOR,
     DOOR_SWING_TICKS,
     FARTHEST_M,
     FLEE,
     LAMP,
+    MAX_BODIES,
     MAX_ENTITIES,
     MAX_SLOTS,
     NONE,
     PATROL,
     SCHEDULE,
     SEEK,
+    SHAPES,
     WALKS,
 )
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 200
 SCHEDULED: Final = ("none", "patrol", "wander", "follow")  # behaviours that a schedule may name; places it seeks
+LINKS: Final = ("switches", "follows", "hinge_to")  # columns that name another entity
 Vec3 = tuple[float, float, float]
 
 
@@ -54,16 +59,19 @@ def parts_of(components: Mapping[str, object]) -> int:
         raise ComponentError("a lamp needs lamp_size, the edges of its shining box in metres")
     if parts & DOOR and not {"door_low", "door_high"} <= components.keys():
         raise ComponentError("a door needs door_low and door_high, the corners of its box in voxels")
+    if parts & BODY and parts & (WALKS | DOOR):
+        raise ComponentError("a body cannot be a walker or a door too: the one falls, the other goes its own way")
     return parts
 
 
 def row_of(name: str, value: object) -> object:
     """A component value as its column holds it. ComponentError where it does not fit."""
     column = COLUMN_BY_NAME[name]
-    if name == "behaviour":
-        if value not in BEHAVIOURS:
-            raise ComponentError(f"behaviour is {value!r}, it must be one of {', '.join(BEHAVIOURS)}")
-        return BEHAVIOURS.index(str(value))
+    for word, known in (("behaviour", BEHAVIOURS), ("shape", SHAPES)):
+        if name == word:
+            if value not in known:
+                raise ComponentError(f"{word} is {value!r}, it must be one of {', '.join(known)}")
+            return known.index(str(value))
     if column.dtype == "?":
         if not isinstance(value, bool):
             raise ComponentError(f"{name} is {value!r}, it must be true or false")
@@ -90,11 +98,13 @@ def spawn(blueprint: Blueprint, state: State, wanted: Spawn, links: bool = True)
     With links=False components that name other entities wait for `link`.
     """
     parts = parts_of(wanted.components)
-    rows = {name: row_of(name, v) for name, v in wanted.components.items() if name not in ("switches", "follows")}
+    rows = {name: row_of(name, v) for name, v in wanted.components.items() if name not in LINKS}
     targets = _targets(state, wanted.components) if links else {}
     _check(blueprint, state, wanted, rows, parts)
     if state.n_entities >= MAX_ENTITIES:
         raise LimitError(f"one entity too many: a world holds at most {MAX_ENTITIES:,}")
+    if parts & BODY and len(state.rows(BODY)) >= MAX_BODIES:
+        raise LimitError(f"one body too many: a world holds at most {MAX_BODIES:,}")
     index = _take_slot(state)
     c = state.columns
     c.parts[index] = parts
@@ -104,8 +114,12 @@ def spawn(blueprint: Blueprint, state: State, wanted: Spawn, links: bool = True)
         if COLUMN_BY_NAME[name].part & parts:
             c[name][index] = value
     c.yaw[index] = c.previous_yaw[index] = wanted.yaw
+    if parts & BODY and "orientation" not in rows:
+        c.orientation[index] = of_yaw(wanted.yaw)
     entity = state.entity_at(index)
     place(state, index, wanted.position)
+    if parts & BODY and links:
+        _hang_hinge(state, index)
     if wanted.name:
         state.names[entity] = wanted.name
         state.id_by_name[wanted.name] = entity
@@ -141,6 +155,8 @@ def despawn(state: State, entity: int) -> None:
     c.behaviour[left & ((c.behaviour == SEEK) & (c.place < 0) | (c.behaviour == FLEE))] = NONE  # not from the player
     c.follows[left] = NOBODY
     c.switches[c.switches == entity] = NOBODY
+    c.hinged[c.hinge_to == entity] = False
+    c.hinge_to[c.hinge_to == entity] = NOBODY
     name = state.names.pop(entity, "")
     state.id_by_name.pop(name, None)
 
@@ -150,6 +166,8 @@ def link(state: State, index: int, components: Mapping[str, object]) -> None:
     for name, target in _targets(state, components).items():
         if COLUMN_BY_NAME[name].part & state.columns.parts[index]:
             state.columns[name][index] = target
+    if state.columns.parts[index] & BODY:
+        _hang_hinge(state, index)
 
 
 def place(state: State, index: int, position: Vec3) -> None:
@@ -157,6 +175,7 @@ def place(state: State, index: int, position: Vec3) -> None:
     c = state.columns
     c.position[index] = c.previous_position[index] = position
     c.previous_yaw[index] = c.yaw[index]
+    c.previous_orientation[index] = c.orientation[index]
     if c.parts[index] & WALKS:
         c.ground[index] = int(position[2] * VOXELS_PER_M + 0.5)  # feet that stand half a voxel deep still stand on it
 
@@ -186,7 +205,7 @@ def settle(blueprint: Blueprint, state: State) -> None:
 def inside_bits(blueprint: Blueprint, state: State) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """[n_slots] bit t is set where an entity that moves or is solid, or the player, has its origin in trigger t."""
     c, n = state.columns, state.n_slots
-    bodied = ((c.parts[:n] & WALKS) != 0) | c.solid[:n]
+    bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.solid[:n]
     bodied[0] = True
     bits = np.zeros(n, np.uint64)
     position = c.position[:n]
@@ -214,6 +233,22 @@ def _hang_door(state: State, index: int) -> None:
     fill_door(state, index, solid=not is_open)
 
 
+def _hang_hinge(state: State, index: int) -> None:
+    """Finds the hinge's place in the frame of the other body, from where both stand now."""
+    c = state.columns
+    if not c.hinged[index]:
+        return
+    x, y, z, w = c.orientation[index].tolist()
+    at, axis = (turn((x, y, z, w), tuple(v.tolist())) for v in (c.hinge_at[index], c.hinge_axis[index]))
+    at = tuple(p + a for p, a in zip(c.position[index].tolist(), at, strict=True))
+    if c.hinge_to[index] != NOBODY:
+        other = index_of(int(c.hinge_to[index]))
+        x, y, z, w = inverse(tuple(c.orientation[other].tolist()))
+        away = tuple(a - p for a, p in zip(at, c.position[other].tolist(), strict=True))
+        at, axis = turn((x, y, z, w), away), turn((x, y, z, w), axis)
+    c.hinge_at_other[index], c.hinge_axis_other[index] = at, axis
+
+
 def _take_slot(state: State) -> int:
     if state.free:
         return state.free.pop()
@@ -229,12 +264,14 @@ def _take_slot(state: State) -> int:
 
 def _targets(state: State, components: Mapping[str, object]) -> dict[str, int]:
     targets = {}
-    for name in ("switches", "follows"):
+    for name in LINKS:
         wanted = components.get(name, "")
         if wanted == "":
             continue
         if not isinstance(wanted, str) or wanted not in state.id_by_name:
             raise ComponentError(f"{name} is {wanted!r}, it must be the name of an entity of this world")
+        if name == "hinge_to" and not state.columns.parts[index_of(state.id_by_name[wanted])] & BODY:
+            raise ComponentError(f"hinge_to is {wanted!r}, which is no body; a hinge joins bodies, or one to the world")
         targets[name] = state.id_by_name[wanted]
     return targets
 
@@ -265,6 +302,11 @@ def _check(blueprint: Blueprint, state: State, wanted: Spawn, rows: Mapping[str,
             raise ComponentError(f"{name} is {number}, this world has 0 to {count - 1}")
     if problem := walk_problem(blueprint, rows.get("behaviour"), rows.get("path", -1), rows.get("schedule", -1)):
         raise ComponentError(problem)
+    for name in ("orientation", "hinge_axis"):
+        if name in rows and abs(float(sum(v * v for v in rows[name])) - 1.0) > 1e-5:  # type: ignore[attr-defined]
+            raise ComponentError(f"{name} is {rows[name]!r}, its length must be 1")
+    if parts & BODY and wanted.prefab < 0 and not np.any(np.asarray(rows.get("body_size", 0))):
+        raise ComponentError("a body without a prefab needs body_size, its edges in metres")
     if parts & DOOR:
         low, high = np.asarray(rows["door_low"]), np.asarray(rows["door_high"])
         if not ((low < high) & (high <= blueprint.voxels.shape)).all():

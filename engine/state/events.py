@@ -27,6 +27,8 @@ KINDS: Final = {
     "dawn": "()",
     "door": "(entity, is open)",
     "lamp": "(entity, is on)",
+    "contact": "(entity, what it touched: an entity or 0 for the ground, impulse in N s)",
+    "lost": "(entity) a body that left the world and was taken out",
     "script_error": "(handler, message)",
 }
 """Events that the simulation sends itself, with their arguments. "tick" is none of them: handlers of on("tick", ...)

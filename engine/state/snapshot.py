@@ -18,11 +18,23 @@ import numpy as np
 from engine.core.errors import LimitError, SnapshotError
 from engine.core.ids import LAST_GENERATION, PLAYER, index_of
 from engine.state.blueprint import Blueprint
-from engine.state.components import ALIVE, COLUMNS, DOOR, MAX_SLOTS, PATROL, SCHEDULE, SWITCH, WALKS, Column
+from engine.state.components import (
+    ALIVE,
+    BODY,
+    COLUMNS,
+    DOOR,
+    MAX_BODIES,
+    MAX_SLOTS,
+    PATROL,
+    SCHEDULE,
+    SWITCH,
+    WALKS,
+    Column,
+)
 from engine.state.entities import LONGEST_NAME
 from engine.state.events import MAX_ARGUMENTS, MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
 from engine.state.voxels import VoxelGrid
-from engine.state.world import MAX_TIMERS, MAX_VARIABLES, Player, State, Timer, empty_state, pack
+from engine.state.world import MAX_TIMERS, MAX_VARIABLES, EngineBytes, Player, State, Timer, empty_state, pack
 
 MAGIC: Final = b"DAGUERRE"
 VERSION: Final = 1
@@ -35,6 +47,7 @@ MAX_ROW_BYTES: Final = (MAX_ARGUMENTS + 1) * (4 * MAX_TEXT + 16)  # of the longe
 MAX_HANDLERS: Final = 10_000
 LAST_TICK: Final = 2**61  # a world that has run for a thousand million years is a forgery
 LAST_CLOCK: Final = 2**61
+ROUNDING: Final = 1e-3  # of the square of a unit vector's or quaternion's length
 PLAYER_RANGES: Final = {  # of every number of a Player
     "pitch": 1.6,
     "previous_pitch": 1.6,
@@ -206,7 +219,8 @@ def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]
     c.resize(max(n, len(c)))
     for column in COLUMNS:
         rows = np.arange(n) if column.part == ALIVE else np.flatnonzero(c.parts[:n] & column.part)
-        c[column.name][rows] = _column(column, sections[column.name], len(rows))
+        if not (column.late and column.name not in sections):
+            c[column.name][rows] = _column(column, sections[column.name], len(rows))
     free = c.parts[:n] == 0
     for column in COLUMNS[2:]:  # all but generation and parts
         if column.part == ALIVE and (c[column.name][:n][free] != np.array(column.default, column.dtype)).any():
@@ -231,7 +245,12 @@ def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]
     demand("behaviour", ~scheduled | (c.schedule[:n] >= 0), "a schedule is missing")
     patrolling = np.array([s.patrols for s in blueprint.schedules], np.bool_)[c.schedule[:n][scheduled]]
     demand("behaviour", ~patrolling | (c.path[:n][scheduled] >= 0), "a schedule's patrol has no path")
-    for section, rows in (("follows", parts & WALKS), ("switches", parts & SWITCH)):
+    bodies = (parts & BODY) != 0
+    demand("parts", bodies.sum() <= MAX_BODIES, f"a world holds at most {MAX_BODIES:,} bodies")
+    for section in ("orientation", "previous_orientation", "hinge_axis", "hinge_axis_other"):
+        length = (c[section][:n][bodies].astype(np.float64) ** 2).sum(-1)
+        demand(section, np.abs(length - 1.0) < ROUNDING, "its length is not 1")
+    for section, rows in (("follows", parts & WALKS), ("switches", parts & SWITCH), ("hinge_to", parts & BODY)):
         targets = c[section][:n][rows != 0].tolist()
         demand(section, [t == 0 or state.alive(t) for t in targets], "an id names no living entity")
     doors = (parts & DOOR) != 0
@@ -325,3 +344,8 @@ def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
     if not isinstance(subtitle, str) or len(subtitle) > MAX_TEXT:
         _refuse("subtitle", "it must be a text")
     state.subtitle, state.subtitle_until = subtitle, _whole("subtitle", until, 0, 2**62)
+    if "physics" in sections:
+        engine, data = rows_in(sections["physics"], 2, MAX_BYTES)
+        if not isinstance(engine, str) or len(engine) > MAX_TEXT or not isinstance(data, bytes):
+            _refuse("physics", "it must be an engine's name and its bytes")
+        state.physics = EngineBytes(engine, data)

@@ -1,7 +1,7 @@
 """The state: everything about a world that can change, explicit, and its canonical bytes."""
 
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, Protocol
 
 import msgpack
 import numpy as np
@@ -47,6 +47,29 @@ class Timer:
     period: int
 
 
+class Engine(Protocol):
+    """Physics that runs, as the state sees it: bytes that go on alike wherever they are restored."""
+
+    @property
+    def name(self) -> str:
+        """Which engine and version wrote the bytes, "rapier3d 0.36.1"."""
+
+    def to_bytes(self) -> bytes:
+        """All that the engine remembers."""
+
+
+@dataclass(frozen=True)
+class EngineBytes:
+    """Physics as a snapshot holds it; engine/sim/systems/bodies.py wakes it when the next tick needs it."""
+
+    name: str
+    data: bytes
+
+    def to_bytes(self) -> bytes:
+        """The bytes as they were read."""
+        return self.data
+
+
 @dataclass(eq=False)
 class State:
     """A running world at a tick boundary. Two states with equal `sections` are the same world and go on alike."""
@@ -69,6 +92,7 @@ class State:
     disabled: set[str] = field(default_factory=set)  # handlers that failed
     subtitle: str = ""
     subtitle_until: int = 0  # tick
+    physics: Engine | None = None  # contacts and islands of bodies; None in a world without any
 
     id_by_name: dict[str, int] = field(default_factory=dict)  # derived from names
     draws: int = 0  # numbers drawn by scripts in this tick; 0 between ticks, so it is not saved
@@ -126,7 +150,9 @@ class State:
         n = self.n_slots
         for c in COLUMNS:
             rows = slice(n) if c.part == ALIVE else self.span(c.part)
-            result.append((c.name, canonical_bytes(self.columns[c.name][rows])))
+            values = self.columns[c.name][rows]
+            if not (c.late and (values == np.array(c.default, c.dtype)).all()):
+                result.append((c.name, canonical_bytes(values)))
         index, material = self.voxels.edits()
         result += [
             ("free", pack(self.free)),
@@ -141,6 +167,8 @@ class State:
             ("disabled", pack(sorted(self.disabled))),
             ("subtitle", pack([self.subtitle, self.subtitle_until])),
         ]
+        if self.physics is not None:
+            result.append(("physics", pack([self.physics.name, self.physics.to_bytes()])))
         return result
 
     def digest(self) -> int:

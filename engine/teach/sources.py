@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.rotations import matrices
 from engine.core.units import VOXEL_M, VOXELS_PER_M
 from engine.light.trace import NOTHING, Voxels, first_hit, is_clear, occupied_bricks
 from engine.raster.gbuffer import GBufferArrays
@@ -127,16 +128,14 @@ def _near_bodies(view: View, place: F64) -> Bool:
     out = np.zeros(place.shape[:2], np.bool_)
     points = place.reshape(-1, 3)
     flat = out.reshape(-1)
-    for kind, at, yaw in zip(view.bodies.prefab, view.bodies.position, view.bodies.yaw, strict=True):
+    for kind, at, turn in zip(view.bodies.prefab, view.bodies.position, view.bodies.orientation, strict=True):
         prefab = view.prefabs[int(kind)]
         if not len(prefab.part_low):
             continue
         away = points - at
         corners = np.abs(np.concatenate([prefab.part_low, prefab.part_high]))
         close = np.flatnonzero((away**2).sum(1) < (float(np.linalg.norm(corners.max(0))) + NEAR_M) ** 2)
-        c, s = np.cos(float(yaw)), np.sin(float(yaw))
-        x, y, z = away[close].T
-        local = np.stack([c * x + s * y, c * y - s * x, z], 1)
+        local = away[close] @ matrices(turn)
         for low, high in zip(prefab.part_low, prefab.part_high, strict=True):
             gap = np.maximum(np.maximum(low - local, local - high), 0.0)
             flat[close] |= (gap**2).sum(1) < NEAR_M**2

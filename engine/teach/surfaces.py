@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rotations import matrices
 from engine.core.units import AIR, VOXEL_M
 from engine.view import View
 
@@ -92,10 +93,9 @@ def body_mesh(view: View) -> Mesh:
     """All bodies of a view in the world, without their shining parts: a lamp's box shines in their place."""
     parts = [_empty()]
     dull = view.materials.emission.max(1) <= 0
-    for kind, place, yaw in zip(view.bodies.prefab, view.bodies.position, view.bodies.yaw, strict=True):
+    for kind, place, turn in zip(view.bodies.prefab, view.bodies.position, view.bodies.orientation, strict=True):
         prefab = view.prefabs[int(kind)]
-        c, s = np.cos(yaw), np.sin(yaw)
-        world_from_prefab = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+        world_from_prefab = matrices(turn)
         material = prefab.material[prefab.triangles[:, 0]].astype(np.int32)
         keep = dull[material]
         parts.append(

@@ -88,3 +88,23 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     back = dataclasses.replace(moved, camera=dataclasses.replace(moved.camera, yaw=moved.camera.yaw + np.pi))
     assert not light_of(back, cache)[1].any()
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
+
+
+def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:
+    lamp = lamps(((9.0, 7.0, 2.4), 0.3, (50.0, 50.0, 50.0)))
+    upright = with_boxes(view_of(open_ground(), lamp, sky(sun=0.0, blue=0.3)), (6.0, 6.0, 0.5))
+    half = np.float32(np.sqrt(0.5))
+    side = dataclasses.replace(
+        upright.bodies,
+        position=np.array([[6.0, 6.4, 0.9]], np.float32),  # turned by a quarter around x, what was up lies along -y
+        orientation=np.array([[half, 0.0, 0.0, half]], np.float32),
+    )
+    lying = dataclasses.replace(upright, bodies=side)
+    lit = []
+    for view in (upright, lying):
+        _, e = light_of(view)
+        posed = pose(view)
+        key = np.concatenate([posed.position, posed.normal], 1).round(3) + 0.0
+        lit.append((key[np.lexsort(key.T)], e[np.lexsort(key.T)]))
+    np.testing.assert_allclose(lit[0][0], lit[1][0], atol=2e-3)
+    np.testing.assert_allclose(lit[0][1], lit[1][1], atol=2e-3)

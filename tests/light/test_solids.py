@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from engine.core.rotations import of_yaws
 from engine.light.solids import distance_to_solid, joined, solids_of
 from engine.script import prefabs
 
@@ -17,7 +18,7 @@ def distance(solids, origin, direction, piece=0):
 
 
 def posed(prefab, position=(0, 0, 0), yaw=0.0):
-    return solids_of(prefab, np.ones(len(prefab.part_low), np.bool_), np.array(position, np.float32), yaw)
+    return solids_of(prefab, np.ones(len(prefab.part_low), np.bool_), np.array(position, np.float32), of_yaws(yaw))
 
 
 def test_a_box_has_six_planes_and_is_met_where_its_faces_are() -> None:
@@ -50,3 +51,11 @@ def test_pieces_keep_their_planes_when_lists_are_joined() -> None:
     assert distance(both, (0, 2, 1.5), (1, 0, 0), 0) == pytest.approx(2.5)
     assert distance(both, (3, 0, 0.5), (-1, 0, 0), 1) == pytest.approx(2.75, abs=0.01)
     assert len(joined([]).box) == 0
+
+
+def test_a_piece_that_leans_is_met_where_it_lies():
+    half = math.sqrt(0.5)
+    lying = solids_of(BOX, np.ones(1, np.bool_), np.array((0, 0, 5), np.float32), np.array((0, half, 0, half)))
+    np.testing.assert_allclose(lying.box[0], [[0.0, -0.25, 4.5], [1.0, 0.25, 5.5]], atol=1e-6)
+    assert distance(lying, (-2, 0, 5), (1, 0, 0)) == pytest.approx(2.0, abs=1e-6)
+    assert distance(lying, (0.5, 0, 9), (0, 0, -1)) == pytest.approx(3.5, abs=1e-6)

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from engine.core.rotations import matrices
 from engine.raster.bodies import Poser, pose
 from tests.raster import views
 
@@ -87,3 +88,30 @@ def test_resting_bodies_keep_their_vertices_and_moved_ones_do_not_disturb_what_w
     assert np.array_equal(first.position, before)
     for name in ("position", "previous_position", "normal", "part_centre", "low", "high"):
         assert np.array_equal(getattr(second, name), getattr(fresh, name)), name
+
+
+def test_what_leans_is_turned_as_a_whole_now_and_a_tick_before():
+    view = views.courtyard()
+    turn = np.array([[0.5, 0.5, 0.5, 0.5], [0.1, 0.7, 0.1, 0.7]], np.float32)  # the first: x to y, y to z, z to x
+    turn /= np.linalg.norm(turn, axis=1, keepdims=True)
+    bodies = views.bodies([(1, (3.0, 3.0, 0.5), 0.0, None)])
+    bodies = dataclasses.replace(bodies, orientation=turn[:1], previous_orientation=turn[1:])
+    posed = pose(dataclasses.replace(view, bodies=bodies))
+    prefab = view.prefabs[1]
+    assert np.allclose(posed.position, np.roll(prefab.position, 1, axis=1) + (3.0, 3.0, 0.5), atol=1e-5)
+    assert np.allclose(posed.normal, np.roll(prefab.normal, 1, axis=1), atol=1e-5)
+    before = prefab.position @ matrices(turn[1]).T + bodies.previous_position[0]
+    assert np.allclose(posed.previous_position, before, atol=1e-5)
+    local = (posed.position - posed.part_centre[posed.part]) @ matrices(turn[0])
+    assert (np.abs(local) <= posed.part_half[posed.part] + 1e-4).all()
+    assert np.allclose(posed.low, posed.position.min(0)) and np.allclose(posed.high, posed.position.max(0))
+
+
+def test_a_body_that_only_turns_is_posed_anew():
+    view, poser = views.courtyard(), Poser()
+    first = poser.pose(view)
+    turn = view.bodies.orientation.copy()
+    turn[0] = (0.0, 1.0, 0.0, 0.0)
+    turned = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, orientation=turn))
+    assert not np.array_equal(poser.pose(turned).position, first.position)
+    assert np.array_equal(poser.pose(turned).position, pose(turned).position)

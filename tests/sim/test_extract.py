@@ -166,3 +166,34 @@ def test_a_world_may_open_the_camera_by_day_but_never_wider_than_at_night() -> N
         wide = dataclasses.replace(plain, sky=dataclasses.replace(plain.sky, exposure=2.0))
         one, two = (extract(b, new_state(b)).sky.exposure for b in (plain, wide))
         assert two == pytest.approx(min(2 * one, 3.5))
+
+
+def test_what_tumbles_is_turned_between_two_ticks_at_one_rate() -> None:
+    spawn = Spawn("c", 1, (8.0, 4.0, 4.0), 0.4, {"density": 100.0, "angular_velocity": (6.0, 3.0, 0.0)})
+    blueprint = empty_world(spawns=(spawn,))
+    state = run(blueprint, new_state(blueprint, 1), 10)
+    now, half, before = (extract(blueprint, state, alpha=a).bodies for a in (1.0, 0.5, 0.0))
+    c = state.columns
+    np.testing.assert_array_equal(now.orientation[0], c.orientation[1])
+    np.testing.assert_allclose(before.orientation[0], c.previous_orientation[1], atol=1e-6)
+    np.testing.assert_allclose(now.previous_orientation, before.orientation, atol=1e-6)
+
+    def angle(a: np.ndarray, b: np.ndarray) -> float:
+        return 2.0 * math.acos(min(1.0, abs(float((a[0].astype(float) * b[0].astype(float)).sum()))))
+
+    whole = angle(before.orientation, now.orientation)
+    assert whole == pytest.approx(math.hypot(6.0, 3.0) / 64, rel=0.05)
+    assert angle(before.orientation, half.orientation) == pytest.approx(whole / 2, rel=1e-3)
+    assert angle(half.previous_orientation, half.orientation) == pytest.approx(whole, rel=1e-3)
+    assert np.linalg.norm(half.orientation, axis=1) == pytest.approx(1.0)
+    assert not now.stands.any()
+
+
+def test_bodies_at_rest_stand_as_furniture_does() -> None:
+    spawn = Spawn("c", 1, (8.0, 4.0, 0.5), 0.4, {"density": 100.0, "asleep": True})
+    blueprint = empty_world(spawns=(spawn,))
+    state = run(blueprint, new_state(blueprint, 1), 3)
+    assert extract(blueprint, state).bodies.stands.all()
+    actions.push(blueprint, state, state.id_by_name["c"], (200.0, 0.0, 0.0))
+    run(blueprint, state, 3)
+    assert not extract(blueprint, state).bodies.stands.any()

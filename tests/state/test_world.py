@@ -157,7 +157,10 @@ def test_dusk_lamps_begin_as_the_hour_wants_them() -> None:
 
 def test_every_section_matters_to_the_digest() -> None:
     """Nudging any value of any column, or anything beside the columns, changes the digest."""
-    blueprint = lively_world()
+    lively = lively_world()
+    blueprint = dataclasses.replace(
+        lively, spawns=(*lively.spawns, Spawn("body", CRATE, (3.0, 3.0, 0.5), 0.0, {"density": 200.0}))
+    )
     for column in COLUMNS:
         state = new_state(blueprint)
         before = state.digest()

@@ -1,8 +1,13 @@
-"""Doors: an opening leaf turns while its voxels are gone already; a closing one becomes voxels when it is shut."""
+"""Doors: an opening leaf swings or slides while its voxels are gone already; a closing one becomes voxels when shut.
+
+A leaf pushes rigid bodies, and waits while it presses against one that does not give way. It never shuts on anybody.
+"""
 
 import numpy as np
 
 from engine.core.units import VOXEL_M
+from engine.sim.systems import bodies
+from engine.sim.systems.leaves import leaf_box
 from engine.sim.systems.motion import RADIUS_M
 from engine.sim.systems.player import HALF_WIDTH_M, HEIGHT_M
 from engine.state import entities
@@ -17,9 +22,13 @@ def swing(blueprint: Blueprint, state: State) -> None:
     if not len(rows):
         return
     is_open, swing = c.door_open[rows], c.door_swing[rows]
-    c.door_swing[rows] += is_open & (swing < DOOR_SWING_TICKS)
+    for index in rows[is_open & (swing < DOOR_SWING_TICKS)].tolist():
+        if not bodies.leaf_is_stuck(state, index):
+            c.door_swing[index] += 1
     for index in rows[~is_open & (swing > 0)].tolist():
-        if somebody_in_the_way(state, index):
+        if somebody_in_the_way(state, index) or bodies.leaf_is_stuck(state, index):
+            continue
+        if c.door_swing[index] == 1 and not bodies.box_is_free(state, *leaf_box(c, index)):
             continue
         c.door_swing[index] -= 1
         if c.door_swing[index] == 0:

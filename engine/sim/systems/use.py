@@ -1,18 +1,19 @@
 """Use: what the player faces within reach is opened, switched, or told to the world's handlers."""
 
-import math
 from typing import Final
 
 import numpy as np
 
 from engine.core.ids import NOBODY
+from engine.core.rotations import matrices
 from engine.core.trig import sine_cosine
 from engine.core.units import VOXEL_M
 from engine.sim import actions
+from engine.sim.rays import voxel_on
 from engine.sim.systems.player import EYE_M
 from engine.state import events
 from engine.state.blueprint import F64, Blueprint
-from engine.state.components import DOOR, LAMP
+from engine.state.components import BODY, DOOR, LAMP
 from engine.state.world import State
 
 REACH_M: Final = 2.5
@@ -50,11 +51,9 @@ def faced(blueprint: Blueprint, state: State) -> int | None:
         return None
     index = int(hits[np.argmin(near[hits])])
     # Look along the gaze up to just before the box: what hangs on a wall may lie half inside it.
-    for i in range(math.floor((float(near[index]) - VOXEL_M) / 0.05)):
-        x, y, z = (float(eye[axis]) + gaze[axis] * 0.05 * i for axis in range(3))
-        if state.voxels.solid_at(x, y, z):
-            return None
-    return index
+    x, y, z = eye.tolist()
+    wall = voxel_on(state.voxels, (x, y, z), gaze, float(near[index]) - VOXEL_M)
+    return index if wall is None else None
 
 
 def _boxes(blueprint: Blueprint, state: State) -> tuple[F64, F64, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
@@ -62,8 +61,13 @@ def _boxes(blueprint: Blueprint, state: State) -> tuple[F64, F64, np.ndarray[tup
     c, n = state.columns, state.n_slots
     half = half_extents(blueprint)[c.prefab[:n]]
     sin, cos = np.abs([sine_cosine(yaw) for yaw in c.yaw[:n].tolist()]).T
-    half[:, 0], half[:, 1] = half[:, 0] * cos + half[:, 1] * sin, half[:, 0] * sin + half[:, 1] * cos
     centre = c.position[:n] + half * (0.0, 0.0, 1.0)
+    body = state.rows(BODY)  # they lean: the upright box around them
+    turn = matrices(c.orientation[body].astype(np.float64))
+    centre[body] = c.position[body] + turn[:, :, 2] * half[body, 2:]
+    leaning = (np.abs(turn) * half[body, None]).sum(2)
+    half[:, 0], half[:, 1] = half[:, 0] * cos + half[:, 1] * sin, half[:, 0] * sin + half[:, 1] * cos
+    half[body] = leaning
     lamp = ((c.parts[:n] & LAMP) != 0) & (c.prefab[:n] < 0)  # a lamp without a body is reached at its light
     half[lamp] = c.lamp_size[:n][lamp] * 0.5
     centre[lamp] = c.position[:n][lamp] + c.lamp_offset[:n][lamp]

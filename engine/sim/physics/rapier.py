@@ -1,0 +1,284 @@
+"""The solver that rapier3d is. Only this file imports it, and only worlds with bodies import this file.
+
+Rapier's own bytes hold everything: bodies, contacts with their warm starts, islands, sleep. Keys and stamps travel in
+the `user_data` of its bodies, so that a restored world is found again without any memory of ours. One thread: a step
+then adds in one order. Its arithmetic is float32.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import rapier3d
+
+from engine.core.rotations import UPRIGHT
+from engine.core.units import TICK_S
+from engine.sim.physics.shapes import Piece
+from engine.sim.physics.solver import (
+    BODIES,
+    CARRIED,
+    DYNAMIC,
+    FIXED,
+    KINEMATIC,
+    BrokenBodies,
+    Hinge,
+    Hit,
+    Motion,
+    PhysicsError,
+    Pose,
+    Surface,
+    Touch,
+    Vec3,
+)
+from engine.state.components import FASTEST_M_S
+
+GRAVITY_M_S2: Final = 9.81
+STIFFNESS_HZ: Final = 60.0  # of contacts; at rapier's own 30 the lowest of many crates sink into one another
+PREDICTION_M: Final = 0.005  # rapier's own 0.02 lets fast balls hop at the seams between boxes of ground
+NAME: Final = f"rapier3d {rapier3d.__version__}"
+_KEY_BITS: Final = 56  # ids take 52, stamps 71 of the 128
+_KEY_MASK: Final = (1 << _KEY_BITS) - 1
+_EVERYTHING: Final = 0xFFFF_FFFF
+_MOST_IN_THE_WAY: Final = 8  # things touched already that a cast looks past
+_BUILDERS: Final = {
+    FIXED: rapier3d.RigidBody.fixed,
+    DYNAMIC: rapier3d.RigidBody.dynamic,
+    KINEMATIC: rapier3d.RigidBody.kinematic_velocity_based,
+    CARRIED: rapier3d.RigidBody.kinematic_position_based,
+}
+
+
+class RapierSolver:
+    """One world of rapier. `keys` is read from it, so nothing here is state."""
+
+    name = NAME
+
+    def __init__(self, world: rapier3d.PhysicsWorld | None = None) -> None:
+        if world is None:
+            world = rapier3d.PhysicsWorld(gravity=(0.0, 0.0, -GRAVITY_M_S2))
+            world.integration_parameters.dt = TICK_S
+            world.integration_parameters.normalized_max_linear_velocity = FASTEST_M_S
+            world.integration_parameters.normalized_prediction_distance = PREDICTION_M
+            world.integration_parameters.contact_softness = rapier3d.SpringCoefficients(STIFFNESS_HZ, 10.0)
+        world.set_num_threads(1)
+        self._world = world
+        self._new: list[int] = []  # put in since the last step; none at a tick boundary
+        self._touches = rapier3d.ChannelEventCollector()
+        world.event_handler = self._touches  # type: ignore[assignment]
+        self._bodies: dict[int, rapier3d.RigidBody] = {}  # key -> live view
+        self._handles: dict[int, rapier3d.RigidBodyHandle] = {}
+        for handle, body in world.rigid_bodies:
+            self._bodies[body.user_data & _KEY_MASK] = body
+            self._handles[body.user_data & _KEY_MASK] = handle
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "RapierSolver":
+        """The world that `to_bytes` wrote. PhysicsError for what is none."""
+        try:
+            return RapierSolver(rapier3d.PhysicsWorld.restore(data))
+        except (rapier3d.RapierError, ValueError, TypeError, OverflowError) as error:
+            raise PhysicsError(f"these bytes are no physics of {NAME}: {error}") from None
+
+    def to_bytes(self) -> bytes:
+        """See Solver."""
+        return self._world.snapshot()
+
+    def stamps(self) -> dict[int, int]:
+        """See Solver."""
+        return {key: body.user_data >> _KEY_BITS for key, body in self._bodies.items()}
+
+    def put(
+        self, key: int, kind: int, group: int, pieces: Sequence[Piece], motion: Motion, surface: Surface,
+        stamp: int = 0, tells: bool = False,
+    ) -> None:  # fmt: skip
+        """See Solver."""
+        if key in self._bodies:
+            raise ValueError(f"key {key} is taken")
+        body = _BUILDERS[kind]().position(_isometry(motion)).user_data(stamp << _KEY_BITS | key)
+        if kind in (DYNAMIC, KINEMATIC):
+            body = body.linvel(list(motion[7:10])).angvel(list(motion[10:13])).ccd_enabled(kind == DYNAMIC)
+        placed = [_placed(piece) for piece in pieces]
+        if len(placed) == 1:
+            collider = rapier3d.Collider.new(placed[0][1]).position(placed[0][0])
+        else:
+            collider = rapier3d.Collider.new(rapier3d.SharedShape.compound(list(placed)))
+        collider = collider.density(surface.density).friction(surface.friction)
+        collider = collider.restitution(surface.bounce).collision_groups(_groups(group, _meets(group)))
+        if tells:
+            collider = collider.active_events(rapier3d.ActiveEvents.COLLISION_EVENTS)
+        handle = self._world.add_body(body, [collider])
+        self._handles[key], self._bodies[key] = handle, self._world.rigid_bodies[handle]
+        if kind != FIXED:
+            self._new.append(key)
+
+    def join(self, key: int, hinge: Hinge) -> None:
+        """See Solver."""
+        joint = rapier3d.RevoluteJointBuilder(hinge.axis).local_axis1(hinge.axis_other).local_axis2(hinge.axis)
+        joint = joint.local_anchor1(hinge.at_other).local_anchor2(hinge.at)
+        self._world.impulse_joints.insert(
+            self._handles[hinge.other], self._handles[key], joint.contacts_enabled(False).build(), True
+        )
+
+    def remove(self, key: int) -> None:
+        """See Solver."""
+        self._world.remove_body(self._handles.pop(key))
+        del self._bodies[key]
+        self._new = [new for new in self._new if new != key]
+
+    def set_motion(self, key: int, motion: Motion) -> None:
+        """See Solver."""
+        body = self._bodies[key]
+        body.position = _isometry(motion)
+        body.linvel, body.angvel = rapier3d.Vec3(*motion[7:10]), rapier3d.Vec3(*motion[10:13])
+        body.wake_up(True)
+
+    def carry(self, key: int, pose: Pose) -> None:
+        """See Solver."""
+        self._bodies[key].set_next_kinematic_position(_isometry(pose))
+
+    def lay_to_rest(self, keys: Iterable[int]) -> None:
+        """See Solver."""
+        self._world.detect_collisions()  # beginning to touch would wake them in the next step
+        resting = set(keys)
+        for key in self._new:  # rapier counts what it has detected as seen, and would leave it out of its islands
+            if key in resting:
+                self._bodies[key].sleep()
+            else:
+                self._bodies[key].wake_up(True)
+
+    def wake(self, key: int) -> None:
+        """See Solver."""
+        self._bodies[key].wake_up(True)
+
+    def push(self, key: int, impulse: Vec3, point: Vec3) -> None:
+        """See Solver."""
+        self._bodies[key].apply_impulse_at_point(impulse, point, True)
+
+    def step(self) -> list[Touch]:
+        """See Solver."""
+        try:
+            self._world.step()
+        except BaseException as error:  # a panic of Rust is no Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            raise PhysicsError(f"{NAME} gave up: {error}") from None
+        self._new.clear()
+        broken = self._world.quarantine
+        if not broken.is_empty():
+            keys = sorted(self._world.rigid_bodies[handle].user_data & _KEY_MASK for handle in broken.bodies)
+            raise BrokenBodies(keys)
+        touches = []
+        for event in self._touches.drain_collision_events():
+            if event.started and not event.removed:
+                pair = self._world.narrow_phase.contact_pair(event.collider1, event.collider2)
+                impulse = pair.total_impulse_magnitude() if pair is not None else 0.0
+                touches.append(Touch(self._key(event.collider1), self._key(event.collider2), impulse))
+        return sorted(touches, key=lambda t: (t.key, t.other))
+
+    def motion(self, key: int) -> Motion:
+        """See Solver."""
+        body = self._bodies[key]
+        place = body.position
+        return (
+            *place.translation.to_tuple(),
+            *place.rotation.to_tuple(),
+            *body.linvel.to_tuple(),
+            *body.angvel.to_tuple(),
+        )
+
+    def is_asleep(self, key: int) -> bool:
+        """See Solver."""
+        return self._bodies[key].is_sleeping
+
+    def squeezed(self, key: int) -> float:
+        """See Solver."""
+        deepest = 0.0
+        for pair in self._world.narrow_phase.contact_pairs_with(self._bodies[key].colliders[0]):
+            contact = pair.find_deepest_contact()
+            if contact is not None:
+                deepest = max(deepest, -contact.dist)
+        return deepest
+
+    def cast_box(
+        self, centre: Vec3, half: Vec3, way: Vec3, groups: int, skin: float, but: Iterable[int] = ()
+    ) -> Hit | None:
+        """See Solver."""
+        query, box = self._world.query_pipeline, rapier3d.SharedShape.cuboid(*half)
+        options = rapier3d.ShapeCastOptions(1.0, skin, False, True)
+        passed = {self._handles[key] for key in but if key in self._handles}
+        for _ in range(_MOST_IN_THE_WAY):
+            found = query.cast_shape((centre, UPRIGHT), way, box, options, self._filter(groups, passed))
+            if found is None:
+                return None
+            collider, hit = found
+            normal, body = hit.normal1.to_tuple(), self._world.colliders[collider].parent
+            assert body is not None
+            inwards = sum(n * w for n, w in zip(normal, way, strict=True))
+            if hit.time_of_impact > 0.0 or inwards < -1e-3 * max(abs(w) for w in way):
+                return Hit(self._key(collider), hit.time_of_impact, normal, hit.witness1.to_tuple())
+            passed.add(body)  # it is touched already, and the way leads along it or out of it
+        return None
+
+    def cast_ray(self, origin: Vec3, way: Vec3, groups: int, but: Iterable[int] = ()) -> Hit | None:
+        """See Solver."""
+        passed = {self._handles[key] for key in but if key in self._handles}
+        ray = rapier3d.Ray(origin, way)
+        found = self._world.query_pipeline.cast_ray_and_get_normal(ray, 1.0, True, self._filter(groups, passed))
+        if found is None:
+            return None
+        collider, hit = found
+        return Hit(self._key(collider), hit.toi, hit.normal.to_tuple(), ray.point_at(hit.toi).to_tuple())
+
+    def overlaps(self, centre: Vec3, half: Vec3, groups: int) -> bool:
+        """See Solver."""
+        found: list[rapier3d.ColliderHandle] = []
+        self._world.query_pipeline.intersect_shape(
+            (centre, UPRIGHT),
+            rapier3d.SharedShape.cuboid(*half),
+            found.append,
+            self._filter(groups, set()),
+        )
+        return bool(found)
+
+    def _filter(self, groups: int, passed: set[rapier3d.RigidBodyHandle]) -> rapier3d.QueryFilter:
+        wanted = rapier3d.QueryFilter().groups(_groups(_EVERYTHING, groups))
+        if passed:
+            wanted = wanted.predicate(lambda _, collider: collider.parent not in passed)
+        return wanted
+
+    def _key(self, collider: rapier3d.ColliderHandle) -> int:
+        parent = self._world.colliders[collider].parent
+        assert parent is not None
+        return self._world.rigid_bodies[parent].user_data & _KEY_MASK
+
+
+def _meets(group: int) -> int:
+    """Only bodies are moved by what they touch; everything else meets bodies alone."""
+    return _EVERYTHING if group == BODIES else BODIES
+
+
+def _isometry(pose: Pose) -> rapier3d.Isometry3:
+    return rapier3d.Isometry3(list(pose[:3]), list(pose[3:7]))
+
+
+def _groups(own: int, others: int) -> rapier3d.InteractionGroups:
+    return rapier3d.InteractionGroups(rapier3d.Group(own), rapier3d.Group(others))
+
+
+def _placed(p: Piece) -> tuple[rapier3d.Isometry3, rapier3d.SharedShape]:
+    turn = UPRIGHT
+    if p.kind == "box":
+        shape = rapier3d.SharedShape.cuboid(*p.half)
+    elif p.kind == "ball":
+        shape = rapier3d.SharedShape.ball(p.half[0])
+    elif p.kind == "capsule":
+        shape = rapier3d.SharedShape.capsule_z(p.half[2] - p.half[0], p.half[0])
+    elif p.kind == "cylinder":  # rapier's stands along y
+        turn = _ALONG[p.axis]
+        shape = rapier3d.SharedShape.cylinder(p.half[p.axis], p.half[(p.axis + 1) % 3])
+    else:
+        return rapier3d.Isometry3(), rapier3d.SharedShape.convex_hull(list(p.points))
+    return _isometry((*p.centre, *turn)), shape
+
+
+_HALF: Final = 0.7071067811865476
+_ALONG: Final = ((0.0, 0.0, -_HALF, _HALF), UPRIGHT, (_HALF, 0.0, 0.0, _HALF))  # y turned to x, y, z
