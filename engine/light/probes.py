@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.surface import Surface, texel_at
+from engine.light.surface import Surface, page_key, texel_at
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
 
 CELL_VOXELS = 4  # a probe cell is 1 m
@@ -23,7 +23,7 @@ OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 
 
 ALL_SIDES = 6
 PER_PROBE = (
-    "alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "level", "link",
+    "alive", "cell", "position", "direction", "axis", "cosine_sum", "hit", "distance", "level", "link",
 )  # fmt: skip
 
 
@@ -118,11 +118,12 @@ def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, dis
 
 
 @njit(parallel=True, cache=True)
-def _set_up(probes, cell, direction, cosine_sum, fibonacci):
+def _set_up(probes, cell, direction, axes, cosine_sum, fibonacci):
     for i in prange(len(probes)):
         p = probes[i]
         rotation = np.empty((3, 3), np.float64)
         cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
+        axes[p] = rotation[:, 2]
         cosine_sum[p, :] = 0.0
         for k in range(len(fibonacci)):
             for axis in range(3):
@@ -145,22 +146,64 @@ def _trace(voxels, page_row, page_texel, position, direction, probes, hit, dista
             _trace_one(voxels, page_row, page_texel, position, direction, probes[i], k, hit, distance)
 
 
+@njit(cache=True)
+def _rays_towards(px, py, pz, axis, low, high, rays):
+    """The rays first..last - 1 of a probe that may touch a box: Fibonacci's points lie in the order of their height
+    along the lattice's axis, and the ball around the box takes up a band of heights.
+    """
+    vx, vy, vz = (low[0] + high[0]) * 0.5 - px, (low[1] + high[1]) * 0.5 - py, (low[2] + high[2]) * 0.5 - pz
+    wx, wy, wz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
+    d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
+    if d2 <= r2:
+        return 0, rays
+    # Between the axis and the ball's middle lies the angle t, the ball's half width is the angle a.
+    cos_t = (vx * axis[0] + vy * axis[1] + vz * axis[2]) / math.sqrt(d2)
+    sin_t, sin_a = math.sqrt(max(1.0 - cos_t * cos_t, 0.0)), math.sqrt(r2 / d2)
+    cos_a = math.sqrt(1.0 - r2 / d2)
+    top = 1.0 if cos_t >= cos_a else cos_t * cos_a + sin_t * sin_a
+    bottom = -1.0 if cos_t <= -cos_a else cos_t * cos_a - sin_t * sin_a
+    # Ray k has the height 1 - (2 k + 1) / rays; a whole ray to spare at either end.
+    first, last = int((1.0 - top) * 0.5 * rays - 1.5), int((1.0 - bottom) * 0.5 * rays + 1.5)
+    return max(first, 0), min(last, rays)
+
+
 @njit(parallel=True, cache=True)
-def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high, hit, distance, touched):
+def _retrace(voxels, page_row, page_texel, position, direction, axis, alive, low, high, hit, distance, touched):
     """Trace again each ray that crosses one of the boxes [n, 3] (metres); `touched` [P] counts them per probe."""
+    rays = direction.shape[1]
     for p in prange(len(position)):
         touched[p] = 0
         if not alive[p]:
             continue
-        for k in range(direction.shape[1]):
-            for b in range(len(low)):
+        done = np.uint64(0)
+        for b in range(len(low)):
+            first, last = _rays_towards(
+                position[p, 0], position[p, 1], position[p, 2], axis[p], low[b], high[b], rays
+            )  # fmt: skip
+            for k in range(first, last):
+                if done >> np.uint64(k) & np.uint64(1):
+                    continue
                 if crosses_box(
                     position[p, 0], position[p, 1], position[p, 2],
                     direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], distance[p, k] + 1e-3, low[b], high[b],
                 ):  # fmt: skip
                     _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance)
                     touched[p] += 1
-                    break
+                    done |= np.uint64(1) << np.uint64(k)
+
+
+@njit(parallel=True, cache=True)
+def rows_of_rays(probes, hit, place, page_row, ny_bricks, nz_bricks, rows):
+    """The page that each ray of some probes reads: rows [P, K], -1 none."""
+    for i in prange(len(probes)):
+        p = probes[i]
+        for k in range(hit.shape[1]):
+            t = hit[p, k]
+            rows[p, k] = (
+                page_row[page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)]
+                if t >= 0
+                else -1
+            )
 
 
 @njit(parallel=True, cache=True)
@@ -198,27 +241,6 @@ def _link(voxels, probe_of_cell, cell, position, probes, link):
                     link[p, side] = q
 
 
-@njit(parallel=True, cache=True)
-def share(link, probes, light, shared):
-    """Mean of some probes' light [P, n] with that of the probes that they are linked to, into shared [P, n].
-
-    64 rays are noisy where light comes through a window; neighbours see nearly the same light through other rays.
-    """
-    for i in prange(len(probes)):
-        p = probes[i]
-        total = np.float32(OWN_SHARE)
-        for c in range(light.shape[1]):
-            shared[p, c] = np.float32(OWN_SHARE) * light[p, c]
-        for side in range(6):
-            q = link[p, side]
-            if q >= 0:
-                total += np.float32(1.0)
-                for c in range(light.shape[1]):
-                    shared[p, c] += light[q, c]
-        for c in range(light.shape[1]):
-            shared[p, c] /= total
-
-
 class Probes:
     """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
 
@@ -231,6 +253,7 @@ class Probes:
         self.cell = np.zeros((0, 3), np.int32)  # [P, 3]
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
         self.direction = np.zeros((0, RAYS, 3), np.float32)  # [P, K, 3] unit, world
+        self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
         self.cosine_sum = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] sum of positive cosines over the rays
         self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
@@ -244,6 +267,11 @@ class Probes:
         self.trace(voxels, surface, moved)
         self.measure(moved)
         self.join(voxels, moved)
+
+    @property
+    def n_alive(self) -> int:
+        """How many probes are in use."""
+        return len(self.alive) - len(self._free)
 
     def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
         """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
@@ -268,7 +296,7 @@ class Probes:
         kept = np.flatnonzero(found & (slot >= 0))
         kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
         self.position[slot[kept]] = position[kept]
-        _set_up(fresh, self.cell, self.direction, self.cosine_sum, self.fibonacci)
+        _set_up(fresh, self.cell, self.direction, self.axis, self.cosine_sum, self.fibonacci)
         return np.concatenate([fresh, slot[kept]]).astype(np.int32)
 
     def _grow(self, n: int) -> None:
@@ -299,8 +327,8 @@ class Probes:
         """Trace again the rays that cross the boxes `low`..`high` [n, 3] metres; returns rays traced per probe [P]."""
         touched = np.zeros(len(self.alive), np.int32)
         _retrace(
-            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.alive, low, high,
-            self.hit, self.distance, touched,
+            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.axis, self.alive,
+            low, high, self.hit, self.distance, touched,
         )  # fmt: skip
         return touched
 

@@ -115,7 +115,9 @@ def test_sources_add(network: Network | None) -> None:
     total = texel_light(with_crates(view_of(plaza(), both, sky()), *crates), network)[1]
     each = [texel_light(with_crates(view_of(plaza(), x, y), *crates), network)[1] for x, y in parts]
     assert np.abs(total).mean() > 0.05
-    np.testing.assert_allclose(total, sum(each), rtol=1e-3, atol=1e-4 * np.abs(total).mean())
+    # Light is rounded between passes, and a random network takes near light from far: what is left may be small.
+    atol = 1e-4 if network is None else 2e-3
+    np.testing.assert_allclose(total, sum(each), rtol=1e-3, atol=atol * np.abs(total).mean())
 
 
 @ANY
