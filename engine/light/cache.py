@@ -60,6 +60,8 @@ class LightCache:
         self.table: pages.PageTable
         self._pool: TexelPool
         self._light: tuple[bytes, ...]
+        self._sun_light = b""
+        self.furniture: Furniture
         self._lamps_key: tuple[object, ...]
         self._relit = Relight()
 
@@ -79,7 +81,7 @@ class LightCache:
             change = self.transport.follow(view.voxels)
         if change is not None:
             self._follow(change)
-        transport, place = self.transport, self.transport.surface.place
+        transport = self.transport
         moved = self._follow_furniture(view)
         lamps_key = _lamps_key(view)
         lamps_moved = lamps_key != self._lamps_key
@@ -87,7 +89,7 @@ class LightCache:
             self._lamps_key, shapes = lamps_key, self._lamps.shapes
             if lamps_moved:
                 shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
-            lamp_change = self._lamps.update(shapes, transport.voxels, place, change, self.furniture)
+            lamp_change = self._lamps.update(shapes, transport.voxels, transport.surface, change, self.furniture)
             if lamp_change is not None:
                 self._pool.follow_lamps(lamp_change, transport, self._lamps)
                 self._lamp_radiance = np.zeros((0, 3), np.float32)

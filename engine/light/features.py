@@ -74,7 +74,7 @@ class SceneFeatures:
         direct = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
-            transport.update(lamp_shapes(lamps), self.transport.voxels, place, None)
+            transport.update(lamp_shapes(lamps), self.transport.voxels, self.surface, None)
             direct += transport.direct(len(place), lamps.radiance)
         if sky.sun.any():
             visible = np.zeros(len(place), np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.light.formfactor import FAINT, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, is_unblocked, no_furniture
 from engine.light.solids import distance_to_solid, joined
-from engine.light.surface import face_centre
+from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, Surface, face_centre
 from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
 
@@ -293,43 +293,61 @@ def _add_light(texels, factor, radiance, wanted, direct):
                 direct[texels[i], c] += factor[i] * radiance[c]
 
 
+@njit(parallel=True, cache=True)
+def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box_low, box_high, mark, number):
+    """Set mark [T] to a number on texels whose shadow rays to a lamp low..high may cross one of the boxes [n, 3] (metres)."""
+    middle = 0.5 * (low + high)
+    lamp_radius = 0.5 * math.sqrt(((high - low) ** 2).sum())
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    for axis in range(3):
+        first[axis] = max(int(math.floor((low[axis] - reach) * 0.5)), 0)
+        last[axis] = min(int(math.floor((high[axis] + reach) * 0.5)), has_texels.shape[axis] - 1)
+    n_y = last[1] - first[1] + 1
+    for column in prange(max(last[0] - first[0] + 1, 0) * max(n_y, 0)):
+        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        bx, by = first[0] + column // n_y, first[1] + column % n_y
+        for bz in range(first[2], last[2] + 1):
+            if not has_texels[bx, by, bz]:
+                continue
+            for b in range(len(box_low)):
+                # Rays of a brick stray from the one through its middle by half a brick and half the lamp.
+                d[0], d[1], d[2] = middle[0] - 2.0 * bx - 1.0, middle[1] - 2.0 * by - 1.0, middle[2] - 2.0 * bz - 1.0
+                for axis in range(3):
+                    wide_low[axis] = box_low[b, axis] - lamp_radius - 1.01
+                    wide_high[axis] = box_high[b, axis] + lamp_radius + 1.01
+                if not crosses_box(
+                    2.0 * bx + 1.0, 2.0 * by + 1.0, 2.0 * bz + 1.0, d[0], d[1], d[2], 1.0, wide_low, wide_high
+                ):  # fmt: skip
+                    continue
+                for axis in range(3):
+                    half = 0.5 * (high[axis] - low[axis]) + 2e-3
+                    wide_low[axis], wide_high[axis] = box_low[b, axis] - half, box_high[b, axis] + half
+                key = ((bx * has_texels.shape[1] + by) * has_texels.shape[2] + bz) * PAGES_PER_BRICK
+                for page in range(PAGES_PER_BRICK):
+                    row = page_row[key + page]
+                    if row < 0:
+                        continue
+                    for i in range(PAGE_TEXELS):
+                        t = page_texel[row, i]
+                        if t < 0 or mark[t] < 0:
+                            continue
+                        face_centre(place, t, p)
+                        d[0], d[1], d[2] = middle[0] - p[0], middle[1] - p[1], middle[2] - p[2]
+                        if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                            mark[t] = number
+
+
 @njit(cache=True)
-def _split(place, texels, fresh, low, high, box_low, box_high, kept, again):
-    """Texels of a lamp low..high after a change of the boxes [n, 3]: those that are left are in kept, and of these
-    those whose shadow ray may cross a box in again, as places in `texels`; their numbers are returned.
+def _split(texels, mark, number, kept, again):
+    """Places in `texels` of those that are left as they were and of those marked with `number`, without those marked
+    below 0; returns how many there are of either.
     """
     n_kept, n_again = 0, 0
-    p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    middle, away = 0.5 * (low + high), 0.5 * (box_low + box_high) - 0.5 * (low + high)
-    # A ball that the box and the rays' straying fit into: outside its cone, seen from the lamp, is no shadow.
-    radius = np.empty(len(box_low))
-    for b in range(len(box_low)):
-        radius[b] = 0.1 + 0.5 * math.sqrt(((box_high[b] - box_low[b]) ** 2).sum())
-        radius[b] += math.sqrt(((high - low) ** 2).sum())
     for i in range(len(texels)):
-        t = texels[i]
-        if place[t, 3] < 0 or fresh[t]:
-            continue
-        face_centre(place, t, p)
-        crosses = False
-        x, y, z = p[0] - middle[0], p[1] - middle[1], p[2] - middle[2]
-        for b in range(len(box_low)):
-            ahead = x * away[b, 0] + y * away[b, 1] + z * away[b, 2]
-            far2 = away[b, 0] ** 2 + away[b, 1] ** 2 + away[b, 2] ** 2 - radius[b] * radius[b]
-            if far2 > 0.0 and (ahead <= 0.0 or ahead * ahead < far2 * (x * x + y * y + z * z)):
-                continue
-            for axis in range(3):
-                # A ray to any point of the lamp strays from the one to its middle by half the lamp at most.
-                half = 0.5 * (high[axis] - low[axis]) + 2e-3
-                d[axis] = 0.5 * (high[axis] + low[axis]) - p[axis]
-                wide_low[axis], wide_high[axis] = box_low[b, axis] - half, box_high[b, axis] + half
-            if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                crosses = True
-                break
-        if crosses:
+        if mark[texels[i]] == number:
             again[n_again] = i
             n_again += 1
-        else:
+        elif mark[texels[i]] >= 0:
             kept[n_kept] = i
             n_kept += 1
     return n_kept, n_again
@@ -363,22 +381,22 @@ class LampTransport:
         self._dirty: list[NDArray[np.int32]] = []  # texels whose e is void
 
     def update(
-        self, shapes: LampShapes, voxels: Voxels, place: NDArray[np.int32], change: Change | None,
+        self, shapes: LampShapes, voxels: Voxels, surface: Surface, change: Change | None,
         furniture: Furniture | None = None,
     ) -> LampChange | None:  # fmt: skip
         """Bring factors up to date with the lamps and with a change of voxels.
 
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
-        before, keys = _keys(self.shapes), _keys(shapes)
+        place, before, keys = surface.place, _keys(self.shapes), _keys(shapes)
         known = {key: i for i, key in enumerate(before)}
         old, self.shapes, self.furniture = self.shapes, shapes, furniture or no_furniture()
         old_texels, old_factor, old_radiance = self.texels, self.factor, self._radiance
         self.texels, self.factor = [], []
         number, radiance = np.full(len(before), -1, np.int32), np.zeros((len(keys), 3), np.float32)
-        fresh = np.zeros(len(place), np.bool_)
+        mark = np.zeros(len(place) if change is not None else 0, np.int32)
         if change is not None:
-            fresh[change.fresh] = True
+            mark[change.fresh] = mark[change.gone] = -1
             self._dirty.append(change.fresh)
         for lamp, key in enumerate(keys):
             was = known.pop(key, None)
@@ -389,7 +407,7 @@ class LampTransport:
                 number[was], radiance[lamp] = lamp, old_radiance[was]
                 texels, factor = old_texels[was], old_factor[was]
                 if change is not None:
-                    texels, factor = self._mend(texels, factor, lamp, voxels, place, change, fresh)
+                    texels, factor = self._mend(texels, factor, lamp, voxels, surface, change, mark)
             self.texels.append(texels)
             self.factor.append(factor)
         self._radiance = radiance
@@ -415,21 +433,24 @@ class LampTransport:
         return texels, factor
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, place: NDArray[np.int32],
-        change: Change, is_fresh: NDArray[np.bool_],
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, surface: Surface, change: Change,
+        mark: NDArray[np.int32],
     ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
         """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
         low, high, reach = self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
+        place = surface.place
         near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
         fresh = change.fresh
         found = np.empty(len(fresh), np.int32)
         new = fresh[found[: _in_reach(place[fresh], low, high, reach, found)]]
-        kept, again = np.empty(len(texels), np.int32), np.empty(len(texels), np.int32)
-        n_kept, n_again = _split(
-            place, texels, is_fresh, low, high, change.low[near], change.high[near], kept, again
+        _mark_shadows(
+            place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach, change.low[near],
+            change.high[near], mark, lamp + 1,
         )  # fmt: skip
+        kept, again = np.empty(len(texels), np.int32), np.empty(len(texels), np.int32)
+        n_kept, n_again = _split(texels, mark, lamp + 1, kept, again)
         todo = np.concatenate([texels[again[:n_again]], new]).astype(np.int32)
         redone = np.empty(len(todo), np.float32)
         coarse_factors(voxels, self.furniture, place, todo, self.shapes, lamp, redone)

@@ -125,13 +125,13 @@ def _count_exposed(grid, bricks):
 
 
 @njit(cache=True)
-def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh, differs):
+def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh, gone, differs):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
-    stacks whose first entry is their height. Returns how many fresh texels were made (their numbers are in `fresh`);
-    differs [n_rows] is set for pages that gained or lost texels.
+    stacks whose first entry is their height. Returns how many fresh texels were made and how many went (their numbers are in
+    `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels.
     """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
-    n_fresh = 0
+    n_fresh, n_gone = 0, 0
     want = np.zeros(PAGE_TEXELS, np.uint8)
     for b in range(len(bricks)):
         bx, by, bz = bricks[b, 0], bricks[b, 1], bricks[b, 2]
@@ -183,6 +183,8 @@ def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_te
                         differs[row] = True
                     elif not want[i] and texel >= 0:
                         place[texel, 3] = -1
+                        gone[n_gone] = texel
+                        n_gone += 1
                         free_texels[0] += 1
                         free_texels[free_texels[0]] = texel
                         page_texel[row, i] = -1
@@ -193,7 +195,7 @@ def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_te
                     page_key_of_row[row] = -1
                     free_rows[0] += 1
                     free_rows[free_rows[0]] = row
-    return n_fresh
+    return n_fresh, n_gone
 
 
 def _grown_stack(stack: NDArray[np.int32], old: int, new: int) -> NDArray[np.int32]:
@@ -227,9 +229,9 @@ class Surface:
 
     def rebuild(
         self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels, and the rows of
-        pages that gained or lost any.
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels and of those that
+        went, and the rows of pages that gained or lost any.
         """
         faces, pages = _count_exposed(grid, bricks)
         if self._free_texels[0] < faces:
@@ -245,9 +247,10 @@ class Surface:
             self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
             self._free_rows = _grown_stack(self._free_rows, old, new)
         fresh, differs = np.empty(max(faces, 1), np.int32), np.zeros(len(self.page_texel), np.bool_)
-        n = _rebuild(
+        gone = np.empty(max(self.n_texels, 1), np.int32)
+        n, n_gone = _rebuild(
             grid, bricks, self.page_row, self.page_texel, self.page_key_of_row, self.place, self._free_texels,
-            self._free_rows, fresh, differs,
+                        self._free_rows, fresh, gone, differs,
         )  # fmt: skip
         key = np.ravel_multi_index(tuple(bricks.T), self.n_bricks)[:, None] * PAGES_PER_BRICK + np.arange(
             PAGES_PER_BRICK
@@ -255,7 +258,7 @@ class Surface:
         self.has_texels[tuple(bricks.T)] = (self.page_row[key] >= 0).any(1)
         rows = np.flatnonzero(differs).astype(np.int32)
         _label_pages(rows, self.page_texel, self.page_label)
-        return fresh[:n].copy(), rows
+        return fresh[:n].copy(), gone[:n_gone].copy(), rows
 
     def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""

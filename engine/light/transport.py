@@ -39,6 +39,7 @@ class Change:
     low: F64  # [n, 3] metres: boxes of the voxels that differ, a little widened
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
+    gone: I32  # [g] numbers of texels that went (some may be among the fresh)
     reweighed: I32  # [n] texels whose weights were worked out again; all whose voxel differs are among them
     retraced: I32  # [n] probes with at least one ray traced
     linked: I32  # [n] probes whose neighbours were looked for again
@@ -50,7 +51,7 @@ class Change:
 def change_of_boxes(low: F64, high: F64) -> Change:
     """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
     none = np.zeros(0, np.int32)
-    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, 0, 0)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Transport:
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
         bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.hit.shape[1]
-        return Change(low, high, texels, texels, probes, probes, rows, bricks, rays)
+        return Change(low, high, texels, texels[:0], texels, probes, probes, rows, bricks, rays)
 
     def follow(self, voxels: VoxelView) -> Change | None:
         """Bring everything in step with the grid; None if no voxel differs."""
@@ -129,18 +130,18 @@ class Transport:
         layers = np.flatnonzero(occupied.any((0, 1)))
         return np.ascontiguousarray(occupied[:, :, : int(layers.max(initial=0)) + 1])
 
-    def _rebuild_surface(self, changed: Ints) -> tuple[I32, I32]:
+    def _rebuild_surface(self, changed: Ints) -> tuple[I32, I32, I32]:
         touched = np.zeros(self.surface.n_bricks, np.bool_)
         for brick in changed:  # a face is exposed by its neighbour, who may lie in the next brick
             touched[tuple(slice(max(b - 1, 0), b + 2) for b in brick)] = True
-        fresh, rows = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
+        fresh, gone, rows = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
         more = self.surface.capacity - len(self.weight)
         if more:
             self.index = np.concatenate([self.index, np.full((more, 8), -1, np.int32)])
             self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
-        return fresh, rows
+        return fresh, gone, rows
 
-    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, rows: I32) -> Change:
+    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
@@ -166,7 +167,7 @@ class Transport:
         self._note(again, near)
         bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
-        return Change(low, high, fresh, near, again, around, rows, n_bricks, int(traced[again].sum()))
+        return Change(low, high, fresh, gone, near, again, around, rows, n_bricks, int(traced[again].sum()))
 
     def _note(self, probes: I32, texels: I32) -> None:
         """Keep the readers in step after rays of some probes and weights of some texels were worked out again."""

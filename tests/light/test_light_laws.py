@@ -10,6 +10,7 @@ from engine.light.formfactor import box_factors, lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, point_factor
 from engine.light.network import Network
+from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
 from engine.script import prefabs
 from engine.view import Bodies, Lamps, SkyView, View
@@ -199,7 +200,8 @@ def test_no_lamps_is_no_light() -> None:
     empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
     transport = LampTransport()
     grid = plaza()
-    transport.update(lamp_shapes(empty), Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
+    voxels = Voxels(grid, occupied_bricks(grid))
+    transport.update(lamp_shapes(empty), voxels, Surface(voxels), None)
     assert not transport.direct(5, empty.radiance).any()
 
 
