@@ -295,7 +295,7 @@ def _add_light(texels, factor, radiance, wanted, direct):
 
 @njit(parallel=True, cache=True)
 def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box_low, box_high, mark, number):
-    """Set mark [T] to a number on texels whose shadow rays to a lamp low..high may cross one of the boxes [n, 3] (metres)."""
+    """Set mark [T] to a number on texels whose shadow rays to a lamp may cross one of the boxes [n, 3] (metres)."""
     middle = 0.5 * (low + high)
     lamp_radius = 0.5 * math.sqrt(((high - low) ** 2).sum())
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)

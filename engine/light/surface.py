@@ -127,8 +127,8 @@ def _count_exposed(grid, bricks):
 @njit(cache=True)
 def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh, gone, differs):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
-    stacks whose first entry is their height. Returns how many fresh texels were made and how many went (their numbers are in
-    `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels.
+    stacks whose first entry is their height. Returns how many fresh texels were made and how many went (their
+    numbers are in `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels.
     """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
     n_fresh, n_gone = 0, 0
