@@ -20,10 +20,11 @@ NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of 
 SKY = -1  # `hit` of a ray that leaves the world
 BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
 OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
-
-ALL_SIDES = 6
+WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
+BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
+FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
 PER_PROBE = (
-    "alive", "cell", "position", "direction", "axis", "cosine_sum", "hit", "distance", "level", "link",
+    "alive", "cell", "position", "direction", "axis", "hit", "distance", "level", "weight", "weight_sum", "link",
 )  # fmt: skip
 
 
@@ -118,25 +119,19 @@ def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, dis
 
 
 @njit(parallel=True, cache=True)
-def _set_up(probes, cell, direction, axes, cosine_sum, fibonacci):
+def _set_up(probes, cell, direction, axes, fibonacci):
     for i in prange(len(probes)):
         p = probes[i]
         rotation = np.empty((3, 3), np.float64)
         cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
         axes[p] = rotation[:, 2]
-        cosine_sum[p, :] = 0.0
         for k in range(len(fibonacci)):
             for axis in range(3):
-                d = (
+                direction[p, k, axis] = (
                     rotation[axis, 0] * fibonacci[k, 0]
                     + rotation[axis, 1] * fibonacci[k, 1]
                     + rotation[axis, 2] * fibonacci[k, 2]
                 )
-                direction[p, k, axis] = d
-                if d > 0:
-                    cosine_sum[p, 2 * axis] += d
-                else:
-                    cosine_sum[p, 2 * axis + 1] -= d
 
 
 @njit(parallel=True, cache=True)
@@ -217,6 +212,50 @@ def _levels(probes, distance, level):
             level[p, k] = 0 if t < 1.0 else (1 if t < 2.0 else (2 if t < 4.0 else 3))
 
 
+@njit(cache=True)
+def _room_behind(direction, hit, distance, place, p, side):
+    """Metres from probe p to what lies behind it and looks the way of `side`, by the rays that end there; 0 where no
+    such surface is so near that it would read the probe.
+    """
+    axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+    total, share = 0.0, 0.0
+    for k in range(hit.shape[1]):
+        backwards = -sign * direction[p, k, axis]
+        if hit[p, k] >= 0 and backwards > BACKWARDS and place[hit[p, k], 3] == side:
+            total += backwards * backwards * backwards * distance[p, k]
+            share += backwards * backwards
+    room = total / share if share > 0.0 else 0.0
+    return room if room < FARTHEST_READER_M else 0.0
+
+
+@njit(parallel=True, cache=True)
+def _weigh(probes, direction, hit, distance, place, weight, weight_sum):
+    """Weights of the rays of some probes: weight [P, K, 6], whole numbers of WEIGHT_UNIT, and their sums [P, 6].
+
+    What reads the light of a side is a surface behind the probe, not the probe's own place: seen from there, what lies
+    ahead is smaller, and what lies beside the probe comes into view. So a ray counts for what its hit would be from the
+    foot of the perpendicular: the cosine there, times how much smaller or larger the solid angle of the hit is from
+    there. With plain cosines walls of a cube were told 0.245 of the wall that they face, where 0.2 is right.
+    """
+    for i in prange(len(probes)):
+        p = probes[i]
+        for side in range(6):
+            axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+            room = _room_behind(direction, hit, distance, place, p, side)
+            total = 0.0
+            for k in range(hit.shape[1]):
+                cosine, far = sign * direction[p, k, axis], distance[p, k]
+                w = max(cosine, 0.0)
+                if room > 0.0 and hit[p, k] >= 0:
+                    height = far * cosine + room  # of the hit over the surface behind
+                    away2 = far * far + 2.0 * far * room * cosine + room * room
+                    turned = height / max(abs(cosine), 0.05) if place[hit[p, k], 3] // 2 == axis else far
+                    w = height * far * far * turned / (away2 * away2) if height > 1e-3 else 0.0
+                weight[p, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
+                total += weight[p, k, side]
+            weight_sum[p, side] = total
+
+
 @njit(parallel=True, cache=True)
 def _link(voxels, probe_of_cell, cell, position, probes, link):
     """Probes of the six cells around that some probes see: link [P, 6] slot or -1."""
@@ -254,18 +293,19 @@ class Probes:
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
         self.direction = np.zeros((0, RAYS, 3), np.float32)  # [P, K, 3] unit, world
         self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
-        self.cosine_sum = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] sum of positive cosines over the rays
         self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
         self.level = np.zeros(
             (0, RAYS), np.uint8
         )  # [P, K] 0..3, width of the patch that a ray reads: 1, 2, 4, 8 texels
+        self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [P, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
+        self.weight_sum = np.zeros((0, 6), np.float32)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
         moved = self.place(voxels, cells.astype(np.int32))
         self.trace(voxels, surface, moved)
-        self.measure(moved)
+        self.measure(surface, moved)
         self.join(voxels, moved)
 
     @property
@@ -296,7 +336,7 @@ class Probes:
         kept = np.flatnonzero(found & (slot >= 0))
         kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
         self.position[slot[kept]] = position[kept]
-        _set_up(fresh, self.cell, self.direction, self.axis, self.cosine_sum, self.fibonacci)
+        _set_up(fresh, self.cell, self.direction, self.axis, self.fibonacci)
         return np.concatenate([fresh, slot[kept]]).astype(np.int32)
 
     def _grow(self, n: int) -> None:
@@ -332,6 +372,7 @@ class Probes:
         )  # fmt: skip
         return touched
 
-    def measure(self, probes: NDArray[np.int32]) -> None:
-        """Levels of some probes [n] after their rays changed."""
+    def measure(self, surface: Surface, probes: NDArray[np.int32]) -> None:
+        """Levels and weights of some probes [n] after their rays changed."""
         _levels(probes, self.distance, self.level)
+        _weigh(probes, self.direction, self.hit, self.distance, surface.place, self.weight, self.weight_sum)

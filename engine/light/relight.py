@@ -1,7 +1,7 @@
 """Relight: light travels along the kept transport. No ray is traced here but towards the sun.
 
 Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it; a
-probe's light is the cosine-weighted sum over its rays. Some passes from zero, the more the whiter the world, so a
+probe's light is the weighted sum over its rays (probes.py). Some passes from zero, the more the whiter the world, so a
 picture depends on the state alone, never on the frames before. Every source enters one sum: light is linear.
 
 The light of every pass is kept, rounded to KEPT_BITS. A change is followed pass by pass: what reads something that
@@ -53,8 +53,8 @@ def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
 
 
 @njit(parallel=True, cache=True)
-def _sky_of_rays(probes, direction, hit, sun, zenith, horizon, glow, ground, sky_side):
-    """Sum of the sky's radiance along the rays of some probes that leave the world, by side: sky_side [P, 6, 3]."""
+def _sky_of_rays(probes, direction, hit, weight, sun, zenith, horizon, glow, ground, sky_side):
+    """Weighted sum of the sky along the rays of some probes that leave the world, by side: sky_side [P, 6, 3]."""
     for i in prange(len(probes)):
         p = probes[i]
         sky = np.empty(3, np.float32)
@@ -73,14 +73,10 @@ def _sky_of_rays(probes, direction, hit, sun, zenith, horizon, glow, ground, sky
                 ground,
                 sky,
             )
-            for axis in range(3):
-                d = direction[p, k, axis]
-                side = 2 * axis
-                if d < 0:
-                    d = -d
-                    side += 1
+            for side in range(6):
+                w = np.float32(weight[p, k, side])
                 for c in range(3):
-                    sky_side[p, side, c] += d * sky[c]
+                    sky_side[p, side, c] += w * sky[c]
 
 
 @njit(cache=True)
@@ -175,7 +171,7 @@ def _mark_probes(rows, start, count, items, hit, level, changed, mark):
 
 
 @njit(parallel=True, cache=True)
-def _probe_pass(probes, direction, hit, level, cosine_sum, sky_side, radiance, own, is_last, own_light, differs):
+def _probe_pass(probes, weight, weight_sum, hit, level, sky_side, radiance, own, is_last, own_light, differs):
     """Light of some probes by side: own [P, 6, 3]; differs [n] where it is not what it was.
 
     In the last pass own_light [P, 6, 3] gets it too, before it is rounded.
@@ -189,19 +185,15 @@ def _probe_pass(probes, direction, hit, level, cosine_sum, sky_side, radiance, o
                 continue
             w = level[p, k]
             r, g, b = unpack(radiance[t, w, 0]), unpack(radiance[t, w, 1]), unpack(radiance[t, w, 2])
-            for axis in range(3):
-                d = direction[p, k, axis]
-                side = 2 * axis
-                if d < 0:
-                    d = -d
-                    side += 1
-                total[side, 0] += d * r
-                total[side, 1] += d * g
-                total[side, 2] += d * b
+            for side in range(6):
+                q = np.float32(weight[p, k, side])
+                total[side, 0] += q * r
+                total[side, 1] += q * g
+                total[side, 2] += q * b
         differs[i] = False
         for side in range(6):
             for c in range(3):
-                light = total[side, c] / max(cosine_sum[p, side], np.float32(1e-6))
+                light = total[side, c] / max(weight_sum[p, side], np.float32(1.0))
                 now = pack(light)
                 if now != own[p, side, c]:
                     own[p, side, c] = now
@@ -432,7 +424,7 @@ class Relight:
         )  # fmt: skip
         if dirty is None or transport.readers is None or len(dirty.texels) > MANY * len(everything.texels):
             dirty = everything
-        _sky_of_rays(dirty.probes, probes.direction, probes.hit, *sky_fields, self._sky_side)
+        _sky_of_rays(dirty.probes, probes.direction, probes.hit, probes.weight, *sky_fields, self._sky_side)
         self._follow(transport, albedo, emission, direct, dirty, everything)
 
     def _grow(self, n_texels: int, n_probes: int) -> None:
@@ -488,7 +480,7 @@ class Relight:
             _clear(rows, surface.page_texel, changed)
             differs, is_last = np.empty(len(todo), np.bool_), step == self._passes - 1
             _probe_pass(
-                todo, probes.direction, probes.hit, probes.level, probes.cosine_sum, self._sky_side, radiance,
+                todo, probes.weight, probes.weight_sum, probes.hit, probes.level, self._sky_side, radiance,
                 self._own[step], is_last, self._own_light, differs,
             )  # fmt: skip
             if dirty is everything:

@@ -160,7 +160,7 @@ class Transport:
         around = around[around >= 0]
         probes.join(self.voxels, around)
         again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
-        probes.measure(again)
+        probes.measure(surface, again)
 
         near = np.union1d(surface.within(low - REACH_M, high + REACH_M), fresh).astype(np.int32)
         self._weigh(near)

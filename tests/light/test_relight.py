@@ -64,7 +64,7 @@ def relit(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes:
 
 
 def test_relight_is_the_sum_that_it_says() -> None:
-    """Two passes in numpy: texel radiance, patch means, cosine sums over rays, shares."""
+    """Two passes in numpy: texel radiance, patch means, weighted sums over rays, shares."""
     features = scene()
     transport, probes, surface = features.transport, features.probes, features.surface
     alive, texels = np.flatnonzero(probes.alive).astype(np.int32), features.texels
@@ -76,7 +76,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
     fast = relit(features, direct, outside, 2)
 
     direction, hit = probes.direction[alive], probes.hit[alive]
-    cosine = np.stack([np.maximum(s * direction[..., a], 0) for a in range(3) for s in (1, -1)], -1)  # [P, K, 6]
+    weight = probes.weight[alive].astype(np.float32)  # [P, K, 6]
     from_sky = np.where((hit == SKY)[..., None], sky_radiance(outside, direction), 0)
     side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
     for step in range(3):
@@ -90,7 +90,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
             break
         arriving = np.where((hit >= 0)[..., None], radiance[np.maximum(hit, 0), probes.level[alive]], from_sky)
         own = np.zeros_like(side_light)
-        own[alive] = np.einsum("pks,pkc->psc", cosine, arriving) / cosine.sum(1)[..., None]
+        own[alive] = np.einsum("pks,pkc->psc", weight, arriving) / weight.sum(1)[..., None]
         for p in alive:
             linked = probes.link[p][probes.link[p] >= 0]
             side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
