@@ -23,12 +23,17 @@ I64 = NDArray[np.int64]
 LOOKS = ("neural", "classical", "raster")  # how pictures may be made: by the network, or by a baseline without it
 
 
+_UNSAID = np.zeros((0, 0, 0), np.uint8)
+
+
 @dataclass(frozen=True)
 class VoxelView:
-    """The static grid as it is now. A brick's `stamp` tells its content: equal stamps, equal voxels, in any state."""
+    """The static grid as it is now. A brick's `stamp` tells its content: same `base`, equal stamps, equal voxels."""
 
     material: U8  # [X, Y, Z] material index, 0 = air; read-only
     stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in the blueprint, else a 63-bit hash of its voxels
+    # [X, Y, Z] as in the blueprint: the same array as long as it is the same world; empty where nobody knows.
+    base: U8 = field(default_factory=lambda: _UNSAID)
 
 
 @dataclass(frozen=True)

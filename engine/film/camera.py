@@ -17,6 +17,7 @@ from engine.film import tiles
 from engine.film.gloss import Gloss
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
+from engine.light.pages import SLOTS_PER_BAND
 from engine.raster.bodies import PosedBodies, Poser
 from engine.raster.context import open_context
 from engine.raster.gbuffer import (
@@ -89,6 +90,7 @@ class Renderer:
             self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
+        self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
         self._casts: Bool = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self._size_px = (0, 0)
@@ -247,9 +249,10 @@ class Renderer:
         if light is not None:
             light.decode(screen.keys, self.texels_per_frame)
             self._lap(stats, "decode")
-            dirty = light.take_dirty_bands()
+            dirty = light.take_dirty_slots()
+            bands = np.unique(dirty // SLOTS_PER_BAND).tolist()
             self._atlases[self.look].write(
-                light.indirect, light.lamp, dirty, int(light.page_table[screen.keys].max(initial=-1))
+                light.indirect, light.lamp, bands, int(light.page_table[screen.keys].max(initial=-1))
             )
             relit = screen.place(light.page_table, view.voxels.stamp.shape, dirty)
             if fresh or relit.any():
@@ -321,9 +324,9 @@ class Renderer:
 
     def _follow_voxels(self, view: View) -> NDArray[np.int32] | None:
         """Bricks whose quads were made again, None for all of them."""
-        if self._grid_shape != view.voxels.material.shape:
+        if self._base is not view.voxels.base or self._grid_shape != view.voxels.material.shape:
             self._meshes = Meshes()
-            self._grid_shape = view.voxels.material.shape
+            self._base, self._grid_shape = view.voxels.base, view.voxels.material.shape
             self._screen = tiles.PagesOnScreen(self._size_px)
         remeshed = self._meshes.update(view.voxels)
         if remeshed is None:

@@ -7,7 +7,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.raster.resolve import PAGES_PER_BAND
 from engine.raster.visibility import Rect
 
 TILE_PX = 16
@@ -149,15 +148,15 @@ def _visible_pages(coded, seen, mark, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _slots_of_pixels(coded, entry_of_page, dirty_band, slots, tiles):  # type: ignore[no-untyped-def]
-    """Write the slot of each pixel and mark tiles where it changed or its band did."""
+def _slots_of_pixels(coded, entry_of_page, is_dirty, slots, tiles):  # type: ignore[no-untyped-def]
+    """Write the slot of each pixel and mark tiles where it changed or its content did."""
     for y in range(coded.shape[0]):
         for x in range(coded.shape[1]):
             c = coded[y, x]
             entry = np.uint32(0)
             if c != 0 and c < 0x80000000:
                 entry = entry_of_page[c - 1]
-            if entry != slots[y, x] or (entry != 0 and dirty_band[((np.int64(entry) - 1) >> 3) // PAGES_PER_BAND]):
+            if entry != slots[y, x] or (entry != 0 and is_dirty[(np.int64(entry) - 1) >> 3]):
                 slots[y, x] = entry
                 tiles[y >> 4, x >> 4] = True
 
@@ -182,15 +181,17 @@ class PagesOnScreen:
         out = np.empty(min(coded.size, n_pages), np.int32)
         self.keys = out[: _visible_pages(coded, self._seen, self._mark, out)]
 
-    def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty_bands: list[int]) -> Bool:
-        """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed."""
+    def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
+        """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed: its slot is
+        another, or one of the `dirty` ones.
+        """
         slot, brick = page_table[self.keys], self.keys // 48
         bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
         entry = 1 + (slot << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)
         self._entry[self.keys] = np.where(slot >= 0, entry, 0).astype(np.uint32)
-        bands = np.zeros(int(slot.max(initial=0)) // PAGES_PER_BAND + 1 + max(dirty_bands, default=0), np.bool_)
-        bands[dirty_bands] = True
+        is_dirty = np.zeros(max(int(slot.max(initial=0)), int(dirty.max(initial=0))) + 1, np.bool_)
+        is_dirty[dirty] = True
         height, width = self.slots.shape
         tiles = tile_grid((width, height))
-        _slots_of_pixels(self.coded, self._entry, bands, self.slots, tiles)
+        _slots_of_pixels(self.coded, self._entry, is_dirty, self.slots, tiles)
         return tiles

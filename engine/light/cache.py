@@ -18,7 +18,7 @@ from engine.light.furniture import Furniture, furniture_of, no_furniture, part_l
 from engine.light.lamps import LampTransport
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
-from engine.light.relight import Relight, sun_crosses, sun_visibility
+from engine.light.relight import Dirty, Relight, passes_for_world, sun_crosses, sun_visibility
 from engine.light.transport import MOST_BOXES, Change, Transport, change_of_boxes
 from engine.raster.bodies import PosedBodies
 from engine.view import SkyView, View
@@ -60,9 +60,10 @@ class LightCache:
         self.table: pages.PageTable
         self._pool: TexelPool
         self._light: tuple[bytes, ...]
+        self._sun_light = b""
+        self.furniture: Furniture
         self._lamps_key: tuple[object, ...]
-        self._totals: tuple[int, int, int]  # probes, texels and bricks in use
-        self.light_stamp = 0  # grows whenever any light in the world may have changed
+        self._relit = Relight()
 
     def reset(self) -> None:
         """Forget everything; the next update builds it again from the view alone."""
@@ -73,43 +74,48 @@ class LightCache:
     def update(self, view: View) -> LightStats:
         """Bring transport and radiance up to date with the view."""
         self.stats = LightStats()
-        if not self._is_built or self.transport.grid.shape != view.voxels.material.shape:
+        if not self._is_built or self._is_another_world(view):
             self._build(view)
             change: Change | None = self.transport.first_change()
         else:
             change = self.transport.follow(view.voxels)
         if change is not None:
             self._follow(change)
-        transport, place = self.transport, self.transport.surface.place
+        transport = self.transport
         moved = self._follow_furniture(view)
         lamps_key = _lamps_key(view)
-        lamps_moved = False
-        if lamps_key != self._lamps_key or change is not None or moved is not None:
-            self._lamps_key = lamps_key
-            shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
-            lamps_moved = self._lamps.update(shapes, transport.voxels, place, change, self.furniture)
-            if moved is not None:
-                self._lamps.update(shapes, transport.voxels, place, moved, self.furniture)
-        if lamps_moved:
-            self._pool.lamps_valid[:] = False
-        self._update_sun(view.sky, change)
+        lamps_moved = lamps_key != self._lamps_key
+        if lamps_moved or change is not None or moved:
+            self._lamps_key, shapes = lamps_key, self._lamps.shapes
+            if lamps_moved:
+                shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
+            lamp_change = self._lamps.update(shapes, transport.voxels, transport.surface, change, self.furniture)
+            if lamp_change is not None:
+                self._pool.follow_lamps(lamp_change, transport, self._lamps)
+                self._lamp_radiance = np.zeros((0, 3), np.float32)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
-        if change is not None or moved is not None or lamps_moved or light != self._light:
-            self._light = light
-            self._relight(view)
-        if change is not None:
-            bricks = int(transport.bricks().sum())
-            self._totals = (int(transport.probes.alive.sum()), int((place[:, 3] >= 0).sum()), bricks)
-        self.stats.probes, self.stats.texels, self.stats.bricks = self._totals
-        return self.stats
+        if change is not None or moved or lamps_moved or light != self._light:
+            self._relight(view, change, light)
+        surface, stats = transport.surface, self.stats
+        stats.probes, stats.texels, stats.bricks = transport.probes.n_alive, surface.n_texels, surface.n_with_texels
+        return stats
+
+    def _is_another_world(self, view: View) -> bool:
+        """Stamps of bricks tell the edits of one world; another one has another blueprint."""
+        return self._base is not view.voxels.base or self.transport.grid.shape != view.voxels.material.shape
 
     def _build(self, view: View) -> None:
         self.transport = Transport(view.voxels)
-        self._is_built = True
+        self.transport.keep_readers()
+        self._is_built, self._base = True, view.voxels.base
+        self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
         self._lamps_key = ()
-        self._relit = Relight()
+        self._relit = Relight(self._relit.stamp)
+        self._direct = np.zeros((n, 3), np.float32)  # [T, 3] e from sun and lamps
+        self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
+        self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
         self._sun = b""  # direction that `_sun_visible` is for
         self._sun_visible = np.zeros(n, np.float32)  # [T] cosine times visibility
         self._light = ()  # what the radiance was gathered from
@@ -117,33 +123,34 @@ class LightCache:
         self._furniture_key: tuple[object, ...] = ()
         self._part_albedo = np.zeros((0, 3), np.float32)  # [N, 3] of the furniture's parts
         self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
+        self._part_changed_at = np.zeros(0, np.int32)  # [N] relight at which that last changed
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
         self._body_light = BodyLight()
-        self._decodes = 0
-        self._dirty_bands: set[int] = set()
+        self._dirty_slots: list[NDArray[np.int32]] = []
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
         more = transport.surface.capacity - len(self._sun_visible)
         if more:
             self._sun_visible = np.concatenate([self._sun_visible, np.zeros(more, np.float32)])
+            self._direct = np.concatenate([self._direct, np.zeros((more, 3), np.float32)])
         self._pool.follow(change, transport, self._lamps)
         keys = self.table.key_of_slot
         gone = np.flatnonzero((keys >= 0) & (transport.surface.page_row[np.maximum(keys, 0)] < 0))
         if len(gone):
             self.table.drop(gone.astype(np.int32))
-        self.stats.probes_regenerated, self.stats.rays_traced = change.probes, change.rays
-        self.stats.texels_regenerated = int(change.reweighed.sum())
-        self.stats.bricks_regenerated = int(change.bricks.sum())
+        self.table.void(change.low, change.high, transport.surface.n_bricks)
+        self.stats.probes_regenerated, self.stats.rays_traced = len(change.retraced), change.rays
+        self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.reweighed), change.bricks
 
-    def _follow_furniture(self, view: View) -> Change | None:
-        """Note which furniture came, went or was moved; None if all stands as it did."""
+    def _follow_furniture(self, view: View) -> bool:
+        """Note which furniture came, went or was moved; false if all stands as it did."""
         bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
         poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.orientation[stands])
         key = (id(view.prefabs), id(view.materials), *(a.tobytes() for a in poses))
         if key == self._furniture_key:
-            return None
+            return False
         old, self._furniture_key = self.furniture, key
         self.furniture, self._part_albedo = furniture_of(view)
         before, after = _boxes_of(old), _boxes_of(self.furniture)
@@ -151,51 +158,76 @@ class LightCache:
         low, high = np.array(boxes, np.float64).reshape(-1, 2, 3).transpose(1, 0, 2)
         if len(boxes) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
-        transport = self.transport
-        change = change_of_boxes(low, high, len(transport.surface.place), transport.surface.n_bricks)
-        self._pool.follow(change, transport, self._lamps, furniture_moved=True)
-        return change
+        self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, furniture_moved=True)
+        return True
 
-    def _update_sun(self, sky: SkyView, change: Change | None) -> None:
+    def _update_sun(self, sky: SkyView, change: Change | None) -> I32:
+        """Bring the sun's visibility up to date; returns the texels on which it may have changed."""
+        none = np.zeros(0, np.int32)
         if not sky.sun.any():
             if change is not None:
                 self._sun = b""  # not kept in step at night: worked out whole at dawn
-            return
-        place = self.transport.surface.place
+            return none
+        surface = self.transport.surface
         x, y, z = (float(v) for v in sky.sun_direction)
         if sky.sun_direction.tobytes() != self._sun:
             self._sun = sky.sun_direction.tobytes()
-            texels = self.transport.surface.alive()
+            texels = surface.alive()
         elif change is not None:
-            dirty = np.zeros(len(place), np.bool_)
+            dirty = np.zeros(surface.capacity, np.bool_)
             dirty[change.fresh] = True
-            sun_crosses(place, x, y, z, change.low, change.high, dirty)
+            sun_crosses(
+                surface.place, surface.page_row, surface.page_texel, surface.has_texels, x, y, z, change.low,
+                change.high, dirty,
+            )  # fmt: skip
             texels = np.flatnonzero(dirty).astype(np.int32)
         else:
-            return
-        sun_visibility(self.transport.voxels, place, x, y, z, texels, self._sun_visible)
+            return none
+        sun_visibility(self.transport.voxels, surface.place, x, y, z, texels, self._sun_visible)
+        return texels
 
-    def _relight(self, view: View) -> None:
-        self.light_stamp += 1
+    def _relight(self, view: View, change: Change | None, light: tuple[bytes, ...]) -> None:
         self.stats.relit = True
-        transport, place = self.transport, self.transport.surface.place
-        alive = transport.surface.alive()
-        material = np.zeros(len(place), np.uint8)
-        material[alive] = transport.grid[place[alive, 0], place[alive, 1], place[alive, 2]]
-        self._sky = view.sky
-        self._lamp_direct = direct = self._lamps.direct(len(place), view.lamps.radiance)
-        if view.sky.sun.any():
-            direct = direct + self._sun_visible[:, None] * view.sky.sun
-        self._relit.run(transport, material, view.materials.albedo, view.materials.emission, direct, view.sky)
-        self._part_radiance = np.zeros_like(self._part_albedo)
-        probes, sky, on = transport.probes, view.sky, view.lamps.radiance.any(1)
-        lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
-        part_light(
-            transport.voxels, self.furniture, probes.probe_of_cell, probes.position, self._relit.side_light,
-            sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], view.lamps.radiance[on],
-            self._part_radiance,
+        transport, place, sky = self.transport, self.transport.surface.place, view.sky
+        sun = sky.sun.tobytes() + (sky.sun_direction.tobytes() if sky.sun.any() else b"")
+        texels = [self._update_sun(sky, change), self._lamps.shine(len(place), view.lamps.radiance)]
+        if change is not None:
+            texels += [change.reweighed]
+        everything = not self._light or light[2] != self._light[2] or sun != self._sun_light
+        found = np.zeros(len(place), np.bool_)
+        for some in texels:
+            found[some] = True
+        dirty = np.flatnonzero(found if not everything else place[:, 3] >= 0).astype(np.int32)
+        dirty = dirty[place[dirty, 3] >= 0]
+        self._direct[dirty] = self._lamps.e[dirty] + self._sun_visible[dirty, None] * sky.sun
+        self._light, self._sun_light, self._sky = light, sun, sky
+        what = None if everything else Dirty(dirty) if change is None else Dirty(
+            dirty, change.retraced, change.linked, change.rows
         )  # fmt: skip
-        self._part_radiance *= self._part_albedo
+        materials = view.materials
+        self._relit.run(transport, materials.albedo, materials.emission, self._direct, sky, self._passes, what)
+        stamp, radiance = self._relit.stamp, view.lamps.radiance
+        if len(radiance) == len(self._lamp_radiance):
+            self._lamp_changed_at[(radiance != self._lamp_radiance).any(1)] = stamp
+        else:
+            self._lamp_changed_at = np.full(len(radiance), stamp, np.int32)
+        self._lamp_radiance = radiance.copy()
+        self._light_furniture(view)
+
+    def _light_furniture(self, view: View) -> None:
+        """Work out what the parts of furniture shine with, and remember where that changed."""
+        before, probes, sky, on = self._part_radiance, self.transport.probes, view.sky, view.lamps.radiance.any(1)
+        lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
+        shine = np.zeros_like(self._part_albedo)
+        part_light(
+            self.transport.voxels, self.furniture, probes.probe_of_cell, probes.position, self._relit.side_light,
+            sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], view.lamps.radiance[on], shine,
+        )  # fmt: skip
+        self._part_radiance = shine * self._part_albedo
+        if len(before) == len(shine):
+            self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
+        else:
+            self._part_changed_at = np.full(len(shine), self._relit.stamp, np.int32)
 
     # ---- camera side ----
 
@@ -205,53 +237,58 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         """
-        self._decodes += 1
-        surface, table = self.transport.surface, self.table
+        surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         keys = keys[surface.page_row[keys] >= 0]
         self.stats.pages = len(keys)
-        table.admit(keys, self._decodes)
+        table.admit(keys, self._pool.now + 1)
         slots = table.table[keys]
-        stale = (slots >= 0) & (table.stamp[slots] != self.light_stamp)
+        stale = table.checked[slots] != stamp
         keys, slots = keys[stale], slots[stale]
         if not len(keys):
             return
-        self.stats.pages_regenerated += len(keys)
         texels = np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
         pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
-        wanted = np.unique(texels)
-        self.decode_texels(wanted[wanted >= 0], most_texels)
+        wanted = np.zeros(surface.capacity + 1, np.bool_)
+        wanted[texels.reshape(-1)] = True
+        self.decode_texels(np.flatnonzero(wanted[:-1]).astype(np.int32), most_texels)
         pool = self._pool
-        pages.fill_pages(slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp)
-        waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)
-        waits = waits[np.append(pool.row_of_texel, -1)[texels]].any((1, 2))
-        table.stamp[slots] = np.where(waits, -1, self.light_stamp)
+        rows = np.append(pool.row_of_texel, -1)[texels]
+        waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
+        newest = np.append(pool.changed_at, -1)[rows].max((1, 2))
+        table.checked[slots] = np.where(waits, -1, stamp)
         self.stats.pages_stale = int(waits.sum())
-        self._dirty_bands.update(np.unique(slots // pages.SLOTS_PER_BAND).tolist())
+        filled = table.filled_at[slots]
+        old = (filled < 0) | (newest > filled)
+        slots, texels = slots[old], texels[old]
+        pages.fill_pages(slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp)
+        table.filled_at[slots] = pool.now
+        self.stats.pages_regenerated += len(slots)
+        self._dirty_slots.append(slots)
 
     def decode_texels(self, texels: I32, most: int | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
         u). Rays and lamp factors that are void are worked out for at most `most` texels, if given.
         """
-        pool = self._pool
-        rows = pool.admit(texels)
-        while True:
-            old = texels[(pool.light_stamp[rows] != self.light_stamp) | pool.waits(rows)]
-            if not len(old):
-                return pool.e_indirect[rows], pool.e_lamp[rows]
-            if self.network is None:
-                pool.take_from_probes(old, self.transport, self._relit)
-            else:
-                pool.gather(
-                    old, self.transport, self.furniture, self._relit, self._part_radiance, self._sky, self.network,
-                    self.light_stamp, most,
-                )  # fmt: skip
-            radiance = np.frombuffer(self._light[0], np.float32).reshape(-1, 3)
-            pool.light_lamps(old, self.transport, self._lamps, radiance, self._lamp_direct, most)
-            pool.light_stamp[pool.row_of_texel[old]] = self.light_stamp
-            rows = pool.row_of_texel[texels]
-            if (rows >= 0).all():
-                return pool.e_indirect[rows], pool.e_lamp[rows]
-            rows = pool.admit(texels)  # the neighbours of `old` did not fit beside the others
+        pool, transport = self._pool, self.transport
+        pool.now += 1
+        pool.admit(texels, transport.surface.place)
+        if self.network is None:
+            pool.take_from_probes(texels, transport, self._relit)
+        else:
+            pool.gather(
+                texels, transport, self.furniture, self._relit, self._part_radiance, self._part_changed_at, self._sky,
+                self.network, most,
+            )  # fmt: skip
+        pool.light_lamps(
+            texels, transport, self._lamps, self._lamp_radiance, self._lamp_changed_at, self._relit.stamp, most
+        )  # fmt: skip
+        rows = pool.row_of_texel[texels]
+        return pool.e_indirect[rows], pool.e_lamp[rows]
+
+    @property
+    def light_stamp(self) -> int:
+        """Grows whenever any light in the world may have changed."""
+        return self._relit.stamp
 
     @property
     def lamp_shapes(self) -> LampShapes:
@@ -280,11 +317,11 @@ class LightCache:
         """Atlas [bands, 18, 1008, 4] of direct lamp e."""
         return self.table.lamp
 
-    def take_dirty_bands(self) -> list[int]:
-        """Bands of both atlases that changed since the last call."""
-        bands = sorted(self._dirty_bands)
-        self._dirty_bands.clear()
-        return bands
+    def take_dirty_slots(self) -> I32:
+        """Slots [n] of both atlases whose pages changed since the last call."""
+        slots = np.unique(np.concatenate([np.zeros(0, np.int32), *self._dirty_slots]))
+        self._dirty_slots.clear()
+        return slots
 
     def body_light(self, view: View, posed: PosedBodies) -> F32:
         """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""

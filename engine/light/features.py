@@ -11,7 +11,7 @@ from engine.light.formfactor import lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport
-from engine.light.relight import Relight, sun_visibility
+from engine.light.relight import Relight, passes_for, sun_visibility
 from engine.light.transport import Transport
 from engine.view import Lamps, SkyView, VoxelView
 
@@ -74,7 +74,7 @@ class SceneFeatures:
         direct = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
-            transport.update(lamp_shapes(lamps), self.transport.voxels, place, None)
+            transport.update(lamp_shapes(lamps), self.transport.voxels, self.surface, None)
             direct += transport.direct(len(place), lamps.radiance)
         if sky.sun.any():
             visible = np.zeros(len(place), np.float32)
@@ -82,7 +82,8 @@ class SceneFeatures:
             sun_visibility(self.transport.voxels, place, x, y, z, self.texels, visible)
             direct += visible[:, None] * sky.sun
         relight = Relight()
-        relight.run(self.transport, self._material, self.albedo, self.emission, direct, sky)
+        passes = passes_for(self.albedo[self._material[self.texels]])
+        relight.run(self.transport, self.albedo, self.emission, direct, sky, passes)
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
         gather.gather_light(
             place, self._outer, self._row[self._outer], self._hit, self._code, relight.texel_radiance,

@@ -147,6 +147,8 @@ def part_light(
             probe_weights(voxels, probe_of_cell, probe_position, x, y, z, 0.0, 0.0, 0.0, index, weight)
             e[i] = 0.0
             for j in range(8):
+                if weight[j] == 0.0:
+                    continue
                 for side in range(6):
                     for c in range(3):
                         e[i, c] += weight[j] / np.float32(6.0) * side_light[index[j], side, c]

@@ -162,17 +162,45 @@ def ray_shares(rows, ray_hit, ray_code, share):
             share[row, b + 1] += far / np.float32(TEXEL_RAYS)
 
 
+@njit(cache=True)
+def _rays_towards(place, t, low, high):
+    """The rays first..last - 1 of texel t that may touch a box (metres): they lie in the order of their angle to the
+    normal, and the ball around the box takes up a band of angles.
+    """
+    axis, sign = place[t, 3] // 2, 1.0 - 2.0 * (place[t, 3] % 2)
+    d2, r2, ahead = 0.0, 0.0, 0.0
+    for c in range(3):
+        v = (low[c] + high[c]) * 0.5 - (place[t, c] + 0.5) * 0.25 - (0.125 * sign if c == axis else 0.0)
+        d2 += v * v
+        r2 += (high[c] - low[c]) ** 2 * 0.25
+        if c == axis:
+            ahead = v * sign
+    r = math.sqrt(r2) + 0.18  # rays begin anywhere on the face: by half its diagonal from its centre
+    if ahead < -r:
+        return 0, 0
+    if d2 <= r * r:
+        return 0, TEXEL_RAYS
+    cos_t = min(max(ahead / math.sqrt(d2), -1.0), 1.0)
+    sin_t, sin_a = math.sqrt(1.0 - cos_t * cos_t), r / math.sqrt(d2)
+    cos_a = math.sqrt(1.0 - sin_a * sin_a)
+    # Sines of the least and the greatest angle to the normal; ray k has a sine whose square is (k + a) / TEXEL_RAYS.
+    least = 0.0 if cos_t >= cos_a else sin_t * cos_a - cos_t * sin_a
+    most = 1.0 if cos_t * cos_a - sin_t * sin_a <= 0.0 else sin_t * cos_a + cos_t * sin_a
+    return max(int(least * least * TEXEL_RAYS - 1.5), 0), min(int(most * most * TEXEL_RAYS + 1.5), TEXEL_RAYS)
+
+
 @njit(parallel=True, cache=True)
 def rays_cross(place, texels, rows, ray_code, low, high, crosses):
     """Which of some texels [n] have a ray that touches one of the boxes [m, 3] (metres): crosses [n]."""
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
         crosses[i] = False
-        for k in range(TEXEL_RAYS):
-            texel_ray(place, texels[i], k, origin, direction)
-            code = ray_code[rows[i], k]
-            reach = 1e4 if code >= 240 else 0.5 * 2.0 ** (1.5 * code / CODE) + 1e-3
-            for b in range(len(low)):
+        for b in range(len(low)):
+            first, last = _rays_towards(place, texels[i], low[b], high[b])
+            for k in range(first, last):
+                texel_ray(place, texels[i], k, origin, direction)
+                code = ray_code[rows[i], k]
+                reach = 1e4 if code >= 240 else 0.5 * 2.0 ** (1.5 * code / CODE) + 1e-3
                 if crosses_box(
                     origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
                 ):

@@ -18,7 +18,7 @@ LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so
 
 @njit(cache=True)
 def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index, weight):
-    """The 8 probes that a point with a normal sees and their weights (sum 1, or all 0 if it sees none).
+    """The 8 probes that a point with a normal sees, -1 where it sees none, and their weights (sum 1, or all 0).
 
     A zero normal is allowed: a point in the air, which has no back.
     """
@@ -29,7 +29,7 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
     ox, oy, oz = px + 0.02 * nx, py + 0.02 * ny, pz + 0.02 * nz
     total = 0.0
     for j in range(8):
-        index[j] = 0
+        index[j] = -1
         weight[j] = 0.0
         ix, iy, iz = j & 1, (j >> 1) & 1, j >> 2
         x, y, z = bx + ix, by + iy, bz + iz
@@ -38,7 +38,6 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
         p = probe_of_cell[x, y, z]
         if p < 0:
             continue
-        index[j] = p
         w = (fx if ix else 1 - fx) * (fy if iy else 1 - fy) * (fz if iz else 1 - fz)
         w = max(w, 1e-3)
         vx, vy, vz = position[p, 0] - px, position[p, 1] - py, position[p, 2] - pz
@@ -49,6 +48,7 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
             facing = (ahead / math.sqrt(vx * vx + vy * vy + vz * vz) + 1) * 0.5
             w *= facing * facing + 0.1  # Majercik et al., "Dynamic Diffuse GI with Ray-Traced Irradiance Fields", 2019
         if is_clear(voxels, ox, oy, oz, position[p, 0], position[p, 1], position[p, 2], 0.0):
+            index[j] = p
             weight[j] = w
             total += w
     if total > 1e-6:
@@ -58,6 +58,7 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
     # None of the 8 is seen (a niche, a crack): those seen within two cells, by inverse square distance.
     n = 0
     total = 0.0
+    index[:], weight[:] = -1, 0.0
     for x in range(max(bx - 1, 0), min(bx + 3, cx)):
         for y in range(max(by - 1, 0), min(by + 3, cy)):
             for z in range(max(bz - 1, 0), min(bz + 3, cz)):

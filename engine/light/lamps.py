@@ -7,6 +7,7 @@ what the camera sees.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from engine.light.formfactor import FAINT, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, is_unblocked, no_furniture
 from engine.light.solids import distance_to_solid, joined
-from engine.light.surface import face_centre
-from engine.light.trace import Voxels, is_clear, unit_hash
+from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, Surface, face_centre
+from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
 
 F32 = NDArray[np.float32]
@@ -285,10 +286,83 @@ def _in_reach(place, low, high, reach, out):
 
 
 @njit(cache=True)
-def _add_light(texels, factor, radiance, direct):
+def _add_light(texels, factor, radiance, wanted, direct):
     for i in range(len(texels)):
-        for c in range(3):
-            direct[texels[i], c] += factor[i] * radiance[c]
+        if wanted[texels[i]]:
+            for c in range(3):
+                direct[texels[i], c] += factor[i] * radiance[c]
+
+
+@njit(parallel=True, cache=True)
+def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box_low, box_high, mark, number):
+    """Set mark [T] to a number on texels whose shadow rays to a lamp may cross one of the boxes [n, 3] (metres)."""
+    middle = 0.5 * (low + high)
+    lamp_radius = 0.5 * math.sqrt(((high - low) ** 2).sum())
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    for axis in range(3):
+        first[axis] = max(int(math.floor((low[axis] - reach) * 0.5)), 0)
+        last[axis] = min(int(math.floor((high[axis] + reach) * 0.5)), has_texels.shape[axis] - 1)
+    n_y = last[1] - first[1] + 1
+    for column in prange(max(last[0] - first[0] + 1, 0) * max(n_y, 0)):
+        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        bx, by = first[0] + column // n_y, first[1] + column % n_y
+        for bz in range(first[2], last[2] + 1):
+            if not has_texels[bx, by, bz]:
+                continue
+            for b in range(len(box_low)):
+                # Rays of a brick stray from the one through its middle by half a brick and half the lamp.
+                d[0], d[1], d[2] = middle[0] - 2.0 * bx - 1.0, middle[1] - 2.0 * by - 1.0, middle[2] - 2.0 * bz - 1.0
+                for axis in range(3):
+                    wide_low[axis] = box_low[b, axis] - lamp_radius - 1.01
+                    wide_high[axis] = box_high[b, axis] + lamp_radius + 1.01
+                if not crosses_box(
+                    2.0 * bx + 1.0, 2.0 * by + 1.0, 2.0 * bz + 1.0, d[0], d[1], d[2], 1.0, wide_low, wide_high
+                ):  # fmt: skip
+                    continue
+                for axis in range(3):
+                    half = 0.5 * (high[axis] - low[axis]) + 2e-3
+                    wide_low[axis], wide_high[axis] = box_low[b, axis] - half, box_high[b, axis] + half
+                key = ((bx * has_texels.shape[1] + by) * has_texels.shape[2] + bz) * PAGES_PER_BRICK
+                for page in range(PAGES_PER_BRICK):
+                    row = page_row[key + page]
+                    if row < 0:
+                        continue
+                    for i in range(PAGE_TEXELS):
+                        t = page_texel[row, i]
+                        if t < 0 or mark[t] < 0:
+                            continue
+                        face_centre(place, t, p)
+                        d[0], d[1], d[2] = middle[0] - p[0], middle[1] - p[1], middle[2] - p[2]
+                        if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                            mark[t] = number
+
+
+@njit(cache=True)
+def _split(texels, mark, number, kept, again):
+    """Places in `texels` of those that are left as they were and of those marked with `number`, without those marked
+    below 0; returns how many there are of either.
+    """
+    n_kept, n_again = 0, 0
+    for i in range(len(texels)):
+        if mark[texels[i]] == number:
+            again[n_again] = i
+            n_again += 1
+        elif mark[texels[i]] >= 0:
+            kept[n_kept] = i
+            n_kept += 1
+    return n_kept, n_again
+
+
+@dataclass(frozen=True)
+class LampChange:
+    """What became of the lamps in an update."""
+
+    number: NDArray[np.int32]  # [L before] number that each lamp has now, -1 gone
+    new: NDArray[np.int32]  # [n] lamps that came
+    gone_low: NDArray[np.float64]  # [n, 3] metres: the boxes of those that went
+    gone_high: NDArray[np.float64]  # [n, 3]
+    gone_reach: NDArray[np.float64]  # [n]
+    in_order: bool  # the lamps that stayed follow each other as before
 
 
 class LampTransport:
@@ -302,30 +376,49 @@ class LampTransport:
         self.furniture = no_furniture()
         self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
         self.factor: list[F32] = []  # [L] of [n]
+        self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
+        self.e = np.zeros((0, 3), np.float32)  # [T, 3] of all lamps at texel centres, as of the last `shine`
+        self._dirty: list[NDArray[np.int32]] = []  # texels whose e is void
 
     def update(
-        self, shapes: LampShapes, voxels: Voxels, place: NDArray[np.int32], change: Change | None,
+        self, shapes: LampShapes, voxels: Voxels, surface: Surface, change: Change | None,
         furniture: Furniture | None = None,
-    ) -> bool:  # fmt: skip
-        """Bring factors up to date with the lamps and with a change of voxels or furniture.
+    ) -> LampChange | None:  # fmt: skip
+        """Bring factors up to date with the lamps and with a change of voxels.
 
-        Returns whether a lamp came, went, moved, or changed its size, shades or full power: then fine factors are void.
+        Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
-        before, keys = _keys(self.shapes), _keys(shapes)
+        place, before, keys = surface.place, _keys(self.shapes), _keys(shapes)
         known = {key: i for i, key in enumerate(before)}
-        self.shapes, self.furniture = shapes, furniture or no_furniture()
-        old_texels, old_factor = self.texels, self.factor
+        old, self.shapes, self.furniture = self.shapes, shapes, furniture or no_furniture()
+        old_texels, old_factor, old_radiance = self.texels, self.factor, self._radiance
         self.texels, self.factor = [], []
+        number, radiance = np.full(len(before), -1, np.int32), np.zeros((len(keys), 3), np.float32)
+        mark = np.zeros(len(place) if change is not None else 0, np.int32)
+        if change is not None:
+            mark[change.fresh] = mark[change.gone] = -1
+            self._dirty.append(change.fresh)
         for lamp, key in enumerate(keys):
-            if key not in known:
+            was = known.pop(key, None)
+            if was is None:
                 texels, factor = self._cast(lamp, voxels, place)
+                self._dirty.append(texels)
             else:
-                texels, factor = old_texels[known[key]], old_factor[known[key]]
+                number[was], radiance[lamp] = lamp, old_radiance[was]
+                texels, factor = old_texels[was], old_factor[was]
                 if change is not None:
-                    texels, factor = self._mend(texels, factor, lamp, voxels, place, change)
+                    texels, factor = self._mend(texels, factor, lamp, voxels, surface, change, mark)
             self.texels.append(texels)
             self.factor.append(factor)
-        return keys != before
+        self._radiance = radiance
+        gone = number < 0
+        self._dirty += [old_texels[lamp] for lamp in np.flatnonzero(gone)]
+        stayed = number[~gone]
+        new = np.setdiff1d(np.arange(len(keys)), stayed).astype(np.int32)
+        if not gone.any() and not len(new) and (np.diff(stayed) > 0).all():
+            return None
+        in_order = bool((np.diff(stayed) > 0).all())
+        return LampChange(number, new, old.low[gone], old.high[gone], old.reach[gone], in_order)
 
     def _reach(self, lamp: int) -> float:
         """Metres at which a lamp is fainter than FAINT_BOUNCE."""
@@ -340,37 +433,58 @@ class LampTransport:
         return texels, factor
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, place: NDArray[np.int32],
-        change: Change,
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, surface: Surface, change: Change,
+        mark: NDArray[np.int32],
     ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
         """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
         low, high, reach = self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
+        place = surface.place
         near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
         fresh = change.fresh
-        kept = (place[texels, 3] >= 0) & ~np.isin(texels, fresh)
-        texels, factor = texels[kept], factor[kept]
         found = np.empty(len(fresh), np.int32)
         new = fresh[found[: _in_reach(place[fresh], low, high, reach, found)]]
-        centre = (place[texels, :3] + 0.5) * 0.25
-        # The rays of a texel stay within the box around its voxel and the lamp.
-        hull_low, hull_high = np.minimum(centre - 0.126, low), np.maximum(centre + 0.126, high)
-        dirty = np.zeros(len(texels), np.bool_)
-        for box_low, box_high in zip(change.low[near], change.high[near], strict=True):
-            dirty |= ((hull_low <= box_high) & (hull_high >= box_low)).all(1)
-        again = np.concatenate([texels[dirty], new]).astype(np.int32)
-        redone = np.empty(len(again), np.float32)
-        coarse_factors(voxels, self.furniture, place, again, self.shapes, lamp, redone)
-        return np.concatenate([texels[~dirty], again]), np.concatenate([factor[~dirty], redone])
+        _mark_shadows(
+            place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach, change.low[near],
+            change.high[near], mark, lamp + 1,
+        )  # fmt: skip
+        kept, again = np.empty(len(texels), np.int32), np.empty(len(texels), np.int32)
+        n_kept, n_again = _split(texels, mark, lamp + 1, kept, again)
+        todo = np.concatenate([texels[again[:n_again]], new]).astype(np.int32)
+        redone = np.empty(len(todo), np.float32)
+        coarse_factors(voxels, self.furniture, place, todo, self.shapes, lamp, redone)
+        differs = np.ones(len(todo), np.bool_)
+        differs[:n_again] = redone[:n_again] != factor[again[:n_again]]
+        self._dirty.append(todo[differs])
+        kept = kept[:n_kept]
+        return np.concatenate([texels[kept], todo]), np.concatenate([factor[kept], redone])
+
+    def shine(self, n_texels: int, radiance: F32) -> NDArray[np.int32]:
+        """Bring e [T, 3] of all lamps at texel centres up to date for radiance [L, 3]; returns the texels that it may
+        have changed on.
+        """
+        if len(self.e) < n_texels:
+            self.e = np.concatenate([self.e, np.zeros((n_texels - len(self.e), 3), np.float32)])
+        turned = np.flatnonzero((radiance != self._radiance).any(1))
+        dirty = np.concatenate([np.zeros(0, np.int32), *self._dirty, *(self.texels[lamp] for lamp in turned)])
+        self._radiance, self._dirty = radiance.copy(), []
+        if not len(dirty):
+            return dirty
+        wanted = np.zeros(n_texels, np.bool_)
+        wanted[dirty] = True
+        dirty = np.flatnonzero(wanted).astype(np.int32)
+        before = self.e[dirty]
+        self.e[dirty] = 0.0
+        for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
+            if colour.any():
+                _add_light(texels, factor, colour, wanted, self.e)
+        return dirty[(self.e[dirty] != before).any(1)]
 
     def direct(self, n_texels: int, radiance: F32) -> F32:
         """e [T, 3] of all lamps at texel centres for radiance [L, 3]."""
-        e = np.zeros((n_texels, 3), np.float32)
-        for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
-            if colour.any():
-                _add_light(texels, factor, colour, e)
-        return e
+        self.shine(n_texels, radiance)
+        return self.e[:n_texels]
 
 
 def _shade(shapes: LampShapes, lamp: int) -> tuple[bytes, bytes]:
@@ -385,7 +499,7 @@ def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
     return [
         (
             shapes.low[i].tobytes(), shapes.high[i].tobytes(), shapes.strength[i].tobytes(),
-            *_shade(shapes, i),
+            *_shade(shapes, i), shapes.entity[i].tobytes(),
         )
         for i in range(len(shapes.low))
     ]  # fmt: skip

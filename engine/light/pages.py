@@ -10,9 +10,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.units import BRICK, VOXEL_M
 from engine.light.surface import PAGES_PER_BRICK, texel_at
 
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
+BRICK_M = BRICK * VOXEL_M
+RELEASE_TO = 0.85  # part of the slots that is left in use when pages must be thrown out
 INDIRECT_PX = 10
 LAMP_PX = 18
 
@@ -91,17 +94,37 @@ class PageTable:
     """Which page lies in which slot, and the atlases."""
 
     def __init__(self, n_keys: int, n_slots: int) -> None:
-        """`n_keys` possible pages, room for `n_slots` (rounded up to whole bands)."""
+        """`n_keys` possible pages, room for `n_slots` (rounded up to whole bands), or one picture if that is more."""
         n_bands = -(-n_slots // SLOTS_PER_BAND)
-        self.n_slots = n_bands * SLOTS_PER_BAND
         self.table = np.full(n_keys, -1, np.int32)  # [n_keys] slot, -1 not resident
-        self.key_of_slot = np.full(self.n_slots, -1, np.int32)  # [S] key, -1 free
-        self.last_seen = np.zeros(self.n_slots, np.int64)  # [S] number of the decode that last asked for it
-        self.stamp = np.full(self.n_slots, -1, np.int64)  # [S] light stamp of its content
+        self.key_of_slot = np.zeros(0, np.int32)  # [S] key, -1 free
+        self.last_seen = np.zeros(0, np.int32)  # [S] number of the decode that last asked for it
+        self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
+        self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void
+        self.evicted = 0  # pages thrown out so far
+        self.indirect = np.zeros((0, INDIRECT_PX, SLOTS_PER_BAND * INDIRECT_PX, 4), np.float32)
+        self.lamp = np.zeros((0, LAMP_PX, SLOTS_PER_BAND * LAMP_PX, 4), np.float32)
+        self._free: list[int] = []
+        self._grow(n_bands)
 
-        self.indirect = np.zeros((n_bands, INDIRECT_PX, SLOTS_PER_BAND * INDIRECT_PX, 4), np.float32)
-        self.lamp = np.zeros((n_bands, LAMP_PX, SLOTS_PER_BAND * LAMP_PX, 4), np.float32)
-        self._free = list(range(self.n_slots - 1, -1, -1))
+    def _grow(self, n_bands: int) -> None:
+        old, more = self.n_slots, n_bands * SLOTS_PER_BAND
+        self.indirect, self.lamp = (
+            np.concatenate([a, np.zeros((n_bands, *a.shape[1:]), np.float32)]) for a in (self.indirect, self.lamp)
+        )
+        for name in ("key_of_slot", "last_seen", "filled_at", "checked"):
+            setattr(self, name, np.concatenate([getattr(self, name), np.full(more, -1, np.int32)]))
+        self._free = list(range(old + more - 1, old - 1, -1)) + self._free
+
+    @property
+    def n_slots(self) -> int:
+        """How many pages there is room for."""
+        return len(self.key_of_slot)
+
+    @property
+    def n_pages(self) -> int:
+        """How many pages are resident."""
+        return self.n_slots - len(self._free)
 
     @property
     def bytes(self) -> int:
@@ -109,24 +132,30 @@ class PageTable:
         return self.indirect.nbytes + self.lamp.nbytes
 
     def admit(self, keys: NDArray[np.int32], now: int) -> None:
-        """Give every key [n] a slot, taking those of the least recently seen pages if it must.
-
-        Pages beyond the number of slots are left out (the nearest come first in `keys`): the picture falls back to
-        ambient there.
-        """
+        """Give every key [n] a slot, taking those of the least recently seen pages if it must."""
         resident = self.table[keys]
         self.last_seen[resident[resident >= 0]] = now
         missing = keys[resident < 0]
+        if len(missing) > len(self._free):
+            old = np.flatnonzero((self.key_of_slot >= 0) & (self.last_seen < now))
+            old = old[np.lexsort((self.key_of_slot[old], self.last_seen[old]))]
+            # More than it must, so that a camera that moves does not pay for this in every frame.
+            old = old[: max(self.n_pages + len(missing) - int(RELEASE_TO * self.n_slots), 0)]
+            self.drop(old.astype(np.int32))
+            self.evicted += len(old)
         short = len(missing) - len(self._free)
         if short > 0:
-            old = np.flatnonzero((self.key_of_slot >= 0) & (self.last_seen < now))
-            old = old[np.lexsort((self.key_of_slot[old], self.last_seen[old]))][:short]
-            self.drop(old.astype(np.int32))
-            missing = missing[: len(self._free)]
+            self._grow(-(-short // SLOTS_PER_BAND))
         for key in missing:
             slot = self._free.pop()
             self.table[key], self.key_of_slot[slot] = slot, key
-            self.last_seen[slot], self.stamp[slot] = now, -1
+            self.last_seen[slot], self.filled_at[slot], self.checked[slot] = now, -1, -1
+
+    def void(self, low: NDArray[np.float64], high: NDArray[np.float64], n_bricks: tuple[int, ...]) -> None:
+        """Fill pages anew whose bricks boxes low..high [n, 3] metres touch or nearly touch: texels came or went."""
+        corner = np.stack(np.unravel_index(np.maximum(self.key_of_slot, 0) // PAGES_PER_BRICK, n_bricks), 1) * BRICK_M
+        for box_low, box_high in zip(low - VOXEL_M, high + VOXEL_M, strict=True):
+            self.filled_at[((corner <= box_high) & (corner + BRICK_M >= box_low)).all(1)] = -1
 
     def drop(self, slots: NDArray[np.int32]) -> None:
         """Free some slots [n]."""

@@ -6,14 +6,16 @@ that it read changes; light's part is a sum over it.
 """
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.units import VOXEL_M
 from engine.light import decode, gather, interpolate
 from engine.light.furniture import Furniture
-from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, fine_factors, fine_light
+from engine.light.lamps import LAMPS_PER_TEXEL, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
+from engine.light.surface import face_centre
+from engine.light.trace import crosses_box
 from engine.light.transport import Change, Transport
 from engine.view import SkyView
 
@@ -21,36 +23,131 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + LAMPS_PER_TEXEL * 5 + 3 + 12)
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 7) + 3
+RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
+
+
+@njit(parallel=True, cache=True)
+def _rows_that_read(
+    rows, ray_hit, ray_code, checked, changed_at, sky_at, part_at, reads
+):  # fmt: skip
+    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        since = checked[row]
+        reads[i] = since < 0
+        for k in range(ray_hit.shape[1]):
+            if reads[i]:
+                break
+            hit = ray_hit[row, k]
+            if hit >= 0:
+                reads[i] = changed_at[hit, gather.patch_level(ray_code[row, k])] > since
+            elif hit == gather.SKY:
+                reads[i] = sky_at > since
+            elif hit <= gather.PART:
+                reads[i] = part_at[gather.PART - hit] > since
+
+
+@njit(parallel=True, cache=True)
+def _probes_differ(texels, rows, index, weight, checked, probe_at, differs):
+    """Which of some texels see a probe whose light is another than when their rows were last looked at: differs [n]."""
+    for i in prange(len(texels)):
+        since = checked[rows[i]]
+        differs[i] = since < 0
+        for j in range(index.shape[1]):
+            if weight[texels[i], j] != 0.0 and probe_at[index[texels[i], j]] > since:
+                differs[i] = True
+
+
+@njit(parallel=True, cache=True)
+def _state_around(around, row_of_texel, at, ok, newest, whole):
+    """Over the texels around some texels, at the row of each: the largest at [R], and whether all are ok [R]."""
+    for i in prange(len(around)):
+        row = row_of_texel[around[i, 0]]
+        last, every = np.int32(-1), True
+        for k in range(around.shape[1]):
+            if around[i, k] >= 0:
+                other = row_of_texel[around[i, k]]
+                last, every = max(last, at[other]), every and ok[other]
+        newest[row], whole[row] = last, every
+
+
+@njit(parallel=True, cache=True)
+def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, crosses):
+    """Which of some texels [n] have a lamp whose shadow rays may touch one of the boxes low..high [m, 3] metres."""
+    for i in prange(len(texels)):
+        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        face_centre(place, texels[i], p)
+        crosses[i] = False
+        for k in range(lamp_of.shape[1]):
+            lamp = lamp_of[rows[i], k]
+            if lamp < 0 or crosses[i]:
+                break
+            for b in range(len(low)):
+                for axis in range(3):
+                    # From any point of the face to any of the lamp: astray from the middles by no more than this.
+                    stray = 0.13 + 0.5 * (lamp_high[lamp, axis] - lamp_low[lamp, axis])
+                    d[axis] = 0.5 * (lamp_high[lamp, axis] + lamp_low[lamp, axis]) - p[axis]
+                    wide_low[axis], wide_high[axis] = low[b, axis] - stray, high[b, axis] + stray
+                if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                    crosses[i] = True
+                    break
+
+
+@njit(parallel=True, cache=True)
+def _in_reach(place, texels, low, high, reach, near):
+    """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
+    for i in prange(len(texels)):
+        p = np.empty(3)
+        face_centre(place, texels[i], p)
+        near[i] = False
+        for b in range(len(low)):
+            d2 = 0.0
+            for axis in range(3):
+                d = max(low[b, axis] - p[axis], 0.0, p[axis] - high[b, axis])
+                d2 += d * d
+            if d2 <= (reach[b] + 0.1) * (reach[b] + 0.1):
+                near[i] = True
 
 
 class TexelPool:
-    """Rows of decoded light; at most `limit` of them unless one picture needs more."""
+    """Rows of decoded light; at most `limit` of them unless one picture needs more.
+
+    Every row says at which relight its light was last found right, and in which decode it last changed, so that a
+    decode does again only what reads something that changed since.
+    """
 
     def __init__(self, n_texels: int, limit: int) -> None:
         self.limit = limit
         self.row_of_texel = np.full(n_texels, -1, np.int32)  # [T] -1 not decoded
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all rows."""
-        self.row_of_texel[:] = -1
-        self._n = 0
+        self.now = 0  # number of the decode that is going on
+        self.evicted = 0  # rows thrown out so far
+        self._free: list[int] = []
+        self.texel_of_row = np.zeros(0, np.int32)  # [R] -1 free
+        self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
         self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 64] texel, SKY or BLOCKED
         self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 64] how far, see gather.py
         self.rays_valid = np.zeros(0, np.bool_)  # [R]
         self.rays_wait = np.zeros(0, np.bool_)  # [R] shows the probes' light until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
         self.moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] e that its rays bring from each bin
-        self.moment_stamp = np.zeros(0, np.int64)  # [R] light stamp
+        self.checked = np.zeros(0, np.int32)  # [R] relight at which `moment` (or the probes' light) was right, -1 none
+        self.moment_at = np.zeros(0, np.int32)  # [R] decode in which `moment` changed
         self.near_share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] means over 3 x 3 texels
         self.near_moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3]
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
         self.lamps_valid = np.zeros(0, np.bool_)  # [R]
+        self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
         self.e_lamp = np.zeros((0, 4, 3), np.float32)  # [R, 4, 3]
-        self.light_stamp = np.zeros(0, np.int64)  # [R] of e_indirect and e_lamp
+        self.e_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` was worked out, -1 never
+        self.changed_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` or `e_lamp` changed
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in use."""
+        return len(self.texel_of_row) - len(self._free)
 
     def follow(self, change: Change, transport: Transport, lamps: LampTransport, furniture_moved: bool = False) -> None:
         """Void what a change of voxels or of furniture makes void. `lamps` as they were when the factors were made."""
@@ -58,11 +155,13 @@ class TexelPool:
         more = len(place) - len(self.row_of_texel)
         if more:
             self.row_of_texel = np.concatenate([self.row_of_texel, np.full(more, -1, np.int32)])
-        self.row_of_texel[place[:, 3] < 0] = -1
-        self.row_of_texel[change.fresh] = -1
-
-        texels = np.flatnonzero(self.row_of_texel >= 0)
-        rows = self.row_of_texel[texels]
+        rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
+        texels = self.texel_of_row[rows]
+        is_fresh = np.zeros(len(place), np.bool_)
+        is_fresh[change.fresh] = True
+        gone = (place[texels, 3] < 0) | is_fresh[texels]
+        self._drop(rows[gone])
+        rows, texels = rows[~gone], texels[~gone]
         if not len(texels):
             return
         crosses = np.zeros(len(texels), np.bool_)
@@ -70,32 +169,66 @@ class TexelPool:
         if furniture_moved:  # its parts have other numbers now
             crosses |= (self.ray_hit[rows] <= gather.PART).any(1)
         self.rays_valid[rows[crosses]] = False
-        if not len(lamps.shapes.low):
-            return
-        lamp_of = self.lamp_of[rows]
-        corner = place[texels, None, :3] * VOXEL_M
-        # Shadow rays stay within the box around the texel's voxel and the lamp: [n, 16, 3].
-        low = np.minimum(lamps.shapes.low[np.maximum(lamp_of, 0)], corner - 0.01)
-        high = np.maximum(lamps.shapes.high[np.maximum(lamp_of, 0)], corner + VOXEL_M + 0.01)
-        void = change.reweighed[texels].copy()
-        for box_low, box_high in zip(change.low, change.high, strict=True):
-            void |= (((low <= box_high) & (high >= box_low)).all(2) & (lamp_of >= 0)).any(1)
-        self.lamps_valid[rows[void]] = False
+        around = self.row_of_texel[change.reweighed]
+        around = around[around >= 0]
+        self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
+        if len(lamps.shapes.low):
+            _lamps_cross(
+                place, texels, rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, change.low, change.high, crosses
+            )
+            self.lamps_valid[rows[crosses]] = False
+            self.lamps_valid[around] = False
 
-    def admit(self, texels: I32) -> I32:
-        """Rows [n] of some texels, new ones where they have none."""
-        missing = texels[self.row_of_texel[texels] < 0]
-        if self._n + len(missing) > max(self.limit, len(texels)):
-            self.clear()
-            missing = texels
-        self.row_of_texel[missing] = np.arange(self._n, self._n + len(missing), dtype=np.int32)
-        self._n += len(missing)
-        more = self._n - len(self.moment)
+    def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
+        """Void the factors of lamps that went and of texels that new ones reach; the others keep theirs."""
+        rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
+        if not change.in_order:
+            self.lamps_valid[rows] = False
+        if not len(rows):
+            return
+        place, texels, near = transport.surface.place, self.texel_of_row[rows], np.zeros(len(rows), np.bool_)
+        lamp_of = self.lamp_of[rows]
+        number = np.append(change.number, -1).astype(np.int32)
+        renumbered = np.where(lamp_of >= 0, number[np.minimum(lamp_of, len(change.number))], -1)
+        void = ((lamp_of >= 0) & (renumbered < 0)).any(1)
+        _in_reach(place, texels, change.gone_low, change.gone_high, change.gone_reach, near)
+        void |= near & (lamp_of[:, -1] >= 0)  # full: one that was left out may now be in
+        shapes = lamps.shapes
+        _in_reach(place, texels, shapes.low[change.new], shapes.high[change.new], shapes.reach[change.new], near)
+        self.lamp_of[rows] = renumbered
+        self.lamps_valid[rows[void | near]] = False
+
+    def _drop(self, rows: I32) -> None:
+        self.row_of_texel[self.texel_of_row[rows]] = -1
+        self.texel_of_row[rows] = -1
+        self._free.extend(rows[::-1].tolist())
+
+    def admit(self, texels: I32, place: I32) -> I32:
+        """Rows [n] of some texels, new ones where they have none. Those that nobody wanted for longest make room."""
+        rows = self.row_of_texel[texels]
+        missing = texels[rows < 0]
+        self.last_wanted[rows[rows >= 0]] = self.now
+        if self.n_rows + len(missing) > self.limit:
+            old = np.flatnonzero((self.texel_of_row >= 0) & (self.last_wanted < self.now)).astype(np.int32)
+            where = place[self.texel_of_row[old]]
+            old = old[np.lexsort((*where.T[::-1], self.last_wanted[old]))]
+            # More than it must, so that a camera that moves does not pay for this in every frame.
+            self._drop(old[: self.n_rows + len(missing) - int(RELEASE_TO * self.limit)])
+            self.evicted += len(old)
+        more = len(missing) - len(self._free)
         if more > 0:
-            more = max(more, len(self.moment) // 2)
+            size = len(self.texel_of_row)
+            more = max(more, min(size // 2, self.limit - size))
             for name, array in list(vars(self).items()):
                 if isinstance(array, np.ndarray) and name != "row_of_texel":
                     setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
+            self.texel_of_row[size:] = -1
+            self._free = list(range(size + more - 1, size - 1, -1)) + self._free
+        fresh = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
+        self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
+        self.last_wanted[fresh] = self.now
+        self.rays_valid[fresh] = self.lamps_valid[fresh] = self.rays_wait[fresh] = False
+        self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
         return self.row_of_texel[texels]
 
     def waits(self, rows: I32) -> Bool:
@@ -103,8 +236,8 @@ class TexelPool:
         return np.asarray(self.rays_wait[rows] | ~self.lamps_valid[rows])
 
     def gather(
-        self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32, sky: SkyView,
-        network: Network, stamp: int, most: int | None,
+        self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
+        part_changed_at: I32, sky: SkyView, network: Network, most: int | None,
     ) -> None:  # fmt: skip
         """Indirect light of some texels [n] from their rays, tracing those that are void: of `most` texels if given.
 
@@ -113,7 +246,7 @@ class TexelPool:
         surface = transport.surface
         around, ring = self._around(texels, transport)
         around_ring, outer = self._around(ring, transport)
-        rows = self.admit(outer)
+        rows = self.admit(outer, surface.place)
         void = np.flatnonzero(~self.rays_valid[rows])[:most]
         if len(void):
             gather.trace_texels(
@@ -122,41 +255,73 @@ class TexelPool:
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
             self.rays_valid[rows[void]] = True
-            self.moment_stamp[rows[void]] = -1
-        old = np.flatnonzero(self.rays_valid[rows] & (self.moment_stamp[rows] != stamp))
+            self.checked[rows[void]] = -1
+        old = np.flatnonzero(self.rays_valid[rows] & (self.checked[rows] != relit.stamp))
+        reads = np.empty(len(old), np.bool_)
+        _rows_that_read(
+            rows[old], self.ray_hit, self.ray_code, self.checked, relit.texel_changed_at, relit.sky_changed_at,
+            part_changed_at, reads,
+        )  # fmt: skip
+        self.checked[rows[old]] = relit.stamp
+        old = old[reads]
         gather.gather_light(
             surface.place, outer[old], rows[old], self.ray_hit, self.ray_code, relit.texel_radiance,
             part_radiance, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, self.moment,
         )  # fmt: skip
-        self.moment_stamp[rows[old]] = stamp
+        self.moment_at[rows[old]] = self.now
 
-        ready = np.append(self.rays_valid[self.row_of_texel], True)  # [T + 1] the last where there is none
-        whole = np.zeros(len(ready), np.bool_)
-        whole[ring], whole[-1] = ready[around_ring].all(1), True
+        n = len(self.texel_of_row)
+        ring_at, ring_whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
+        _state_around(around_ring, self.row_of_texel, self.moment_at, self.rays_valid, ring_at, ring_whole)
+        newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
+        _state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
+        rows = self.row_of_texel[texels]
+        done = whole[rows]
+        todo = done & ((self.e_at[rows] < newest[rows]) | self.rays_wait[rows])
+
+        beside = around[todo]
+        needed = np.zeros(n, np.bool_)
+        needed[self.row_of_texel[beside[beside >= 0]]] = True
+        needed = needed[self.row_of_texel[ring]]
         gather.average_around(
-            self.row_of_texel[ring], around_ring, self.row_of_texel, self.moment, self.share, self.near_moment,
-            self.near_share,
+            self.row_of_texel[ring[needed]], around_ring[needed], self.row_of_texel, self.moment, self.share,
+            self.near_moment, self.near_share,
         )  # fmt: skip
-        rows, done = self.row_of_texel[texels], whole[around].all(1)
+        before = self.e_indirect[rows]
         decode.gathered_light(
-            rows[done], around[done], self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
+            rows[todo], around[todo], self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
             network.w1, network.b1, network.w2, network.b2, self.e_indirect,
         )  # fmt: skip
+        self.e_at[rows[todo]] = self.now
         self.rays_wait[rows] = ~done
-        self.take_from_probes(texels[~done], transport, relit)
+        self._from_probes(texels[~done], transport, relit)
+        self._note(rows, before, self.e_indirect)
 
     def take_from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
         """Indirect light of some texels as the classical look has it."""
-        interpolate.probe_light(
-            transport.surface.place, transport.index, transport.weight, relit.side_light, texels,
-            self.row_of_texel[texels], self.e_indirect,
+        rows = self.row_of_texel[texels]
+        differs = np.empty(len(texels), np.bool_)
+        _probes_differ(
+            texels, rows, transport.index, transport.weight, self.checked, relit.probe_changed_at, differs
         )  # fmt: skip
+        before = self.e_indirect[rows]
+        self._from_probes(texels[differs], transport, relit)
+        self.checked[rows] = relit.stamp
+        self._note(rows, before, self.e_indirect)
+
+    def _from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
+        rows = self.row_of_texel[texels]
+        self.e_at[rows] = -1
+        interpolate.probe_light(
+            transport.surface.place, transport.index, transport.weight, relit.side_light, texels, rows, self.e_indirect
+        )
 
     def light_lamps(
-        self, texels: I32, transport: Transport, lamps: LampTransport, radiance: F32, coarse: F32, most: int | None
-    ) -> None:
-        """Lamp light of some texels [n] for radiance [L, 3]. Void factors are worked out, of `most` texels if given;
-        the others get the coarse lamp light [T, 3] that bounces are made of.
+        self, texels: I32, transport: Transport, lamps: LampTransport, radiance: F32, changed_at: I32, stamp: int,
+        most: int | None,
+    ) -> None:  # fmt: skip
+        """Lamp light of some texels [n] for radiance [L, 3] that last changed at relight changed_at [L]. Void factors
+        are worked out, of `most` texels if given; the others get the coarse lamp light that bounces are made of.
         """
         rows = self.row_of_texel[texels]
         void = np.flatnonzero(~self.lamps_valid[rows])[:most]
@@ -165,9 +330,20 @@ class TexelPool:
             self.lamp_of, self.factor_of,
         )  # fmt: skip
         self.lamps_valid[rows[void]] = True
-        fine_light(rows, self.lamp_of, self.factor_of, radiance, self.e_lamp)
-        late = ~self.lamps_valid[rows]
-        self.e_lamp[rows[late]] = coarse[texels[late], None]
+        self.lit_checked[rows[void]] = -1
+        lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
+        newest = at[lamp_of].max(1)  # the last entry is for none
+        valid, since = self.lamps_valid[rows], self.lit_checked[rows]
+        before = self.e_lamp[rows]
+        fine_light(rows[valid & ((since < 0) | (newest > since))], self.lamp_of, self.factor_of, radiance, self.e_lamp)
+        self.lit_checked[rows] = np.where(valid, stamp, -1)
+        self.e_lamp[rows[~valid]] = lamps.e[texels[~valid], None]
+        self._note(rows, before, self.e_lamp)
+
+    def _note(self, rows: I32, before: F32, light: F32) -> None:
+        """Remember in which rows light differs from what it was."""
+        differs = (light[rows] != before).reshape(len(rows), -1).any(1)
+        self.changed_at[rows[differs]] = self.now
 
     def _around(self, texels: I32, transport: Transport) -> tuple[I32, I32]:
         """Neighbours [n, 9] of some texels, -1 where there is none, and all texels among them."""

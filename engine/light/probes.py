@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.surface import Surface, texel_at
+from engine.light.surface import Surface, page_key, texel_at
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
 
 CELL_VOXELS = 4  # a probe cell is 1 m
@@ -20,10 +20,11 @@ NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of 
 SKY = -1  # `hit` of a ray that leaves the world
 BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
 OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
-
-ALL_SIDES = 6
+WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
+BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
+FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
 PER_PROBE = (
-    "alive", "cell", "position", "direction", "cosine_sum", "hit", "distance", "level", "link",
+    "alive", "cell", "position", "direction", "axis", "hit", "distance", "level", "weight", "weight_sum", "link",
 )  # fmt: skip
 
 
@@ -118,24 +119,19 @@ def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, dis
 
 
 @njit(parallel=True, cache=True)
-def _set_up(probes, cell, direction, cosine_sum, fibonacci):
+def _set_up(probes, cell, direction, axes, fibonacci):
     for i in prange(len(probes)):
         p = probes[i]
         rotation = np.empty((3, 3), np.float64)
         cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
-        cosine_sum[p, :] = 0.0
+        axes[p] = rotation[:, 2]
         for k in range(len(fibonacci)):
             for axis in range(3):
-                d = (
+                direction[p, k, axis] = (
                     rotation[axis, 0] * fibonacci[k, 0]
                     + rotation[axis, 1] * fibonacci[k, 1]
                     + rotation[axis, 2] * fibonacci[k, 2]
                 )
-                direction[p, k, axis] = d
-                if d > 0:
-                    cosine_sum[p, 2 * axis] += d
-                else:
-                    cosine_sum[p, 2 * axis + 1] -= d
 
 
 @njit(parallel=True, cache=True)
@@ -145,22 +141,64 @@ def _trace(voxels, page_row, page_texel, position, direction, probes, hit, dista
             _trace_one(voxels, page_row, page_texel, position, direction, probes[i], k, hit, distance)
 
 
+@njit(cache=True)
+def _rays_towards(px, py, pz, axis, low, high, rays):
+    """The rays first..last - 1 of a probe that may touch a box: Fibonacci's points lie in the order of their height
+    along the lattice's axis, and the ball around the box takes up a band of heights.
+    """
+    vx, vy, vz = (low[0] + high[0]) * 0.5 - px, (low[1] + high[1]) * 0.5 - py, (low[2] + high[2]) * 0.5 - pz
+    wx, wy, wz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
+    d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
+    if d2 <= r2:
+        return 0, rays
+    # Between the axis and the ball's middle lies the angle t, the ball's half width is the angle a.
+    cos_t = (vx * axis[0] + vy * axis[1] + vz * axis[2]) / math.sqrt(d2)
+    sin_t, sin_a = math.sqrt(max(1.0 - cos_t * cos_t, 0.0)), math.sqrt(r2 / d2)
+    cos_a = math.sqrt(1.0 - r2 / d2)
+    top = 1.0 if cos_t >= cos_a else cos_t * cos_a + sin_t * sin_a
+    bottom = -1.0 if cos_t <= -cos_a else cos_t * cos_a - sin_t * sin_a
+    # Ray k has the height 1 - (2 k + 1) / rays; a whole ray to spare at either end.
+    first, last = int((1.0 - top) * 0.5 * rays - 1.5), int((1.0 - bottom) * 0.5 * rays + 1.5)
+    return max(first, 0), min(last, rays)
+
+
 @njit(parallel=True, cache=True)
-def _retrace(voxels, page_row, page_texel, position, direction, alive, low, high, hit, distance, touched):
+def _retrace(voxels, page_row, page_texel, position, direction, axis, alive, low, high, hit, distance, touched):
     """Trace again each ray that crosses one of the boxes [n, 3] (metres); `touched` [P] counts them per probe."""
+    rays = direction.shape[1]
     for p in prange(len(position)):
         touched[p] = 0
         if not alive[p]:
             continue
-        for k in range(direction.shape[1]):
-            for b in range(len(low)):
+        done = np.uint64(0)
+        for b in range(len(low)):
+            first, last = _rays_towards(
+                position[p, 0], position[p, 1], position[p, 2], axis[p], low[b], high[b], rays
+            )  # fmt: skip
+            for k in range(first, last):
+                if done >> np.uint64(k) & np.uint64(1):
+                    continue
                 if crosses_box(
                     position[p, 0], position[p, 1], position[p, 2],
                     direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], distance[p, k] + 1e-3, low[b], high[b],
                 ):  # fmt: skip
                     _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance)
                     touched[p] += 1
-                    break
+                    done |= np.uint64(1) << np.uint64(k)
+
+
+@njit(parallel=True, cache=True)
+def rows_of_rays(probes, hit, place, page_row, ny_bricks, nz_bricks, rows):
+    """The page that each ray of some probes reads: rows [P, K], -1 none."""
+    for i in prange(len(probes)):
+        p = probes[i]
+        for k in range(hit.shape[1]):
+            t = hit[p, k]
+            rows[p, k] = (
+                page_row[page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)]
+                if t >= 0
+                else -1
+            )
 
 
 @njit(parallel=True, cache=True)
@@ -172,6 +210,50 @@ def _levels(probes, distance, level):
             t = distance[p, k]
             # 64 rays share the sphere: each stands for a disc of about half its distance across.
             level[p, k] = 0 if t < 1.0 else (1 if t < 2.0 else (2 if t < 4.0 else 3))
+
+
+@njit(cache=True)
+def _room_behind(direction, hit, distance, place, p, side):
+    """Metres from probe p to what lies behind it and looks the way of `side`, by the rays that end there; 0 where no
+    such surface is so near that it would read the probe.
+    """
+    axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+    total, share = 0.0, 0.0
+    for k in range(hit.shape[1]):
+        backwards = -sign * direction[p, k, axis]
+        if hit[p, k] >= 0 and backwards > BACKWARDS and place[hit[p, k], 3] == side:
+            total += backwards * backwards * backwards * distance[p, k]
+            share += backwards * backwards
+    room = total / share if share > 0.0 else 0.0
+    return room if room < FARTHEST_READER_M else 0.0
+
+
+@njit(parallel=True, cache=True)
+def _weigh(probes, direction, hit, distance, place, weight, weight_sum):
+    """Weights of the rays of some probes: weight [P, K, 6], whole numbers of WEIGHT_UNIT, and their sums [P, 6].
+
+    What reads the light of a side is a surface behind the probe, not the probe's own place: seen from there, what lies
+    ahead is smaller, and what lies beside the probe comes into view. So a ray counts for what its hit would be from the
+    foot of the perpendicular: the cosine there, times how much smaller or larger the solid angle of the hit is from
+    there. With plain cosines walls of a cube were told 0.245 of the wall that they face, where 0.2 is right.
+    """
+    for i in prange(len(probes)):
+        p = probes[i]
+        for side in range(6):
+            axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+            room = _room_behind(direction, hit, distance, place, p, side)
+            total = 0.0
+            for k in range(hit.shape[1]):
+                cosine, far = sign * direction[p, k, axis], distance[p, k]
+                w = max(cosine, 0.0)
+                if room > 0.0 and hit[p, k] >= 0:
+                    height = far * cosine + room  # of the hit over the surface behind
+                    away2 = far * far + 2.0 * far * room * cosine + room * room
+                    turned = height / max(abs(cosine), 0.05) if place[hit[p, k], 3] // 2 == axis else far
+                    w = height * far * far * turned / (away2 * away2) if height > 1e-3 else 0.0
+                weight[p, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
+                total += weight[p, k, side]
+            weight_sum[p, side] = total
 
 
 @njit(parallel=True, cache=True)
@@ -198,27 +280,6 @@ def _link(voxels, probe_of_cell, cell, position, probes, link):
                     link[p, side] = q
 
 
-@njit(parallel=True, cache=True)
-def share(link, probes, light, shared):
-    """Mean of some probes' light [P, n] with that of the probes that they are linked to, into shared [P, n].
-
-    64 rays are noisy where light comes through a window; neighbours see nearly the same light through other rays.
-    """
-    for i in prange(len(probes)):
-        p = probes[i]
-        total = np.float32(OWN_SHARE)
-        for c in range(light.shape[1]):
-            shared[p, c] = np.float32(OWN_SHARE) * light[p, c]
-        for side in range(6):
-            q = link[p, side]
-            if q >= 0:
-                total += np.float32(1.0)
-                for c in range(light.shape[1]):
-                    shared[p, c] += light[q, c]
-        for c in range(light.shape[1]):
-            shared[p, c] /= total
-
-
 class Probes:
     """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
 
@@ -231,19 +292,26 @@ class Probes:
         self.cell = np.zeros((0, 3), np.int32)  # [P, 3]
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
         self.direction = np.zeros((0, RAYS, 3), np.float32)  # [P, K, 3] unit, world
-        self.cosine_sum = np.zeros((0, ALL_SIDES), np.float32)  # [P, 6] sum of positive cosines over the rays
+        self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
         self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
         self.level = np.zeros(
             (0, RAYS), np.uint8
         )  # [P, K] 0..3, width of the patch that a ray reads: 1, 2, 4, 8 texels
+        self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [P, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
+        self.weight_sum = np.zeros((0, 6), np.float32)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
         moved = self.place(voxels, cells.astype(np.int32))
         self.trace(voxels, surface, moved)
-        self.measure(moved)
+        self.measure(surface, moved)
         self.join(voxels, moved)
+
+    @property
+    def n_alive(self) -> int:
+        """How many probes are in use."""
+        return len(self.alive) - len(self._free)
 
     def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
         """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
@@ -268,7 +336,7 @@ class Probes:
         kept = np.flatnonzero(found & (slot >= 0))
         kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
         self.position[slot[kept]] = position[kept]
-        _set_up(fresh, self.cell, self.direction, self.cosine_sum, self.fibonacci)
+        _set_up(fresh, self.cell, self.direction, self.axis, self.fibonacci)
         return np.concatenate([fresh, slot[kept]]).astype(np.int32)
 
     def _grow(self, n: int) -> None:
@@ -299,11 +367,12 @@ class Probes:
         """Trace again the rays that cross the boxes `low`..`high` [n, 3] metres; returns rays traced per probe [P]."""
         touched = np.zeros(len(self.alive), np.int32)
         _retrace(
-            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.alive, low, high,
-            self.hit, self.distance, touched,
+            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.axis, self.alive,
+            low, high, self.hit, self.distance, touched,
         )  # fmt: skip
         return touched
 
-    def measure(self, probes: NDArray[np.int32]) -> None:
-        """Levels of some probes [n] after their rays changed."""
+    def measure(self, surface: Surface, probes: NDArray[np.int32]) -> None:
+        """Levels and weights of some probes [n] after their rays changed."""
         _levels(probes, self.distance, self.level)
+        _weigh(probes, self.direction, self.hit, self.distance, surface.place, self.weight, self.weight_sum)

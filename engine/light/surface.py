@@ -5,6 +5,8 @@ slice. Rays that hit a voxel find their texel through the page, and so does the 
 texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel.
 """
 
+import math
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -73,30 +75,6 @@ def _label_pages(rows, page_texel, page_label):
                         changed = True
 
 
-@njit(parallel=True, cache=True)
-def average_patches(page_texel, page_label, radiance):
-    """Fill levels 1 to 3 of radiance [T, 4, 3] with the means of level 0 over patches of 2, 4 and 8 texels."""
-    for row in prange(len(page_texel)):
-        total = np.empty((PAGE_TEXELS, 3), np.float32)
-        count = np.empty(PAGE_TEXELS, np.float32)
-        for level in range(1, LEVELS):
-            total[:] = 0.0
-            count[:] = 0.0
-            for place in range(PAGE_TEXELS):
-                t = page_texel[row, place]
-                if t >= 0:
-                    label = page_label[row, level - 1, place]
-                    count[label] += 1
-                    for c in range(3):
-                        total[label, c] += radiance[t, 0, c]
-            for place in range(PAGE_TEXELS):
-                t = page_texel[row, place]
-                if t >= 0:
-                    label = page_label[row, level - 1, place]
-                    for c in range(3):
-                        radiance[t, level, c] = total[label, c] / count[label]
-
-
 @njit(cache=True)
 def _is_exposed(grid, x, y, z, side):
     if grid[x, y, z] == 0:
@@ -110,6 +88,19 @@ def _is_exposed(grid, x, y, z, side):
         z += step
     nx, ny, nz = grid.shape
     return 0 <= x < nx and 0 <= y < ny and 0 <= z < nz and grid[x, y, z] == 0
+
+
+@njit(cache=True)
+def exposed_faces(grid):
+    """How many faces of each material are exposed: [256]."""
+    count = np.zeros(256, np.int64)
+    for x in range(grid.shape[0]):
+        for y in range(grid.shape[1]):
+            for z in range(grid.shape[2]):
+                if grid[x, y, z] != 0:
+                    for side in range(6):
+                        count[grid[x, y, z]] += _is_exposed(grid, x, y, z, side)
+    return count
 
 
 @njit(cache=True)
@@ -134,13 +125,13 @@ def _count_exposed(grid, bricks):
 
 
 @njit(cache=True)
-def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh):
+def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh, gone, differs):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
-    stacks whose first entry is their height. Returns how many fresh texels were made; their numbers are in
-    `fresh`.
+    stacks whose first entry is their height. Returns how many fresh texels were made and how many went (their
+    numbers are in `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels.
     """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
-    n_fresh = 0
+    n_fresh, n_gone = 0, 0
     want = np.zeros(PAGE_TEXELS, np.uint8)
     for b in range(len(bricks)):
         bx, by, bz = bricks[b, 0], bricks[b, 1], bricks[b, 2]
@@ -189,17 +180,22 @@ def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_te
                         page_texel[row, i] = texel
                         fresh[n_fresh] = texel
                         n_fresh += 1
+                        differs[row] = True
                     elif not want[i] and texel >= 0:
                         place[texel, 3] = -1
+                        gone[n_gone] = texel
+                        n_gone += 1
                         free_texels[0] += 1
                         free_texels[free_texels[0]] = texel
                         page_texel[row, i] = -1
+                        differs[row] = True
                 if not any_face:
+                    differs[row] = False
                     page_row[key] = -1
                     page_key_of_row[row] = -1
                     free_rows[0] += 1
                     free_rows[free_rows[0]] = row
-    return n_fresh
+    return n_fresh, n_gone
 
 
 def _grown_stack(stack: NDArray[np.int32], old: int, new: int) -> NDArray[np.int32]:
@@ -227,11 +223,16 @@ class Surface:
         self.place = np.zeros((0, 4), np.int32)  # [T, 4] voxel x, y, z and side; side -1 = free
         self._free_texels = np.zeros(1, np.int32)
         self._free_rows = np.zeros(1, np.int32)
+        self.has_texels = np.zeros(self.n_bricks, np.bool_)  # [BX, BY, BZ]
         bricks = np.argwhere(voxels.occupied).astype(np.int32)
         self.rebuild(grid, bricks)
 
-    def rebuild(self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels."""
+    def rebuild(
+        self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels and of those that
+        went, and the rows of pages that gained or lost any.
+        """
         faces, pages = _count_exposed(grid, bricks)
         if self._free_texels[0] < faces:
             old = len(self.place)
@@ -245,17 +246,37 @@ class Surface:
             self.page_label = np.concatenate([self.page_label, np.zeros((new - old, 3, PAGE_TEXELS), np.uint8)])
             self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
             self._free_rows = _grown_stack(self._free_rows, old, new)
-        fresh = np.empty(max(faces, 1), np.int32)
-        n = _rebuild(
+        fresh, differs = np.empty(max(faces, 1), np.int32), np.zeros(len(self.page_texel), np.bool_)
+        gone = np.empty(max(self.n_texels, 1), np.int32)
+        n, n_gone = _rebuild(
             grid, bricks, self.page_row, self.page_texel, self.page_key_of_row, self.place, self._free_texels,
-            self._free_rows, fresh,
+                        self._free_rows, fresh, gone, differs,
         )  # fmt: skip
         key = np.ravel_multi_index(tuple(bricks.T), self.n_bricks)[:, None] * PAGES_PER_BRICK + np.arange(
             PAGES_PER_BRICK
         )
-        rows = self.page_row[key]
-        _label_pages(rows[rows >= 0], self.page_texel, self.page_label)
-        return fresh[:n].copy()
+        self.has_texels[tuple(bricks.T)] = (self.page_row[key] >= 0).any(1)
+        rows = np.flatnonzero(differs).astype(np.int32)
+        _label_pages(rows, self.page_texel, self.page_label)
+        return fresh[:n].copy(), gone[:n_gone].copy(), rows
+
+    def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""
+        found = [
+            _texels_within(self.page_row, self.page_texel, self.place, self.n_bricks, a, b)
+            for a, b in zip(low, high, strict=True)
+        ]
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *found]))
+
+    @property
+    def n_texels(self) -> int:
+        """How many texels are in use."""
+        return len(self.place) - int(self._free_texels[0])
+
+    @property
+    def n_with_texels(self) -> int:
+        """How many bricks have any texel."""
+        return int(np.count_nonzero(self.has_texels))
 
     @property
     def capacity(self) -> int:
@@ -265,6 +286,37 @@ class Surface:
     def alive(self) -> NDArray[np.int32]:
         """Numbers of all texels in use."""
         return np.flatnonzero(self.place[:, 3] >= 0).astype(np.int32)
+
+
+@njit(cache=True)
+def _texels_within(page_row, page_texel, place, n_bricks, low, high):
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    for axis in range(3):
+        first[axis] = max(int(math.floor(low[axis] * 0.5)), 0)
+        last[axis] = min(int(math.floor(high[axis] * 0.5)), n_bricks[axis] - 1)
+    found = np.empty(256, np.int32)
+    n = 0
+    for bx in range(first[0], last[0] + 1):
+        for by in range(first[1], last[1] + 1):
+            for bz in range(first[2], last[2] + 1):
+                key = ((bx * n_bricks[1] + by) * n_bricks[2] + bz) * PAGES_PER_BRICK
+                for page in range(PAGES_PER_BRICK):
+                    row = page_row[key + page]
+                    if row < 0:
+                        continue
+                    for i in range(PAGE_TEXELS):
+                        t = page_texel[row, i]
+                        if t < 0:
+                            continue
+                        x, y, z = (place[t, 0] + 0.5) * 0.25, (place[t, 1] + 0.5) * 0.25, (place[t, 2] + 0.5) * 0.25
+                        if low[0] <= x <= high[0] and low[1] <= y <= high[1] and low[2] <= z <= high[2]:
+                            if n == len(found):
+                                more = np.empty(2 * n, np.int32)
+                                more[:n] = found
+                                found = more
+                            found[n] = t
+                            n += 1
+    return found[:n]
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ the voxels that differ:
 - texels within REACH_M of the box: their weights (rays to probes) are done again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.interpolate import texel_weights
-from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes
+from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes, rows_of_rays
+from engine.light.readers import Readers
 from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
 from engine.view import VoxelView
@@ -38,16 +39,28 @@ class Change:
     low: F64  # [n, 3] metres: boxes of the voxels that differ, a little widened
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
-    reweighed: Bool  # [T] texels whose weights were worked out again
-    bricks: Bool  # [BX, BY, BZ] bricks in which anything was worked out again
-    probes: int  # probes with at least one ray traced
-    rays: int  # rays traced
+    gone: I32  # [g] numbers of texels that went (some may be among the fresh)
+    reweighed: I32  # [n] texels whose weights were worked out again; all whose voxel differs are among them
+    retraced: I32  # [n] probes with at least one ray traced
+    linked: I32  # [n] probes whose neighbours were looked for again
+    rows: I32  # [n] pages that gained or lost texels
+    bricks: int  # in which anything was worked out again
+    rays: int  # traced
 
 
-def change_of_boxes(low: F64, high: F64, n_texels: int, n_bricks: tuple[int, ...]) -> Change:
+def change_of_boxes(low: F64, high: F64) -> Change:
     """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
-    no_texels, no_bricks = np.zeros(n_texels, np.bool_), np.zeros(n_bricks, np.bool_)
-    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, np.zeros(0, np.int32), no_texels, no_bricks, 0, 0)
+    none = np.zeros(0, np.int32)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, 0, 0)
+
+
+@dataclass(frozen=True)
+class TransportReaders:
+    """Transport backwards."""
+
+    of_row: Readers  # page -> rays p * K + k that end on it
+    of_probe: Readers  # probe -> texels that see it
+    row_of_ray: I32  # [P, K] -1 none
 
 
 class Transport:
@@ -61,21 +74,32 @@ class Transport:
         self.surface = Surface(self.voxels)
         self.probes = Probes(self.voxels, self.surface)
         n = self.surface.capacity
-        self.index = np.zeros((n, 8), np.int32)  # [T, 8] probes that a texel sees
+        self.index = np.full((n, 8), -1, np.int32)  # [T, 8] probes that a texel sees, -1 none
         self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
         self._weigh(self.surface.alive())
+        self.readers: TransportReaders | None = None  # see keep_readers
+
+    def keep_readers(self) -> None:
+        """From now on know the readers of pages and probes, so that light can follow a change."""
+        rows = np.full(self.probes.hit.shape, -1, np.int32)
+        self._find_rows(np.flatnonzero(self.probes.alive).astype(np.int32), rows)
+        self.readers = TransportReaders(
+            Readers(rows.reshape(-1, 1), len(self.surface.page_texel)),
+            Readers(self.index, len(self.probes.alive)),
+            rows,
+        )
+
+    def _find_rows(self, probes: I32, rows: I32) -> None:
+        surface = self.surface
+        rows_of_rays(probes, self.probes.hit, surface.place, surface.page_row, *surface.n_bricks[1:], rows)
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
-        alive = self.surface.place[:, 3] >= 0
-        n = int(self.probes.alive.sum())
+        probes, texels = np.flatnonzero(self.probes.alive).astype(np.int32), self.surface.alive()
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
-        fresh = self.surface.alive()
-        return Change(low, high, fresh, alive, self.bricks(), n, n * self.probes.hit.shape[1])
-
-    def bricks(self) -> Bool:
-        """[BX, BY, BZ] bricks with any texel."""
-        return np.asarray((self.surface.page_row.reshape(*self.surface.n_bricks, -1) >= 0).any(-1))
+        rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
+        bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.hit.shape[1]
+        return Change(low, high, texels, texels[:0], texels, probes, probes, rows, bricks, rays)
 
     def follow(self, voxels: VoxelView) -> Change | None:
         """Bring everything in step with the grid; None if no voxel differs."""
@@ -95,8 +119,7 @@ class Transport:
         if len(boxes) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
         self.voxels = Voxels(self.grid, self._occupied(changed))
-        fresh = self._rebuild_surface(changed)
-        return self._retrace(low, high, fresh)
+        return self._retrace(low, high, *self._rebuild_surface(changed))
 
     def _occupied(self, changed: Ints) -> Bool:
         old = self.voxels.occupied
@@ -107,18 +130,18 @@ class Transport:
         layers = np.flatnonzero(occupied.any((0, 1)))
         return np.ascontiguousarray(occupied[:, :, : int(layers.max(initial=0)) + 1])
 
-    def _rebuild_surface(self, changed: Ints) -> I32:
+    def _rebuild_surface(self, changed: Ints) -> tuple[I32, I32, I32]:
         touched = np.zeros(self.surface.n_bricks, np.bool_)
         for brick in changed:  # a face is exposed by its neighbour, who may lie in the next brick
             touched[tuple(slice(max(b - 1, 0), b + 2) for b in brick)] = True
-        fresh = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
+        fresh, gone, rows = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
         more = self.surface.capacity - len(self.weight)
         if more:
-            self.index = np.concatenate([self.index, np.zeros((more, 8), np.int32)])
+            self.index = np.concatenate([self.index, np.full((more, 8), -1, np.int32)])
             self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
-        return fresh
+        return fresh, gone, rows
 
-    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32) -> Change:
+    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
@@ -134,23 +157,32 @@ class Transport:
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
         around = probes.probe_of_cell[cells]
-        probes.join(self.voxels, around[around >= 0])
+        around = around[around >= 0]
+        probes.join(self.voxels, around)
         again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
-        probes.measure(again)
+        probes.measure(surface, again)
 
-        place = surface.place
-        centre = (place[:, :3] + 0.5) * VOXEL_M
-        near = np.zeros(len(place), np.bool_)
-        for box_low, box_high in zip(low, high, strict=True):
-            near |= ((centre >= box_low - REACH_M) & (centre <= box_high + REACH_M)).all(1)
-        near[fresh] = True
-        near &= place[:, 3] >= 0
-        self._weigh(np.flatnonzero(near).astype(np.int32))
+        near = np.union1d(surface.within(low - REACH_M, high + REACH_M), fresh).astype(np.int32)
+        self._weigh(near)
+        self._note(again, near)
+        bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
+        n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
+        return Change(low, high, fresh, gone, near, again, around, rows, n_bricks, int(traced[again].sum()))
 
-        bricks = np.zeros(surface.n_bricks, np.bool_)
-        bricks[tuple((probes.cell[again] * CELL_VOXELS // BRICK).T)] = True
-        bricks[tuple((place[near, :3] // BRICK).T)] = True
-        return Change(low, high, fresh, near, bricks, len(again), int(traced[again].sum()))
+    def _note(self, probes: I32, texels: I32) -> None:
+        """Keep the readers in step after rays of some probes and weights of some texels were worked out again."""
+        if self.readers is None:
+            return
+        rows, more = self.readers.row_of_ray, len(self.probes.alive) - len(self.readers.row_of_ray)
+        if more:
+            rows = np.concatenate([rows, np.full((more, rows.shape[1]), -1, np.int32)])
+            self.readers = replace(self.readers, row_of_ray=rows)
+        before = rows[probes]
+        self._find_rows(probes, rows)
+        which, ray = np.nonzero(rows[probes] != before)
+        rays = (probes[which] * rows.shape[1] + ray).astype(np.int32)
+        self.readers.of_row.add(rays, rows.reshape(-1, 1), len(self.surface.page_texel))
+        self.readers.of_probe.add(texels, self.index, len(self.probes.alive))
 
     def _weigh(self, texels: I32) -> None:
         probes = self.probes

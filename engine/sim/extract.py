@@ -60,7 +60,7 @@ def extract(
         alpha=alpha,
         materials=blueprint.materials,
         prefabs=blueprint.prefabs,
-        voxels=VoxelView(_read_only(state.voxels.material), _read_only(state.voxels.stamp)),
+        voxels=VoxelView(_read_only(state.voxels.material), _read_only(state.voxels.stamp), state.voxels.base),
         bodies=_bodies(state, at, earlier),
         lamps=_lamps(state, at),
         sky=SkyView(**sky_at(blueprint.sky, state.clock)._asdict()),

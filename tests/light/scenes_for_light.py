@@ -43,7 +43,8 @@ def no_bodies() -> Bodies:
 def view_of(grid: np.ndarray, light: Lamps | None = None, outside: SkyView | None = None) -> View:
     camera = Camera((1.0, 1.0, 1.7), 0.7, -0.2)
     return View(
-        0, 1.0, materials(), (), VoxelView(grid, np.zeros(tuple(n // 8 for n in grid.shape), np.int64)), no_bodies(),
+        0, 1.0, materials(), (), VoxelView(grid, np.zeros(tuple(n // 8 for n in grid.shape), np.int64), grid),
+        no_bodies(),
         light or lamps(), outside or sky(), camera, camera,
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ def with_voxels(view: View, grid: np.ndarray) -> View:
     old = view.voxels
     n = old.stamp.shape
     differs = (old.material != grid).reshape(n[0], 8, n[1], 8, n[2], 8).any(axis=(1, 3, 5))
-    return dataclasses.replace(view, voxels=VoxelView(grid, old.stamp + differs * (old.stamp.max() + 1)))
+    return dataclasses.replace(view, voxels=VoxelView(grid, old.stamp + differs * (old.stamp.max() + 1), old.base))
 
 
 def plaza() -> np.ndarray:

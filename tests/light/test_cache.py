@@ -113,7 +113,7 @@ def test_edits_between_decodes_of_a_few_pages_equal_a_fresh_world() -> None:
     assert_same(cache, fresh(view))
 
 
-@pytest.mark.parametrize("forgotten", ["rays_cross", "moment_stamp"])
+@pytest.mark.parametrize("forgotten", ["rays_cross", "checked"])
 def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison above can fail: without what marks rays or light as void, a new wall's shadow is missing."""
     view = view_of(plaza(), LAMPS)
@@ -127,7 +127,7 @@ def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytes
     else:
         walled = dataclasses.replace(view, sky=sky(blue=0.2))
         cache.update(walled)
-        cache._pool.moment_stamp[:] = cache.light_stamp
+        cache._pool.checked[:] = cache.light_stamp
     mine = light_by_place(cache)
     monkeypatch.undo()
     assert (mine["indirect"] != light_by_place(fresh(walled))["indirect"]).any()
@@ -157,7 +157,7 @@ def test_an_unchanged_world_redoes_nothing() -> None:
     cache.decode(all_pages(cache))
     assert (stats.probes_regenerated, stats.rays_traced, stats.texels_regenerated, stats.relit) == (0, 0, 0, False)
     assert stats.pages_regenerated == 0
-    assert cache.take_dirty_bands() and not cache.take_dirty_bands()
+    assert len(cache.take_dirty_slots()) and not len(cache.take_dirty_slots())
 
 
 def test_a_voxel_put_back_gives_the_same_light() -> None:

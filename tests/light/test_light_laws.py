@@ -10,6 +10,7 @@ from engine.light.formfactor import box_factors, lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, point_factor
 from engine.light.network import Network
+from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
 from engine.script import prefabs
 from engine.view import Bodies, Lamps, SkyView, View
@@ -115,7 +116,9 @@ def test_sources_add(network: Network | None) -> None:
     total = texel_light(with_crates(view_of(plaza(), both, sky()), *crates), network)[1]
     each = [texel_light(with_crates(view_of(plaza(), x, y), *crates), network)[1] for x, y in parts]
     assert np.abs(total).mean() > 0.05
-    np.testing.assert_allclose(total, sum(each), rtol=1e-3, atol=1e-4 * np.abs(total).mean())
+    # Light is rounded between passes, and a random network takes near light from far: what is left may be small.
+    atol = 1e-4 if network is None else 2e-3
+    np.testing.assert_allclose(total, sum(each), rtol=1e-3, atol=atol * np.abs(total).mean())
 
 
 @ANY
@@ -197,7 +200,8 @@ def test_no_lamps_is_no_light() -> None:
     empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
     transport = LampTransport()
     grid = plaza()
-    transport.update(lamp_shapes(empty), Voxels(grid, occupied_bricks(grid)), np.zeros((5, 4), np.int32), None)
+    voxels = Voxels(grid, occupied_bricks(grid))
+    transport.update(lamp_shapes(empty), voxels, Surface(voxels), None)
     assert not transport.direct(5, empty.radiance).any()
 
 

@@ -42,3 +42,28 @@ def test_linked_probes_see_each_other() -> None:
     q = probes.link[p, side]
     np.testing.assert_array_equal(probes.link[q, side ^ 1], p)
     assert (np.abs(probes.cell[p] - probes.cell[q]).sum(1) == 1).all()
+
+
+def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
+    """In an empty cube each wall has a fifth of every other's view (Howell's catalogue, C-11 and C-14). Probes stand
+    before the walls: with plain cosines a wall was told 0.245 of the one that it faces.
+    """
+    grid = np.ones((24, 24, 24), np.uint8)
+    grid[4:20, 4:20, 4:20] = 0
+    features = SceneFeatures(grid, np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32))
+    transport, place = features.transport, features.surface.place
+    probes, alive = transport.probes, np.flatnonzero(transport.probes.alive)
+    walls = place[features.texels, 3]
+    told = np.zeros((6, 6))
+    for shining in range(6):
+        radiance = np.where(place[:, 3] == shining, 1.0, 0.0)
+        arriving = np.where(probes.hit >= 0, radiance[np.maximum(probes.hit, 0)], 0.0)
+        light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
+        light[alive] /= probes.weight_sum[alive]
+        weight, index = transport.weight[features.texels], transport.index[features.texels]
+        e = (weight * light[index, walls[:, None]]).sum(1)
+        told[shining] = [e[walls == wall].mean() for wall in range(6)]
+    others = told[~np.eye(6, dtype=bool)]
+    assert np.abs(told.diagonal()).max() < 0.02, "a flat wall does not see itself"
+    np.testing.assert_allclose(others, 0.2, atol=0.02)
+    assert abs(others.mean() - 0.2) < 0.002

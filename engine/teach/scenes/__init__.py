@@ -98,7 +98,7 @@ def view_of(
     eye = camera or Camera((x * VOXEL_M / 2, y * VOXEL_M / 2, z * VOXEL_M * 0.75), 0.0, -0.4)
     stamps = np.zeros((x // BRICK, y // BRICK, z // BRICK), np.int64)
     shining = lamps if lamps_on else replace(lamps, radiance=lamps.radiance * 0)
-    return View(0, 1.0, materials, (), VoxelView(voxels, stamps), no_bodies(), shining, sky, eye, eye)
+    return View(0, 1.0, materials, (), VoxelView(voxels, stamps, voxels), no_bodies(), shining, sky, eye, eye)
 
 
 def no_bodies() -> Bodies:
