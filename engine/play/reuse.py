@@ -31,7 +31,11 @@ Ints = NDArray[np.signedinteger[Any]]
 
 
 def reuse(
-    world: LoadedWorld, size_px: tuple[int, int], rounds: int, say: Callable[[str], None]
+    world: LoadedWorld,
+    size_px: tuple[int, int],
+    rounds: int,
+    say: Callable[[str], None],
+    shares: tuple[float, ...] = SHARES,
 ) -> list[dict[str, Any]]:
     """Rows {camera, changed, share, bricks, ours_ms, full_ms, ratio, max_error, filter_skips, filter_stale_px,
     cache_mb} for 0 to 100 % of the bricks changed, together or scattered, under a still and a moving camera.
@@ -52,7 +56,7 @@ def reuse(
     rows, second = [], 0.0
     for moving in (False, True):
         for scattered in (False, True):
-            for share in SHARES:
+            for share in shares:
                 name = f"{'moving' if moving else 'still'}, {share:.0%} {'scattered' if scattered else 'together'}"
                 say(f"{world.blueprint.name}: {name}")
                 times: dict[Renderer, list[float]] = {cached: [], full: []}
