@@ -20,6 +20,7 @@ U32 = NDArray[np.uint32]
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 
+REUSED, REGENERATED, STALE = 0, 1, 2  # what became of a tile of the last picture
 LOOKS = ("neural", "classical", "raster")  # how pictures may be made: by the network, or by a baseline without it
 
 
@@ -122,3 +123,5 @@ class Frame:
     rgb: U8  # [H, W, 3] sRGB
     tick: int
     stats: dict[str, object] = field(default_factory=dict)  # frame_ms, probes/tiles {reused, regenerated}, ms per stage
+    # [rows, columns] of 16 px tiles: REUSED, REGENERATED or STALE; empty where nobody keeps tiles
+    tiles: U8 = field(default_factory=lambda: np.zeros((0, 0), np.uint8))

@@ -31,7 +31,7 @@ from engine.raster.meshes import Meshes
 from engine.raster.resolve import GLOSSY, Atlases, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
-from engine.view import LOOKS, Frame, View
+from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
@@ -76,6 +76,9 @@ class Renderer:
         """
         self.cache = cache
         self.antialias = True
+        self.frozen = False  # debugging: light stays what it was, whatever happens to the world
+        self.reset_every = 0  # debugging: forget all light before every so many frames; 0 never
+        self._frames = 0
         self.texels_per_frame = texels_per_frame
         self.profile = False  # waits for the GPU after every stage, so that its time is told apart
         self._owns_context = context is None
@@ -141,6 +144,7 @@ class Renderer:
             self._gloss = Gloss(self.context, self._size_px)
         self._screen = tiles.PagesOnScreen(self._size_px)
         self._regions = np.zeros(tiles.tile_grid(self._size_px).shape, np.uint8)
+        self._tiles = np.zeros_like(self._regions)
         self._picture = np.zeros((height, width, 4), np.uint8)
         self._rgb = np.zeros((height, width, 3), np.uint8)
         self._drawn = None
@@ -149,6 +153,12 @@ class Renderer:
     def light(self) -> LightCache | None:
         """The light cache of the look, None for the raster look."""
         return self._lights.get(self.look)
+
+    def invalidate(self) -> None:
+        """Forget all light of the look and the last picture: the next one is made from nothing."""
+        self._drawn = None
+        if self.light is not None:
+            self.light.reset()
 
     # ---- pictures ----
 
@@ -171,7 +181,7 @@ class Renderer:
         stats["tiles"] = {"reused": total - drawn_tiles, "regenerated": drawn_tiles}
         stats["frame_ms"] = (time.perf_counter() - start) * 1e3
         del stats["_lap"]
-        return Frame(self._rgb, view.tick, stats)
+        return Frame(self._rgb, view.tick, stats, self._tiles)
 
     def render_linear(self, view: View, decorated: bool = False) -> F32:
         """Linear radiance [H, W, 3] before exposure and tone curve, one sample per pixel, edges as they are.
@@ -208,17 +218,16 @@ class Renderer:
         """Bring all targets up to date; returns how many tiles were drawn."""
         assert self._gbuffer is not None
         stats["ms"], stats["_lap"] = {}, time.perf_counter()
-        if not self.cache:
-            self._drawn = None
-            if self.light is not None:
-                self.light.reset()
+        self._frames += 1
+        if not self.cache or (self.reset_every and self._frames % self.reset_every == 0):
+            self.invalidate()
         self._follow_materials(view)
         remeshed = self._follow_voxels(view)
         posed = self._poser.pose(view)
         self._lap(stats, "world")
         light = self.light
         if light is not None:
-            light_stats = light.update(view)
+            light_stats = light.stats if self.frozen and light.is_built else light.update(view)
             self._lap(stats, "light")
         body_light = self._body_light(view, posed)
         self._bodies.update(posed, body_light)
@@ -263,6 +272,7 @@ class Renderer:
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
             stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
             stats["pages_stale"] = light_stats.pages_stale
+            stats["cache_mb"] = light.bytes / 1e6
         shade |= self._gloss.update(view, self._gbuffer, screen.coded, light, bool(rects), fresh)
         self._lap(stats, "reflections")
         stats["reflections"] = _split(len(self._gloss.rows), self._gloss.traced)
@@ -287,6 +297,9 @@ class Renderer:
             )
             self._lap(stats, "resolve")
         self._drawn = _Drawn(_geometry_key(view), self._shading_key(view), posed, body_light)
+        self._tiles = shade.astype(np.uint8) * REGENERATED
+        if light is not None:
+            self._tiles[screen.showing(light.stale_slots)] = STALE
         return int(shade.sum())
 
     def _body_shadows(self, view: View, posed: PosedBodies) -> Bool:

@@ -181,6 +181,15 @@ class PagesOnScreen:
         out = np.empty(min(coded.size, n_pages), np.int32)
         self.keys = out[: _visible_pages(coded, self._seen, self._mark, out)]
 
+    def showing(self, slots: NDArray[np.int32]) -> Bool:
+        """The tiles in which any pixel shows one of some slots [n]."""
+        height, width = self.slots.shape
+        tiles = tile_grid((width, height))
+        if len(slots):
+            y, x = np.nonzero((self.slots > 0) & np.isin((self.slots.astype(np.int64) - 1) >> 3, slots))
+            tiles[y // TILE_PX, x // TILE_PX] = True
+        return tiles
+
     def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
         """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed: its slot is
         another, or one of the `dirty` ones.

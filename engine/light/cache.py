@@ -27,6 +27,7 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
+ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
 
@@ -55,7 +56,7 @@ class LightCache:
         self.network = network
         self.budget_bytes = budget_bytes
         self.stats = LightStats()
-        self._is_built = False  # what is declared here without a value is made by `_build`
+        self.is_built = False  # what is declared here without a value is made by `_build`
         self.transport: Transport
         self.table: pages.PageTable
         self._pool: TexelPool
@@ -67,14 +68,14 @@ class LightCache:
 
     def reset(self) -> None:
         """Forget everything; the next update builds it again from the view alone."""
-        self._is_built = False
+        self.is_built = False
 
     # ---- world side ----
 
     def update(self, view: View) -> LightStats:
         """Bring transport and radiance up to date with the view."""
         self.stats = LightStats()
-        if not self._is_built or self._is_another_world(view):
+        if not self.is_built or self._is_another_world(view):
             self._build(view)
             change: Change | None = self.transport.first_change()
         else:
@@ -101,13 +102,18 @@ class LightCache:
         return stats
 
     def _is_another_world(self, view: View) -> bool:
-        """Stamps of bricks tell the edits of one world; another one has another blueprint."""
-        return self._base is not view.voxels.base or self.transport.grid.shape != view.voxels.material.shape
+        """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
+        is as good as another.
+        """
+        voxels, transport = view.voxels, self.transport
+        if self._base is not voxels.base or transport.grid.shape != voxels.material.shape:
+            return True
+        return transport.changed_bricks(voxels) > ANEW * transport.surface.n_with_texels
 
     def _build(self, view: View) -> None:
         self.transport = Transport(view.voxels)
         self.transport.keep_readers()
-        self._is_built, self._base = True, view.voxels.base
+        self.is_built, self._base = True, view.voxels.base
         self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
@@ -286,6 +292,17 @@ class LightCache:
         return pool.e_indirect[rows], pool.e_lamp[rows]
 
     @property
+    def bytes(self) -> int:
+        """Memory of everything that is kept."""
+        if not self.is_built:
+            return 0
+        transport = self.transport
+        kept: list[object] = [transport, transport.surface, transport.probes, self._pool, self._lamps, self]
+        arrays = [a for thing in kept for a in vars(thing).values() if isinstance(a, np.ndarray)]
+        arrays += [*self._lamps.texels, *self._lamps.factor]
+        return sum(a.nbytes for a in arrays) + self.table.bytes + self._relit.bytes + transport.readers_bytes
+
+    @property
     def light_stamp(self) -> int:
         """Grows whenever any light in the world may have changed."""
         return self._relit.stamp
@@ -316,6 +333,13 @@ class LightCache:
     def lamp(self) -> F32:
         """Atlas [bands, 18, 1008, 4] of direct lamp e."""
         return self.table.lamp
+
+    @property
+    def stale_slots(self) -> I32:
+        """Slots [n] whose pages show a stand-in, or light from before the last relight."""
+        table = self.table
+        stale = (table.key_of_slot >= 0) & (table.last_seen == table.last_seen.max(initial=0))
+        return np.flatnonzero(stale & (table.checked != self._relit.stamp)).astype(np.int32)
 
     def take_dirty_slots(self) -> I32:
         """Slots [n] of both atlases whose pages changed since the last call."""

@@ -479,7 +479,7 @@ class LampTransport:
         for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
             if colour.any():
                 _add_light(texels, factor, colour, wanted, self.e)
-        return dirty[(self.e[dirty] != before).any(1)]
+        return np.asarray(dirty[(self.e[dirty] != before).any(1)])
 
     def direct(self, n_texels: int, radiance: F32) -> F32:
         """e [T, 3] of all lamps at texel centres for radiance [L, 3]."""

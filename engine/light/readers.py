@@ -61,7 +61,7 @@ def _add(added, keys, start, count, room, items, used):
                             kept += 1
                             break
                 n = kept
-                if 4 * n > 3 * room[key]:
+                if 4 * n >= 3 * room[key]:
                     more = 2 * room[key] + 4
                     if used + more > len(items):
                         count[key] = n
@@ -78,7 +78,7 @@ class Readers:
     """Lists of items by key."""
 
     def __init__(self, keys: I32, n_keys: int) -> None:
-        """`keys` [n, m] are what each item reads, -1 nothing."""
+        """`keys` [n, m] are what each item reads, none of them twice, -1 nothing."""
         self.start: I64 = np.zeros(n_keys, np.int64)  # [n_keys] where in `items` a list begins
         self.count: I32 = np.zeros(n_keys, np.int32)  # [n_keys] its length
         self.room: I32 = np.zeros(n_keys, np.int32)  # [n_keys] how long it may get where it is

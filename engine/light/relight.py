@@ -85,7 +85,7 @@ def pack(x):
     drop = 24 - KEPT_BITS
     bits = np.int64(np.float32(x).view(np.uint32))
     bits = ((bits + (1 << (drop - 1)) - 1 + ((bits >> drop) & 1)) >> drop) << (drop - 13)
-    return np.uint16(min(max(bits - _BIAS, 0), 65535))
+    return np.uint16(0 if bits < _BIAS else 65535 if bits > _BIAS + 65535 else bits - _BIAS)
 
 
 @njit(cache=True)
@@ -460,7 +460,7 @@ class Relight:
             )  # fmt: skip
             mark = np.zeros(len(surface.page_texel), np.bool_)
             mark[dirty.rows] = True
-            _mark_rows(texels, place, surface.page_row, *surface.n_bricks[1:], changed, mark)
+            _mark_rows(texels, place, surface.page_row, surface.n_bricks[1], surface.n_bricks[2], changed, mark)
             rows = np.flatnonzero(mark).astype(np.int32)
             _patch_pass(rows, surface.page_texel, surface.page_label, radiance, changed)
             if step == self._passes:

@@ -29,7 +29,7 @@ Bool = NDArray[np.bool_]
 
 REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
-MOST_BOXES = 16  # more boxes cost more to test than one that holds them all
+MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,16 @@ class Transport:
             rows,
         )
 
+    @property
+    def readers_bytes(self) -> int:
+        """Memory of the readers."""
+        kept = self.readers
+        return kept.of_row.bytes + kept.of_probe.bytes + kept.row_of_ray.nbytes if kept is not None else 0
+
     def _find_rows(self, probes: I32, rows: I32) -> None:
         surface = self.surface
-        rows_of_rays(probes, self.probes.hit, surface.place, surface.page_row, *surface.n_bricks[1:], rows)
+        _, ny, nz = surface.n_bricks
+        rows_of_rays(probes, self.probes.hit, surface.place, surface.page_row, ny, nz, rows)
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
@@ -100,6 +107,10 @@ class Transport:
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
         bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.hit.shape[1]
         return Change(low, high, texels, texels[:0], texels, probes, probes, rows, bricks, rays)
+
+    def changed_bricks(self, voxels: VoxelView) -> int:
+        """In how many bricks a grid has another stamp than the one that was read last."""
+        return int(np.count_nonzero(voxels.stamp != self._stamp))
 
     def follow(self, voxels: VoxelView) -> Change | None:
         """Bring everything in step with the grid; None if no voxel differs."""

@@ -19,6 +19,7 @@ QUIET = (176, 172, 164, 255)
 ACCENT = (255, 190, 110, 255)
 GLASS = (12, 13, 18, 176)
 MIN_TEXT_PX = 11
+TINTS = np.array([(40, 200, 60), (255, 150, 30), (255, 30, 30)], np.uint8)  # of REUSED, REGENERATED and STALE tiles
 WIDE_SPACE = "  "  # the typeface kerns a single space after a digit almost away
 
 HELP = (
@@ -35,7 +36,8 @@ HELP = (
     ("Backspace", "hold: back in time"),
     ("F5  F9", "save, and go back to the save"),
     ("F1", "this help"),
-    ("F3", "statistics"),
+    ("F3", "statistics; tiles reused green, made again orange, stale red"),
+    ("F6  F7  F8", "light: freeze it, forget it, forget it every 64 frames"),
     ("F12", "screenshot"),
     ("Esc", "give the mouse back, then quit"),
 )
@@ -89,6 +91,12 @@ def draw(rgb: U8, overlay: Overlay) -> U8:
     for panel in placed:
         _blend(picture, panel)
     return picture
+
+
+def tinted(rgb: U8, tiles: U8) -> U8:
+    """A copy of the picture [H, W, 3] in the colours of what became of its 16 px tiles [rows, columns]."""
+    colour = TINTS[tiles].repeat(16, 0).repeat(16, 1)[: rgb.shape[0], : rgb.shape[1]].astype(np.uint16)
+    return ((rgb.astype(np.uint16) * 3 + colour) // 4).astype(np.uint8)
 
 
 def loading_screen(width_px: int, height_px: int, title: str, stage: str, share: float) -> U8:

@@ -4,11 +4,12 @@ The session turns inputs into commands for the world; pictures and words never f
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from engine.core.errors import DaguerreError
-from engine.play import files
+from engine.play import files, hud
 from engine.play.cameras import EYES, FREE, Cameras, Held
 from engine.play.hud import Overlay
 from engine.play.loop import Input
@@ -24,6 +25,7 @@ NOTICE_S = 2.0
 LONGEST_FRAME_S = 0.25  # for cameras and words: a machine that slept has not flown a mile
 BACK_FASTER_S = 2.0  # going back in time gets twice as fast after so long,
 BACK_FASTEST = 16  # up to so many times
+RESET_EVERY = 64  # frames, for the debugging key
 STATS_S = 0.25  # statistics that change faster than this cannot be read
 
 
@@ -31,6 +33,11 @@ class Pictures(Protocol):
     """What a session needs of a renderer (engine.film.camera.Renderer)."""
 
     look: str
+    frozen: bool  # light stays as it is
+    reset_every: int  # all light is forgotten before every so many frames; 0 never
+
+    def invalidate(self) -> None:
+        """Forget all light."""
 
     def render(self, view: View) -> Frame:
         """The picture of a view."""
@@ -92,6 +99,9 @@ class Session:
             "help": self._toggle_help,
             "stats": self._toggle_stats,
             "screenshot": self._screenshot,
+            "freeze light": self._freeze_light,
+            "forget light": self._forget_light,
+            "forget light often": self._forget_light_often,
             "back": self._go_back,
             "forth": self._go_on,
             "save": lambda: self._say(self.timeline.save()),
@@ -149,6 +159,8 @@ class Session:
         frame = self.pictures.render(view)
         self._last_view, self._last_frame = view, frame
         self._count(frame, view)
+        if self._show_stats and frame.tiles.size:
+            frame = replace(frame, rgb=hud.tinted(frame.rgb, frame.tiles))
         notice = (self._notice if self._notice_s > 0 else "") or ("paused" if self.paused else "")
         rows, bars = (self._rows, self._bars) if self._show_stats else ((), ())
         return frame, Overlay(view.subtitle, notice, self._help, rows, bars)
@@ -219,6 +231,18 @@ class Session:
 
     def _toggle_stats(self) -> None:
         self._show_stats, self._since_rows_s = not self._show_stats, STATS_S
+
+    def _freeze_light(self) -> None:
+        self.pictures.frozen = not self.pictures.frozen
+        self._say("light frozen" if self.pictures.frozen else "light follows the world")
+
+    def _forget_light(self) -> None:
+        self.pictures.invalidate()
+        self._say("light forgotten")
+
+    def _forget_light_often(self) -> None:
+        self.pictures.reset_every = 0 if self.pictures.reset_every else RESET_EVERY
+        self._say(f"light forgotten every {RESET_EVERY} frames" if self.pictures.reset_every else "light kept")
 
     def _quit(self) -> None:
         self.finished = True

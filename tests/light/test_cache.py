@@ -5,10 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.light import gather
+from engine.light import gather, pool
+from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
-from engine.light.pages import SLOTS_PER_BAND
+from engine.light.pages import SLOTS_PER_BAND, PageTable
 from engine.light.pool import ROW_BYTES
+from engine.light.probes import Probes
+from engine.light.relight import Dirty, Relight
 from engine.view import View
 from tests.light.scenes_for_light import (
     lamps,
@@ -113,24 +116,91 @@ def test_edits_between_decodes_of_a_few_pages_equal_a_fresh_world() -> None:
     assert_same(cache, fresh(view))
 
 
-@pytest.mark.parametrize("forgotten", ["rays_cross", "checked"])
+def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drop one kind of dependency from all that is read."""
+    readers = cache.transport.readers
+    assert readers is not None
+    if what == "rays of texels":
+        monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
+    elif what == "rays of probes":
+        none = np.zeros(len(cache.transport.probes.alive), np.int32)
+        monkeypatch.setattr(Probes, "retrace", lambda *arguments: none)
+    elif what == "probes that read a page":
+        readers.of_row.count[:] = 0
+    elif what == "texels that read a probe":
+        readers.of_probe.count[:] = 0
+    elif what == "weights of texels":
+        monkeypatch.setattr(cache.transport, "_weigh", lambda texels: None)
+    elif what == "rays to the sun":
+        monkeypatch.setattr("engine.light.cache.sun_crosses", lambda *arguments: None)
+    elif what == "coarse rays to lamps":
+        monkeypatch.setattr(lamps_module, "_mark_shadows", lambda *arguments: None)
+    elif what == "fine rays to lamps":
+        monkeypatch.setattr(pool, "_lamps_cross", lambda *arguments: None)
+    elif what == "pages beside the change":
+        monkeypatch.setattr(PageTable, "void", lambda *arguments: None)
+    else:
+        assert what == "when light was looked at"
+        monkeypatch.setattr(pool, "_rows_that_read", lambda *arguments: arguments[-1].fill(False))
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        "rays of texels", "rays of probes", "probes that read a page", "texels that read a probe", "weights of texels",
+        "rays to the sun", "coarse rays to lamps", "fine rays to lamps", "pages beside the change",
+        "when light was looked at",
+    ],
+)  # fmt: skip
 def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comparison above can fail: without what marks rays or light as void, a new wall's shadow is missing."""
+    """The comparison above can fail: with any one dependency dropped, a new wall leaves old light somewhere."""
     view = view_of(plaza(), LAMPS)
     cache = warm(view)
     grid = plaza()
     grid[50:56, 30, 2:10] = 2
-    if forgotten == "rays_cross":
-        monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
-        walled = with_voxels(view, grid)
-        cache.update(walled)
-    else:
-        walled = dataclasses.replace(view, sky=sky(blue=0.2))
-        cache.update(walled)
-        cache._pool.checked[:] = cache.light_stamp
+    walled = with_voxels(view, grid)
+    right = light_by_place(fresh(walled))
+    forget(forgotten, cache, monkeypatch)
+    cache.update(walled)
     mine = light_by_place(cache)
-    monkeypatch.undo()
-    assert (mine["indirect"] != light_by_place(fresh(walled))["indirect"]).any()
+    assert (mine["indirect"] != right["indirect"]).any() or (mine["lamp"] != right["lamp"]).any()
+
+
+def test_changes_in_one_go_or_one_by_one_give_the_same_light() -> None:
+    random = np.random.default_rng(11)
+    view = view_of(plaza(), LAMPS)
+    single, together = warm(view), warm(view)
+    for _ in range(4):
+        view = edited(random, view)
+        single.update(view)
+        single.decode(random.choice(all_pages(single), 30, replace=False).astype(np.int32))
+    together.update(view)
+    assert_same(single, together)
+
+
+def test_an_impulse_reaches_what_reads_it_and_no_more() -> None:
+    """One texel shines: after one bounce only those differ that see a probe which sees it, or its neighbour."""
+    cache = fresh(view_of(plaza()))
+    transport, place = cache.transport, cache.transport.surface.place
+    passes, texel = 1, int(transport.surface.alive()[300])
+    materials, direct = view_of(plaza()).materials, np.ones((len(place), 3), np.float32)
+    light = Relight()
+    light.run(transport, materials.albedo, materials.emission, direct, sky(), passes)
+    direct[texel] = 1000.0
+    what = Dirty(np.array([texel], np.int32))
+    light.run(transport, materials.albedo, materials.emission, direct, sky(), passes, what)
+
+    row = next(r for r in range(len(transport.surface.page_texel)) if texel in transport.surface.page_texel[r])
+    page = transport.surface.page_texel[row]
+    probes = transport.probes
+    sees = probes.alive & np.isin(probes.hit, page[page >= 0]).any(1)
+    shares = probes.alive & (sees | (sees[probes.link] & (probes.link >= 0)).any(1))
+    reads = (shares[transport.index] & (transport.weight > 0)).any(1)
+    reads[page[page >= 0]] = True
+    differs = light.texel_changed_at[:, 0] == light.stamp
+    assert differs[texel] and 10 < differs.sum() < 0.5 * transport.surface.n_texels
+    assert not (differs & ~reads).any()
+    assert not ((light.probe_changed_at == light.stamp) & ~shares).any()
 
 
 def test_one_voxel_redoes_a_part_only() -> None:

@@ -11,12 +11,12 @@ from engine.core.errors import WeightsError
 from engine.core.units import TICK_NS
 from engine.play.cameras import FREE
 from engine.play.loop import Input
-from engine.play.session import Session, reuse_bars, stat_rows
+from engine.play.session import RESET_EVERY, Session, reuse_bars, stat_rows
 from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
 from engine.state.commands import Command
 from engine.state.world import State, new_state
-from engine.view import LOOKS, Frame, View
+from engine.view import LOOKS, REGENERATED, REUSED, STALE, Frame, View
 from tests.worlds_for_tests import lively_world
 
 FORWARD = Input("move", {"forward": 1.0, "right": 0.0, "up": 0.0, "run": False})
@@ -31,11 +31,16 @@ class Sketches:
         self.looks: list[str] = []
         self.look = "neural"
         self.broken = False
+        self.frozen, self.reset_every, self.forgotten = False, 0, 0
+        self.tiles = np.zeros((0, 0), np.uint8)
+
+    def invalidate(self) -> None:
+        self.forgotten += 1
 
     def render(self, view: View) -> Frame:
         self.views.append(view)
         stats: Mapping[str, object] = {"frame_ms": 12.5, "probes": {"reused": 3, "regenerated": 1}}
-        return Frame(np.full((36, 64, 3), 77, np.uint8), view.tick, dict(stats))
+        return Frame(np.full((36, 64, 3), 77, np.uint8), view.tick, dict(stats), self.tiles)
 
     def set_look(self, name: str) -> None:
         if self.broken:
@@ -286,3 +291,24 @@ def test_a_machine_that_slept_flies_no_mile(tmp_path: Path) -> None:
     session.picture()
     assert np.linalg.norm(np.array(sketches.views[-1].camera.position) - before) < 3.0
     assert session.state.tick == 8
+
+
+def test_debugging_keys_freeze_light_and_forget_it(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    play(session, [Input("freeze light"), Input("forget light often"), Input("forget light")])
+    assert (sketches.frozen, sketches.reset_every, sketches.forgotten) == (True, RESET_EVERY, 1)
+    assert session.picture()[1].notice == "light forgotten"
+    play(session, [Input("freeze light"), Input("forget light often")])
+    assert (sketches.frozen, sketches.reset_every) == (False, 0)
+
+
+def test_statistics_colour_the_tiles_and_leave_the_frame_alone(tmp_path: Path) -> None:
+    session, sketches = session_with(tmp_path)
+    sketches.tiles = np.array([[REUSED, REGENERATED, STALE, REUSED]] * 3, np.uint8)
+    plain = session.picture()[0].rgb
+    play(session, [Input("stats")])
+    shown = session.picture()[0].rgb
+    assert (plain == 77).all()
+    green, orange, red = (shown[0, 16 * i].astype(int) for i in range(3))
+    assert green.argmax() == 1 and orange[0] > orange[1] > orange[2] and red[0] > 2 * red[1] - 77
+    np.testing.assert_array_equal(shown[35, 63], green)

@@ -1,0 +1,132 @@
+"""What the latent cache saves: the same pictures with it, without it, and by a filter that skips whole frames.
+
+In every row a share of the world's bricks changes, one voxel in each, and the picture after it is timed. The filter
+stands for caches that compare whole frames (StreamDiffusion's similarity filter): it shows the old picture as long as
+the new one is similar enough, which costs nothing and is wrong; its stale pixels are counted.
+"""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.units import BRICK
+from engine.film.camera import Renderer
+from engine.play.cameras import touring_camera
+from engine.play.stopwatch import DUSK_H, WARM_UP_TICKS
+from engine.script.worldfile import LoadedWorld
+from engine.sim.extract import extract
+from engine.sim.step import step
+from engine.state.world import new_state
+from engine.view import VoxelView
+
+SHARES = (0.0, 0.01, 0.05, 0.15, 0.5, 1.0)  # of the bricks that hold any voxel
+SIMILAR = 0.98  # cosine of two pictures from which on the filter shows the old one
+
+Ints = NDArray[np.signedinteger[Any]]
+
+
+def reuse(
+    world: LoadedWorld,
+    size_px: tuple[int, int],
+    rounds: int,
+    say: Callable[[str], None],
+    shares: tuple[float, ...] = SHARES,
+) -> list[dict[str, Any]]:
+    """Rows {camera, changed, share, bricks, ours_ms, full_ms, ratio, max_error, filter_skips, filter_stale_px,
+    cache_mb} for 0 to 100 % of the bricks changed, together or scattered, under a still and a moving camera.
+
+    Times are medians of `rounds` pictures, with and without the cache in turn; errors are in steps of 255.
+    """
+    blueprint = dataclasses.replace(world.blueprint, start_hour=DUSK_H, day_rate=0.0)
+    state = new_state(blueprint, 1)
+    for _ in range(WARM_UP_TICKS):
+        step(blueprint, state, (), world.script)
+    rail = next(c for c in blueprint.cameras if c.name == touring_camera(blueprint))
+    cached, full = Renderer(size_px), Renderer(size_px, cache=False)
+    camera = rail.at(0.0)
+    start = extract(blueprint, state, camera=camera, previous_camera=camera)
+    versions = _Versions(start.voxels, np.asarray(camera.position))
+    for renderer in (cached, full):
+        renderer.render(start)
+    rows, second = [], 0.0
+    for moving in (False, True):
+        for scattered in (False, True):
+            for share in shares:
+                name = f"{'moving' if moving else 'still'}, {share:.0%} {'scattered' if scattered else 'together'}"
+                say(f"{world.blueprint.name}: {name}")
+                times: dict[Renderer, list[float]] = {cached: [], full: []}
+                worst, stale, skips = 0, [], 0
+                cached.render(dataclasses.replace(start, camera=rail.at(second), previous_camera=rail.at(second)))
+                before = full.render(dataclasses.replace(start, camera=rail.at(second))).rgb.copy()
+                for _ in range(rounds):
+                    second += 1 / 30 if moving else 0.0
+                    eye = rail.at(second)
+                    view = dataclasses.replace(
+                        start, camera=eye, previous_camera=eye, voxels=versions.changed(share, scattered)
+                    )
+                    pictures = []
+                    for renderer, took in times.items():
+                        begin = time.perf_counter()
+                        pictures.append(renderer.render(view).rgb)
+                        took.append((time.perf_counter() - begin) * 1e3)
+                    worst = max(worst, int(np.abs(pictures[0].astype(int) - pictures[1]).max()))
+                    similar = _cosine(before, pictures[1]) >= SIMILAR
+                    skips += similar
+                    stale.append(int((before != pictures[1]).any(-1).sum()) if similar else 0)
+                    before = before if similar else pictures[1].copy()
+                ours_ms, full_ms = (statistics.median(took) for took in times.values())
+                rows.append(
+                    {
+                        "camera": "moving" if moving else "still",
+                        "changed": "scattered" if scattered else "together",
+                        "share": share,
+                        "bricks": versions.count(share),
+                        "ours_ms": round(ours_ms, 3),
+                        "full_ms": round(full_ms, 3),
+                        "ratio": round(full_ms / ours_ms, 3),
+                        "max_error": worst,
+                        "filter_skips": f"{skips} of {rounds}",
+                        "filter_stale_px": round(statistics.mean(stale)),
+                        "cache_mb": round(cached.light.bytes / 1e6, 1) if cached.light else 0.0,
+                    }
+                )
+    for renderer in (cached, full):
+        renderer.release()
+    return rows
+
+
+class _Versions:
+    """Grids in which more and more bricks differ from a first one, each by a voxel that is there or not."""
+
+    def __init__(self, voxels: VoxelView, eye: NDArray[np.float64]) -> None:
+        self._material, self._stamp, self._base = voxels.material.copy(), voxels.stamp.copy(), voxels.base
+        n = self._stamp.shape
+        whole = self._material.reshape(n[0], BRICK, n[1], BRICK, n[2], BRICK)
+        bricks = np.argwhere(whole.any(axis=(1, 3, 5)))
+        self._near = bricks[np.argsort((((bricks + 0.5) * 2.0 - eye) ** 2).sum(1), kind="stable")]
+        self._far = np.random.default_rng(0).permutation(bricks)
+        self._first = self._material.copy()
+
+    def count(self, share: float) -> int:
+        """How many bricks a share of all of them is."""
+        return round(share * len(self._near))
+
+    def changed(self, share: float, scattered: bool) -> VoxelView:
+        """The grid after one more turn: in each brick a voxel is gone, or back again."""
+        for brick in (self._far if scattered else self._near)[: self.count(share)]:
+            box = tuple(slice(b * BRICK, (b + 1) * BRICK) for b in brick)
+            at = tuple(np.argwhere(self._first[box])[-1])
+            now = self._material[box]
+            now[at] = 0 if now[at] else self._first[box][at]
+            self._stamp[tuple(brick)] += 1
+        return VoxelView(self._material, self._stamp, self._base)
+
+
+def _cosine(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    x, y = a.reshape(-1).astype(np.float64), b.reshape(-1).astype(np.float64)
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))

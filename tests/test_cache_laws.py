@@ -1,0 +1,163 @@
+"""Laws of the latent cache over every shipped world: it changes speed and never a pixel."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import moderngl
+import numpy as np
+import pytest
+
+from engine.film.camera import Renderer
+from engine.light.cache import LightCache
+from engine.light.pages import SLOTS_PER_BAND
+from engine.script.assets import shipped_worlds
+from engine.script.worldfile import LoadedWorld, load
+from engine.sim.extract import extract
+from engine.sim.step import step
+from engine.state.commands import Command
+from engine.state.world import State, new_state
+from engine.view import View
+
+SIZE_PX = (128, 72)
+WORLDS = sorted(shipped_worlds())
+# A law takes the town a minute or more on two cores.
+SMALL = [pytest.param(name, marks=pytest.mark.slow) if name == "town" else name for name in WORLDS]
+
+
+def started(name: str, hour: float, day_rate: float = 0.0, ticks: int = 130) -> tuple[LoadedWorld, State]:
+    """A world some ticks in: lamps that dusk switches are on by then."""
+    loaded = load(name)
+    loaded = replace(loaded, blueprint=replace(loaded.blueprint, start_hour=hour, day_rate=day_rate))
+    state = new_state(loaded.blueprint, 7)
+    for _ in range(ticks):
+        step(loaded.blueprint, state, (), loaded.script)
+    return loaded, state
+
+
+def opening(loaded: LoadedWorld, state: State) -> View:
+    return extract(loaded.blueprint, state, camera=loaded.blueprint.cameras[0].at(0.0))
+
+
+@pytest.fixture
+def make(gl_context: moderngl.Context) -> Iterator[Callable[..., Renderer]]:
+    """Makes renderers, which end with the test."""
+    made: list[Renderer] = []
+
+    def one(**options: object) -> Renderer:
+        made.append(Renderer(SIZE_PX, context=gl_context, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield one
+    for renderer in made:
+        renderer.release()
+
+
+def random_commands(random: np.random.Generator, loaded: LoadedWorld, state: State) -> list[Command]:
+    """A box filled or dug out, mostly before the opening shot, at times in a corner of the world."""
+    size = np.array(state.voxels.material.shape)
+    camera = loaded.blueprint.cameras[0].at(0.0)
+    ahead = np.asarray(camera.position) + camera.axes()[0] * random.uniform(2.0, 9.0) + random.uniform(-2.5, 2.5, 3)
+    low = (ahead * 4).astype(int) if random.random() < 0.8 else random.integers(0, 2, 3) * (size - 6)
+    low = np.clip(low, 0, size - 7)
+    high = low + random.integers(1, 7, 3)
+    material = int(random.choice([0, 0, random.integers(1, len(loaded.blueprint.materials.names))]))
+    edit = {"low": low.tolist(), "high": high.tolist(), "material": material}
+    return [Command(state.tick, "set_voxels", edit)]
+
+
+def follow_edits(
+    make: Callable[..., Renderer], name: str, hour: float, ticks: int, compare_every: int, day_rate: float = 0.0
+) -> None:
+    loaded, state = started(name, hour, day_rate)
+    random = np.random.default_rng(ticks)
+    cached = make()
+    for tick in range(ticks):
+        commands = random_commands(random, loaded, state) if random.random() < 0.6 else []
+        step(loaded.blueprint, state, commands, loaded.script)
+        view = opening(loaded, state)
+        frame = cached.render(view)
+        if tick % compare_every == compare_every - 1:
+            np.testing.assert_array_equal(frame.rgb, make().render(view).rgb)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_random_edits_equal_full_pictures(name: str, make: Callable[..., Renderer]) -> None:
+    follow_edits(make, name, 20.0, 8, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("day_rate", [0.0, 240.0])
+@pytest.mark.parametrize("name", WORLDS)
+def test_two_hundred_ticks_of_random_edits_equal_full_pictures(
+    name: str, day_rate: float, make: Callable[..., Renderer]
+) -> None:
+    follow_edits(make, name, 18.5, 200, 100 if name == "town" else 20, day_rate)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_block_put_in_and_taken_out_and_then_nothing(name: str, make: Callable[..., Renderer]) -> None:
+    """The picture is what it was, and the tick after the change costs nothing."""
+    loaded, state = started(name, 14.0)
+    renderer, first = make(), opening(loaded, state)
+    before = renderer.render(first).rgb.copy()
+    camera = first.camera
+    low = ((np.asarray(camera.position) + 4.0 * camera.axes()[0]) * 4).astype(int)
+    pictures = []
+    for material in (1, 0):
+        box = state.voxels.material[low[0] : low[0] + 2, low[1] : low[1] + 2, low[2] : low[2] + 4]
+        assert not box.any() if material else box.all()
+        edit = {"low": low.tolist(), "high": (low + [2, 2, 4]).tolist(), "material": material}
+        step(loaded.blueprint, state, [Command(state.tick, "set_voxels", edit)], loaded.script)
+        voxels = opening(loaded, state).voxels
+        pictures.append(renderer.render(replace(first, voxels=voxels)).rgb.copy())
+        still = renderer.render(replace(first, voxels=voxels, tick=first.tick + 1)).stats
+        for kind in ("bricks", "probes", "pages", "tiles"):
+            assert still[kind]["regenerated"] == 0, kind  # type: ignore[index]
+    assert (pictures[0] != before).any()
+    np.testing.assert_array_equal(pictures[1], before)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_pools_of_one_band_give_the_same_pixels(name: str, make: Callable[..., Renderer]) -> None:
+    """The smallest budget there is, far below what one picture shows."""
+    loaded, state = started(name, 20.0, ticks=5)
+    small, large = make(), make()
+    small._lights["neural"] = LightCache(small._network, budget_bytes=1)
+    rail = loaded.blueprint.cameras[-1]
+    for second in (0.0, 2.0, 0.5):
+        view = extract(loaded.blueprint, state, camera=rail.at(second))
+        np.testing.assert_array_equal(small.render(view).rgb, large.render(view).rgb)
+    assert small.light is not None and large.light is not None
+    assert small.light.table.evicted > 0 and small.light.table.n_slots < large.light.table.n_slots
+    assert small.light.table.n_slots % SLOTS_PER_BAND == 0
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_budget_replays_identically(name: str, make: Callable[..., Renderer]) -> None:
+    films = []
+    for _ in range(2):
+        loaded, state = started(name, 20.0, ticks=20)
+        random, renderer, film = np.random.default_rng(3), make(texels_per_frame=600), []
+        for _ in range(6):
+            step(loaded.blueprint, state, random_commands(random, loaded, state), loaded.script)
+            frame = renderer.render(opening(loaded, state))
+            film.append((frame.rgb.copy(), frame.stats["pages_stale"]))
+        films.append(film)
+    for one, two in zip(*films, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+        assert one[1] == two[1]
+    assert films[0][0][1], "the budget is short of what the first frame needs"
+
+
+def test_two_worlds_of_one_shape_take_turns(make: Callable[..., Renderer]) -> None:
+    """Their bricks carry the same stamps: only their blueprints tell them apart."""
+    loaded, state = started("gallery", 14.0, ticks=5)
+    voxels = loaded.blueprint.voxels.copy()
+    voxels[8:40, 8:40, 4:8] = np.where(voxels[8:40, 8:40, 4:8] == 0, 1, voxels[8:40, 8:40, 4:8])
+    other = replace(loaded, blueprint=replace(loaded.blueprint, voxels=voxels))
+    views = [opening(loaded, state), opening(other, new_state(other.blueprint, 7))]
+    renderer = make()
+    alone = [make().render(view).rgb.copy() for view in views]
+    assert (alone[0] != alone[1]).any()
+    for turn in (0, 1, 0, 1):
+        np.testing.assert_array_equal(renderer.render(views[turn]).rgb, alone[turn])
