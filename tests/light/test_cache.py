@@ -8,7 +8,7 @@ import pytest
 from engine.light import gather, pool
 from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
-from engine.light.pages import SLOTS_PER_BAND, PageTable
+from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probes import Probes
 from engine.light.relight import Dirty, Relight
@@ -137,8 +137,6 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(lamps_module, "_mark_shadows", lambda *arguments: None)
     elif what == "fine rays to lamps":
         monkeypatch.setattr(pool, "_lamps_cross", lambda *arguments: None)
-    elif what == "pages beside the change":
-        monkeypatch.setattr(PageTable, "void", lambda *arguments: None)
     else:
         assert what == "when light was looked at"
         monkeypatch.setattr(pool, "_rows_that_read", lambda *arguments: arguments[-1].fill(False))
@@ -148,8 +146,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     "forgotten",
     [
         "rays of texels", "rays of probes", "probes that read a page", "texels that read a probe", "weights of texels",
-        "rays to the sun", "coarse rays to lamps", "fine rays to lamps", "pages beside the change",
-        "when light was looked at",
+        "rays to the sun", "coarse rays to lamps", "fine rays to lamps", "when light was looked at",
     ],
 )  # fmt: skip
 def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
