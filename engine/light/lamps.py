@@ -24,6 +24,7 @@ F32 = NDArray[np.float32]
 
 FAINT_BOUNCE = 3e-3  # e below which a lamp's light fades out where it only bounces
 LAMPS_PER_TEXEL = 16  # the strongest are kept
+ALL = -1  # a row whose lamps are to be looked for anew; as bits, every one of them is void
 SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a penumbra look better than grain
 FIRST_RAYS = 4  # if all of these arrive, or walls stop all, the point is fully lit or fully dark; a cap close above a
 # lamp stops most rays far and wide, so what the lamp's own body stops says nothing yet
@@ -179,9 +180,10 @@ def _quarter(p, ua, va, s):
 
 
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, furniture, place, texels, rows, shapes, lamp_of, factor_of):
+def fine_factors(voxels, furniture, place, texels, rows, shapes, void, lamp_of, factor_of):
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
 
+    void [R] says what is to be done: -1 for all of a row, else a bit for every one of its lamps whose factors are void.
     Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
     """
     low, high, reach, strength = shapes.low, shapes.high, shapes.reach, shapes.strength
@@ -197,34 +199,39 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, lamp_of, factor
         corner = np.empty((4, 3), np.float64)
         buffer = np.empty((10, 3), np.float64)
         seen = 0
-        brightness = np.zeros(LAMPS_PER_TEXEL, np.float64)
-        lamp_of[row, :] = -1
-        for lamp in range(len(low)):
-            dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
-            dy = max(low[lamp, 1] - p[1], 0.0, p[1] - high[lamp, 1])
-            dz = max(low[lamp, 2] - p[2], 0.0, p[2] - high[lamp, 2])
-            if dx * dx + dy * dy + dz * dz > reach[lamp] * reach[lamp]:
-                continue
-            bright = strength[lamp] * box_factors(
-                p[0], p[1], p[2], nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer
-            )
-            if bright <= 0.5 * FAINT:
-                continue
-            slot = seen
-            if seen < LAMPS_PER_TEXEL:
-                seen += 1
-            else:
-                slot = 0
-                for k in range(1, LAMPS_PER_TEXEL):
-                    if brightness[k] < brightness[slot]:
-                        slot = k
-                if brightness[slot] >= bright:
+        while void[row] != ALL and seen < LAMPS_PER_TEXEL and lamp_of[row, seen] >= 0:
+            seen += 1
+        if void[row] == ALL:
+            brightness = np.zeros(LAMPS_PER_TEXEL, np.float64)
+            lamp_of[row, :] = -1
+            for lamp in range(len(low)):
+                dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
+                dy = max(low[lamp, 1] - p[1], 0.0, p[1] - high[lamp, 1])
+                dz = max(low[lamp, 2] - p[2], 0.0, p[2] - high[lamp, 2])
+                if dx * dx + dy * dy + dz * dz > reach[lamp] * reach[lamp]:
                     continue
-            brightness[slot] = bright
-            lamp_of[row, slot] = lamp
+                bright = strength[lamp] * box_factors(
+                    p[0], p[1], p[2], nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer
+                )
+                if bright <= 0.5 * FAINT:
+                    continue
+                slot = seen
+                if seen < LAMPS_PER_TEXEL:
+                    seen += 1
+                else:
+                    slot = 0
+                    for k in range(1, LAMPS_PER_TEXEL):
+                        if brightness[k] < brightness[slot]:
+                            slot = k
+                    if brightness[slot] >= bright:
+                        continue
+                brightness[slot] = bright
+                lamp_of[row, slot] = lamp
         full = np.empty(4, np.float64)
         found, near = np.zeros((4, 3), np.float64), np.empty(MOST_NEAR, np.int32)
         for slot in range(seen):
+            if not void[row] >> slot & 1:
+                continue
             lamp = lamp_of[row, slot]
             n = _bodies_before(furniture, shapes, lamp, p[0], p[1], p[2], 0.125, near)
             # One ray from each quarter first: where they agree the texel is lit or dark, else all get more rays.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.light import decode, gather, interpolate
 from engine.light.furniture import Furniture
-from engine.light.lamps import LAMPS_PER_TEXEL, LampChange, LampTransport, fine_factors, fine_light
+from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
 from engine.light.surface import face_centre
@@ -73,15 +73,14 @@ def _state_around(around, row_of_texel, at, ok, newest, whole):
 
 
 @njit(parallel=True, cache=True)
-def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, crosses):
-    """Which of some texels [n] have a lamp whose shadow rays may touch one of the boxes low..high [m, 3] metres."""
+def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, void):
+    """Mark the lamps whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit each in void [R]."""
     for i in prange(len(texels)):
         p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         face_centre(place, texels[i], p)
-        crosses[i] = False
         for k in range(lamp_of.shape[1]):
             lamp = lamp_of[rows[i], k]
-            if lamp < 0 or crosses[i]:
+            if lamp < 0:
                 break
             for b in range(len(low)):
                 for axis in range(3):
@@ -90,7 +89,7 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, c
                     d[axis] = 0.5 * (lamp_high[lamp, axis] + lamp_low[lamp, axis]) - p[axis]
                     wide_low[axis], wide_high[axis] = low[b, axis] - stray, high[b, axis] + stray
                 if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                    crosses[i] = True
+                    void[rows[i]] |= 1 << k
                     break
 
 
@@ -137,7 +136,7 @@ class TexelPool:
         self.near_moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3]
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
-        self.lamps_valid = np.zeros(0, np.bool_)  # [R]
+        self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
         self.e_lamp = np.zeros((0, 4, 3), np.float32)  # [R, 4, 3]
@@ -174,16 +173,15 @@ class TexelPool:
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
         if len(lamps.shapes.low):
             _lamps_cross(
-                place, texels, rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, change.low, change.high, crosses
-            )
-            self.lamps_valid[rows[crosses]] = False
-            self.lamps_valid[around] = False
+                place, texels, rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, change.low, change.high,
+                self.lamps_void,
+            )  # fmt: skip
 
     def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
         """Void the factors of lamps that went and of texels that new ones reach; the others keep theirs."""
         rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
         if not change.in_order:
-            self.lamps_valid[rows] = False
+            self.lamps_void[rows] = ALL
         if not len(rows):
             return
         place, texels, near = transport.surface.place, self.texel_of_row[rows], np.zeros(len(rows), np.bool_)
@@ -196,7 +194,7 @@ class TexelPool:
         shapes = lamps.shapes
         _in_reach(place, texels, shapes.low[change.new], shapes.high[change.new], shapes.reach[change.new], near)
         self.lamp_of[rows] = renumbered
-        self.lamps_valid[rows[void | near]] = False
+        self.lamps_void[rows[void | near]] = ALL
 
     def _drop(self, rows: I32) -> None:
         self.row_of_texel[self.texel_of_row[rows]] = -1
@@ -227,13 +225,13 @@ class TexelPool:
         fresh = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
-        self.rays_valid[fresh] = self.lamps_valid[fresh] = self.rays_wait[fresh] = False
+        self.rays_valid[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = False, False, ALL
         self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
         return self.row_of_texel[texels]
 
     def waits(self, rows: I32) -> Bool:
         """Which rows [n] show a stand-in for light that is still to be worked out."""
-        return np.asarray(self.rays_wait[rows] | ~self.lamps_valid[rows])
+        return np.asarray(self.rays_wait[rows] | (self.lamps_void[rows] != 0))
 
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
@@ -324,16 +322,16 @@ class TexelPool:
         are worked out, of `most` texels if given; the others get the coarse lamp light that bounces are made of.
         """
         rows = self.row_of_texel[texels]
-        void = np.flatnonzero(~self.lamps_valid[rows])[:most]
+        void = np.flatnonzero(self.lamps_void[rows])[:most]
         fine_factors(
             transport.voxels, lamps.furniture, transport.surface.place, texels[void], rows[void], lamps.shapes,
-            self.lamp_of, self.factor_of,
+            self.lamps_void, self.lamp_of, self.factor_of,
         )  # fmt: skip
-        self.lamps_valid[rows[void]] = True
+        self.lamps_void[rows[void]] = 0
         self.lit_checked[rows[void]] = -1
         lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
         newest = at[lamp_of].max(1)  # the last entry is for none
-        valid, since = self.lamps_valid[rows], self.lit_checked[rows]
+        valid, since = self.lamps_void[rows] == 0, self.lit_checked[rows]
         before = self.e_lamp[rows]
         fine_light(rows[valid & ((since < 0) | (newest > since))], self.lamp_of, self.factor_of, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)
