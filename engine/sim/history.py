@@ -86,7 +86,7 @@ class History:
     def state_at(self, tick: int, spare: State | None = None) -> State:
         """The state at a tick from first to last. RecordingError for others.
 
-        `spare` is a state of this world that is no longer needed: its voxels are used again.
+        `spare` is a state of this world that is no longer needed: see snapshot.load.
         """
         if not self.first_tick <= tick <= self.last_tick:
             raise RecordingError(f"the past that is kept has ticks {self.first_tick} to {self.last_tick}, not {tick}")
@@ -95,7 +95,7 @@ class History:
             spare = self._simulate(second, tick, spare)
         _, base, packed = self._second
         data = _unpacked(packed[tick - second.tick], base)
-        return snapshot.load(self._blueprint, data, None if spare is None else spare.voxels)
+        return snapshot.load(self._blueprint, data, spare)
 
     def forget_after(self, tick: int) -> None:
         """What came after a tick is no longer the past: the world goes on from there."""
@@ -111,7 +111,7 @@ class History:
     def _simulate(self, second: _Second, tick: int, spare: State | None) -> State:
         """Goes from a second's snapshot to a tick and keeps every state on the way; returns the last."""
         base = self._data_of(second)
-        state = snapshot.load(self._blueprint, base, None if spare is None else spare.voxels)
+        state = snapshot.load(self._blueprint, base, spare)
         by_tick: dict[int, list[Command]] = {}
         for command in second.commands:
             by_tick.setdefault(command.tick, []).append(command)

@@ -10,6 +10,7 @@ Every block carries its length and the digest of itself and the block before, so
 left out. Numbers are little-endian, contents are msgpack. What a hostile file can cost is bounded by its size.
 """
 
+import importlib.metadata
 import struct
 import zlib
 from bisect import bisect_right
@@ -46,9 +47,13 @@ MAX_COMMAND_BYTES: Final = 1 << 20  # in one block
 
 
 def layout() -> bytes:
-    """8 bytes that change whenever the columns of a state do."""
+    """8 bytes that change whenever the columns of a state do, or the version of the physics engine."""
     table = [(c.name, c.dtype, c.shape, c.default, c.low, c.high, c.part) for c in COLUMNS]
-    return blake2b(repr((snapshot.VERSION, table)).encode(), digest_size=8).digest()
+    try:
+        engine = importlib.metadata.version("rapier3d")
+    except importlib.metadata.PackageNotFoundError:
+        engine = ""
+    return blake2b(repr((snapshot.VERSION, table, engine)).encode(), digest_size=8).digest()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Where two states of one world part: the first section, and in it the first entity, name or place."""
 
 from dataclasses import dataclass, fields
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from engine.core.digest import first_difference
 from engine.state.components import ALIVE, COLUMN_BY_NAME
-from engine.state.world import Player, State
+from engine.state.world import Engine, Player, State
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def parting(a: State, b: State) -> Parting | None:
             pair = [_shown(every[n] if n < len(every) else None) for every in (one_list, other_list)]
             if pair[0] != pair[1]:
                 return Parting(section, f"number {n}", *pair)
+    if section == "physics":
+        return Parting(section, "contacts and islands", *(_bytes_shown(s.physics) for s in (a, b)))
     return Parting(section, "", _shown(getattr(a, section, "another")), _shown(getattr(b, section, "another")))
 
 
@@ -85,6 +88,14 @@ def _column_parting(name: str, a: State, b: State) -> Parting:
     index = int(np.flatnonzero(differs)[0])
     shown = [_shown(v[index].tolist()) if h[index] else "nothing" for h, v in rows]
     return Parting(name, entity_text(a if _lives(a, index) else b, index), *shown)
+
+
+def _bytes_shown(physics: Engine | None) -> str:
+    """Bytes that only the engine can read."""
+    if physics is None:
+        return "nothing"
+    data = physics.to_bytes()
+    return f"{len(data):,} bytes of {physics.name}, blake2b {blake2b(data, digest_size=8).hexdigest()}"
 
 
 def _shown(value: object) -> str:

