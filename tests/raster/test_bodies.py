@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from engine.core.rotations import matrices
+from engine.core.rotations import matrices, of_yaws
 from engine.raster.bodies import Poser, pose
 from tests.raster import views
 
@@ -80,9 +80,9 @@ def test_resting_bodies_keep_their_vertices_and_moved_ones_do_not_disturb_what_w
     assert poser.pose(dataclasses.replace(view, tick=11)) is first
     position = view.bodies.position.copy()
     position[1] += (1.0, -0.5, 0.25)
-    yaw = view.bodies.yaw.copy()
-    yaw[2] += 0.3
-    moved = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=position, yaw=yaw))
+    turn = view.bodies.orientation.copy()
+    turn[2] = of_yaws(view.bodies.yaw[2] + 0.3)
+    moved = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=position, orientation=turn))
     before = first.position.copy()
     second, fresh = poser.pose(moved), pose(moved)
     assert np.array_equal(first.position, before)
