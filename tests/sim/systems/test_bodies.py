@@ -91,6 +91,10 @@ def test_what_sleeps_stays_until_it_is_touched() -> None:
     actions.push(blueprint, state, state.id_by_name["low"], (300.0, 0.0, 0.0))
     run(blueprint, state, 64)
     assert place_of(state, "low")[0] > 4.3
+    blueprint, state = begun(crate("pushed at once", 4.0, 4.0, asleep=True))
+    actions.push(blueprint, state, state.id_by_name["pushed at once"], (300.0, 0.0, 0.0))
+    run(blueprint, state, 64)
+    assert place_of(state, "pushed at once")[0] > 4.3
 
 
 def test_voxels_taken_away_or_built_wake_what_is_there() -> None:
