@@ -206,6 +206,35 @@ def test_lanterns_of_the_courtyard_come_on_while_you_watch() -> None:
     assert all(actions.lamp_is_on(b, state, i) for i in lanterns)
 
 
+def test_in_the_playground_one_push_fells_the_row_and_the_tower_stands() -> None:
+    w = world("playground")
+    state = new_state(w.blueprint, 7)
+    assert sum(name.startswith("crate") for name in state.id_by_name) == 50
+    top = state.id_by_name["crate 50"]
+    before = actions.position_of(w.blueprint, state, top)
+    actions.push(w.blueprint, state, state.id_by_name["tile 1"], (120.0, 0.0, 0.0))
+    state = run("playground", 6 * TICK_HZ, state)
+    last = state.columns.orientation[state.id_by_name["tile 12"] & 0xFFFFF]
+    assert abs(last[0]) + abs(last[1]) > 0.3 and state.variables["fallen"] is True
+    np.testing.assert_allclose(actions.position_of(w.blueprint, state, top), before, atol=0.05)
+
+
+def test_the_balls_of_the_playground_roll_down_the_steps_when_the_gate_slides() -> None:
+    w = world("playground")
+    state = new_state(w.blueprint, 7)
+    balls = [i for n, i in state.id_by_name.items() if n.startswith("ball")]
+    for ball in balls:
+        actions.push(w.blueprint, state, ball, (-25.0, 0.0, 0.0))
+    run("playground", 2 * TICK_HZ, state)
+    assert all(actions.position_of(w.blueprint, state, ball)[2] > 3.0 for ball in balls), "the gate holds them"
+    actions.open_door(w.blueprint, state, state.id_by_name["gate"], True)
+    run("playground", TICK_HZ, state)
+    for ball in balls:
+        actions.push(w.blueprint, state, ball, (-25.0, 0.0, 0.0))
+    run("playground", 3 * TICK_HZ, state)
+    assert sum(actions.position_of(w.blueprint, state, ball)[2] < 2.5 for ball in balls) >= 3
+
+
 def test_the_town_has_its_lamps_and_its_people() -> None:
     b = world("town").blueprint
     assert b.size_m == (128.0, 128.0, 24.0)

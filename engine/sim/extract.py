@@ -123,7 +123,6 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
     rows = np.flatnonzero(shown)
     position, yaw, orientation = _swung(state, at, rows)
     previous_position, previous_yaw, previous_orientation = _swung(state, earlier, rows)
-    rests = ((c.parts[rows] & (WALKS | DOOR)) == 0) & (((c.parts[rows] & BODY) == 0) | c.asleep[rows])
     shines = (c.parts[rows] & LAMP) != 0
     return Bodies(
         entity=rows.astype(np.uint32),
@@ -134,7 +133,7 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
         previous_yaw=previous_yaw,
         glow=_radiance(state, rows)[0] * shines[:, None],
         glows=shines.astype(np.uint8),
-        stands=(rests & (rows > 0)).astype(np.uint8),
+        stands=((c.parts[rows] & (WALKS | DOOR | BODY)) == 0).astype(np.uint8) * (rows > 0),
         orientation=orientation,
         previous_orientation=previous_orientation,
     )

@@ -3,16 +3,18 @@ import math
 
 import numpy as np
 
-from engine.core.rotations import matrices
+from engine.core.rotations import matrices, of_yaws
 from engine.raster.bodies import Poser, pose
+from engine.raster.tessellation import refined
 from tests.raster import views
 
 
 def test_every_vertex_is_its_prefabs_turned_and_moved():
     view = views.courtyard()
     posed = pose(view)
+    fine = refined(view.prefabs, view.materials)
     for b, index in enumerate(view.bodies.prefab):
-        prefab = view.prefabs[index]
+        prefab = fine[index]
         span = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
         for yaw, origin, got in (
             (view.bodies.yaw[b], view.bodies.position[b], posed.position[span]),
@@ -80,9 +82,9 @@ def test_resting_bodies_keep_their_vertices_and_moved_ones_do_not_disturb_what_w
     assert poser.pose(dataclasses.replace(view, tick=11)) is first
     position = view.bodies.position.copy()
     position[1] += (1.0, -0.5, 0.25)
-    yaw = view.bodies.yaw.copy()
-    yaw[2] += 0.3
-    moved = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=position, yaw=yaw))
+    turn = view.bodies.orientation.copy()
+    turn[2] = of_yaws(view.bodies.yaw[2] + 0.3)
+    moved = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=position, orientation=turn))
     before = first.position.copy()
     second, fresh = poser.pose(moved), pose(moved)
     assert np.array_equal(first.position, before)
@@ -97,7 +99,7 @@ def test_what_leans_is_turned_as_a_whole_now_and_a_tick_before():
     bodies = views.bodies([(1, (3.0, 3.0, 0.5), 0.0, None)])
     bodies = dataclasses.replace(bodies, orientation=turn[:1], previous_orientation=turn[1:])
     posed = pose(dataclasses.replace(view, bodies=bodies))
-    prefab = view.prefabs[1]
+    prefab = refined(view.prefabs, view.materials)[1]
     assert np.allclose(posed.position, np.roll(prefab.position, 1, axis=1) + (3.0, 3.0, 0.5), atol=1e-5)
     assert np.allclose(posed.normal, np.roll(prefab.normal, 1, axis=1), atol=1e-5)
     before = prefab.position @ matrices(turn[1]).T + bodies.previous_position[0]

@@ -187,13 +187,3 @@ def test_what_tumbles_is_turned_between_two_ticks_at_one_rate() -> None:
     assert angle(half.previous_orientation, half.orientation) == pytest.approx(whole, rel=1e-3)
     assert np.linalg.norm(half.orientation, axis=1) == pytest.approx(1.0)
     assert not now.stands.any()
-
-
-def test_bodies_at_rest_stand_as_furniture_does() -> None:
-    spawn = Spawn("c", 1, (8.0, 4.0, 0.5), 0.4, {"density": 100.0, "asleep": True})
-    blueprint = empty_world(spawns=(spawn,))
-    state = run(blueprint, new_state(blueprint, 1), 3)
-    assert extract(blueprint, state).bodies.stands.all()
-    actions.push(blueprint, state, state.id_by_name["c"], (200.0, 0.0, 0.0))
-    run(blueprint, state, 3)
-    assert not extract(blueprint, state).bodies.stands.any()

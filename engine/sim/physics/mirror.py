@@ -44,6 +44,7 @@ Rows = NDArray[np.intp]
 
 NEAR_M: Final = 1.0  # around a body, beyond what it crosses in a tick: who and what is there takes part
 JUMP_M: Final = 1.0  # who moves farther in a tick was put elsewhere and sweeps nothing along
+RESTS_M: Final = 1e-4  # who moved less in a tick rests; float32 rounds to less, but for worlds of kilometres
 STAYS_M: Final = 1e-3  # furniture that was moved less still stands where it stood
 PERSON: Final = (capsule((0.0, 0.0, 0.875), 0.25, 0.875),)
 SOIL: Final = Surface(friction=0.8)
@@ -85,6 +86,7 @@ class Mirror:
         self.fresh: set[int] = set()  # bodies that came in this tick
         self._around: Around | None = None
         self._stamps = np.zeros(0, np.int64)
+        self._looked_from = np.zeros((0, 13))
         self._pieces: dict[int, tuple[tuple[Piece, ...], float]] = {}  # key -> pieces and reach; derived from columns
 
     @property
@@ -134,14 +136,16 @@ class Mirror:
         """Tells the solver where people and leaves are now, after they walked and swung."""
         c = state.columns
         for key in self.taking_part(PEOPLE):
-            x, y, z = c.position[index_of(key)].tolist()
-            if math.dist((x, y, z), self.solver.motion(key)[:3]) > JUMP_M:
+            pose, before = (*c.position[index_of(key)].tolist(), *UPRIGHT), self.solver.motion(key)
+            if math.dist(pose[:3], before[:3]) > JUMP_M:
                 self.solver.remove(key)
-                self._put_other(PEOPLE, CARRIED, key, PERSON, (x, y, z, *UPRIGHT))
-            else:
-                self.solver.carry(key, (x, y, z, *UPRIGHT))
+                self._put_other(PEOPLE, CARRIED, key, PERSON, pose)
+            elif _apart(before, pose, RESTS_M):
+                self.solver.carry(key, pose)
         for key in self.taking_part(LEAVES):
-            self.solver.carry(key, leaf_pose(c, index_of(key)))
+            pose = leaf_pose(c, index_of(key))
+            if _apart(self.solver.motion(key), pose, RESTS_M):
+                self.solver.carry(key, pose)
 
     # --- bodies -------------------------------------------------------------------------------------------------------
 
@@ -176,14 +180,16 @@ class Mirror:
 
     def _look_around(self, blueprint: Blueprint, state: State, ids: list[int], motion: F64) -> Bool:
         """Which bricks [X/8, Y/8, Z/8] bodies are near; lays the ground of those bricks."""
-        reach = np.array([self.pieces(blueprint, state, key)[1] for key in ids])
-        speed = np.sqrt((motion[:, 7:10] * motion[:, 7:10]).sum(1))
-        margin = (reach + NEAR_M + speed * TICK_S)[:, None]
-        shape = state.voxels.stamp.shape
-        first, last = terrain.bricks_near(motion[:, :3] - margin, motion[:, :3] + margin, shape)
         around = self._around
-        if around is None or not around.is_of(ids, first, last):
-            around = Around(ids, first, last, shape)
+        if around is None or around.ids != ids or not np.array_equal(motion, self._looked_from):
+            reach = np.array([self.pieces(blueprint, state, key)[1] for key in ids])
+            speed = np.sqrt((motion[:, 7:10] * motion[:, 7:10]).sum(1))
+            margin = (reach + NEAR_M + speed * TICK_S)[:, None]
+            shape = state.voxels.stamp.shape
+            first, last = terrain.bricks_near(motion[:, :3] - margin, motion[:, :3] + margin, shape)
+            if around is None or not around.is_of(ids, first, last):
+                around = Around(ids, first, last, shape)
+            self._looked_from = motion
         stamps = state.voxels.stamp.reshape(-1)[around.bricks]
         if around is not self._around or not np.array_equal(stamps, self._stamps):
             self._lay_ground(state, around)
@@ -220,7 +226,7 @@ class Mirror:
         there, stays = self._others[group], set()
         for key, pieces, pose in wanted:
             stays.add(key)
-            if key in there and kind == FIXED and _apart(self.solver.motion(key), pose):
+            if key in there and kind == FIXED and _apart(self.solver.motion(key), pose, STAYS_M):
                 self.solver.remove(key)
                 there.discard(key)
             if key not in there:
@@ -267,9 +273,9 @@ def motion_of(state: State, rows: Rows) -> F64:
     return np.concatenate([state.columns[name][rows].astype(np.float64) for name, _ in MOTION], axis=1)
 
 
-def _apart(motion: Motion, pose: Pose) -> bool:
-    """Whether two poses differ by more than float32 rounds."""
-    return any(abs(a - b) > STAYS_M for a, b in zip(motion[:7], pose, strict=True))
+def _apart(motion: Motion, pose: Pose, most: float) -> bool:
+    """Whether two poses differ in any of their numbers."""
+    return any(abs(a - b) > most for a, b in zip(motion[:7], pose, strict=True))
 
 
 def _within(near: Bool, points: F64, rows: Rows) -> list[int]:

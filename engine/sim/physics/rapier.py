@@ -3,6 +3,10 @@
 Rapier's own bytes hold everything: bodies, contacts with their warm starts, islands, sleep. Keys and stamps travel in
 the `user_data` of its bodies, so that a restored world is found again without any memory of ours. One thread: a step
 then adds in one order. Its arithmetic is float32.
+
+Bytes restored in the middle of a run came to other bytes than the run itself after some ticks, with equal poses (rapier
+0.36 orders contacts by what it does not write down). Therefore every step ends by restoring its own bytes: what follows
+depends on them alone, by construction.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,28 +63,36 @@ class RapierSolver:
             world.integration_parameters.normalized_max_linear_velocity = FASTEST_M_S
             world.integration_parameters.normalized_prediction_distance = PREDICTION_M
             world.integration_parameters.contact_softness = rapier3d.SpringCoefficients(STIFFNESS_HZ, 10.0)
-        world.set_num_threads(1)
-        self._world = world
         self._new: list[int] = []  # put in since the last step; none at a tick boundary
         self._touches = rapier3d.ChannelEventCollector()
+        self._bytes: bytes | None = None  # of this world, as long as nothing touches it
+        self._adopt(world)
+
+    def _adopt(self, world: rapier3d.PhysicsWorld) -> None:
+        world.set_num_threads(1)
         world.event_handler = self._touches  # type: ignore[assignment]
+        self._world = world
         self._bodies: dict[int, rapier3d.RigidBody] = {}  # key -> live view
         self._handles: dict[int, rapier3d.RigidBodyHandle] = {}
         for handle, body in world.rigid_bodies:
-            self._bodies[body.user_data & _KEY_MASK] = body
-            self._handles[body.user_data & _KEY_MASK] = handle
+            key = body.user_data & _KEY_MASK
+            self._bodies[key], self._handles[key] = body, handle
 
     @staticmethod
     def from_bytes(data: bytes) -> "RapierSolver":
         """The world that `to_bytes` wrote. PhysicsError for what is none."""
         try:
-            return RapierSolver(rapier3d.PhysicsWorld.restore(data))
+            solver = RapierSolver(rapier3d.PhysicsWorld.restore(data))
         except (rapier3d.RapierError, ValueError, TypeError, OverflowError) as error:
             raise PhysicsError(f"these bytes are no physics of {NAME}: {error}") from None
+        solver._bytes = data
+        return solver
 
     def to_bytes(self) -> bytes:
         """See Solver."""
-        return self._world.snapshot()
+        if self._bytes is None:
+            self._bytes = self._world.snapshot()
+        return self._bytes
 
     def stamps(self) -> dict[int, int]:
         """See Solver."""
@@ -93,6 +105,7 @@ class RapierSolver:
         """See Solver."""
         if key in self._bodies:
             raise ValueError(f"key {key} is taken")
+        self._bytes = None
         body = _BUILDERS[kind]().position(_isometry(motion)).user_data(stamp << _KEY_BITS | key)
         if kind in (DYNAMIC, KINEMATIC):
             body = body.linvel(list(motion[7:10])).angvel(list(motion[10:13])).ccd_enabled(kind == DYNAMIC)
@@ -112,6 +125,7 @@ class RapierSolver:
 
     def join(self, key: int, hinge: Hinge) -> None:
         """See Solver."""
+        self._bytes = None
         joint = rapier3d.RevoluteJointBuilder(hinge.axis).local_axis1(hinge.axis_other).local_axis2(hinge.axis)
         joint = joint.local_anchor1(hinge.at_other).local_anchor2(hinge.at)
         self._world.impulse_joints.insert(
@@ -120,12 +134,14 @@ class RapierSolver:
 
     def remove(self, key: int) -> None:
         """See Solver."""
+        self._bytes = None
         self._world.remove_body(self._handles.pop(key))
         del self._bodies[key]
         self._new = [new for new in self._new if new != key]
 
     def set_motion(self, key: int, motion: Motion) -> None:
         """See Solver."""
+        self._bytes = None
         body = self._bodies[key]
         body.position = _isometry(motion)
         body.linvel, body.angvel = rapier3d.Vec3(*motion[7:10]), rapier3d.Vec3(*motion[10:13])
@@ -133,10 +149,12 @@ class RapierSolver:
 
     def carry(self, key: int, pose: Pose) -> None:
         """See Solver."""
+        self._bytes = None
         self._bodies[key].set_next_kinematic_position(_isometry(pose))
 
     def lay_to_rest(self, keys: Iterable[int]) -> None:
         """See Solver."""
+        self._bytes = None
         self._world.detect_collisions()  # beginning to touch would wake them in the next step
         resting = set(keys)
         for key in self._new:  # rapier counts what it has detected as seen, and would leave it out of its islands
@@ -147,14 +165,18 @@ class RapierSolver:
 
     def wake(self, key: int) -> None:
         """See Solver."""
+        self._bytes = None
         self._bodies[key].wake_up(True)
 
     def push(self, key: int, impulse: Vec3, point: Vec3) -> None:
         """See Solver."""
+        self._bytes = None
         self._bodies[key].apply_impulse_at_point(impulse, point, True)
 
     def step(self) -> list[Touch]:
         """See Solver."""
+        if self._bytes is not None and not self._world.active_bodies():
+            return []  # all rests, and nobody has touched anything
         try:
             self._world.step()
         except BaseException as error:  # a panic of Rust is no Exception
@@ -172,6 +194,8 @@ class RapierSolver:
                 pair = self._world.narrow_phase.contact_pair(event.collider1, event.collider2)
                 impulse = pair.total_impulse_magnitude() if pair is not None else 0.0
                 touches.append(Touch(self._key(event.collider1), self._key(event.collider2), impulse))
+        self._bytes = self._world.snapshot()
+        self._adopt(rapier3d.PhysicsWorld.restore(self._bytes))
         return sorted(touches, key=lambda t: (t.key, t.other))
 
     def motion(self, key: int) -> Motion:

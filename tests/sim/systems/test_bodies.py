@@ -91,6 +91,10 @@ def test_what_sleeps_stays_until_it_is_touched() -> None:
     actions.push(blueprint, state, state.id_by_name["low"], (300.0, 0.0, 0.0))
     run(blueprint, state, 64)
     assert place_of(state, "low")[0] > 4.3
+    blueprint, state = begun(crate("pushed at once", 4.0, 4.0, asleep=True))
+    actions.push(blueprint, state, state.id_by_name["pushed at once"], (300.0, 0.0, 0.0))
+    run(blueprint, state, 64)
+    assert place_of(state, "pushed at once")[0] > 4.3
 
 
 def test_voxels_taken_away_or_built_wake_what_is_there() -> None:
@@ -185,6 +189,16 @@ def test_synctest_holds_with_bodies_and_a_long_rest() -> None:
     blueprint = heap()
     state = run(blueprint, new_state(blueprint, 3), 300)
     assert synctest(blueprint, state, 12) is None
+
+
+def test_falling_dominoes_are_restored_to_the_bit_too() -> None:
+    """Rows of resting contacts: what rapier recycles of them is not in its bytes, and is switched off."""
+    tile = {"shape": "box", "body_size": (0.14, 0.56, 1.0), "density": 400.0, "asleep": True}
+    row = tuple(Spawn(str(i), -1, (3.0 + 0.45 * i, 8.0, 0.5), 0.04 * i, tile) for i in range(14))
+    blueprint, state = begun(*row, player_start=(2.2, 8.0, 0.5))
+    step(blueprint, state, [Command(0, "move", {"forward": 1.0})])
+    assert synctest(blueprint, state, 200) is None
+    assert abs(state.columns.orientation[14, 1]) > 0.3, "the last one fell"
 
 
 def test_a_world_without_bodies_holds_no_physics_and_one_that_lost_them_neither() -> None:
