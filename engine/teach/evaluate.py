@@ -1,13 +1,13 @@
 """Evaluation on worlds never trained on: how near network, classical, raster and an equal-time path tracer come.
 
-All pictures of a shot show the same surfaces: one sample through each pixel's centre, no antialiasing, fog, stars
-or disc of the sun. The teacher knows no albedo patterns, so its light is divided by its own albedo and multiplied
-by the G-buffer's: the comparison is about light alone. Only glossy materials are compared as they are, for what they
-mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky, shining
-parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised (Open Image
-Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the network's
-measured frame time, at least one, denoised too. Its time is reported as samples times the steady cost of a sample in
-the long reference run, plus the denoising: what a path tracer that never starts or compiles would take.
+All pictures of a shot show the same surfaces: one sample through each pixel's centre, no antialiasing, fog, stars or
+disc of the sun. The teacher paints no patterns on matte materials: its light is divided by its albedo and multiplied
+by the G-buffer's, so the comparison is about light alone. Glossy materials are painted and compared as they are, for
+what they mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky,
+shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
+(Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
+network's measured frame time, at least one, denoised too. Its time is reported as samples times the steady cost of a
+sample in the long reference run, plus the denoising: what a path tracer that never starts or compiles would take.
 
 What the first choice leaves out is told apart: `as_seen` holds the final frame, softened edges and all, against a
 teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1, 2, 4, ... samples.
