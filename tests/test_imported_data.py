@@ -31,7 +31,7 @@ every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def staged(folder: Path, file: Path, line: str):  # noqa: ANN201
     for beside in file.parent.glob(file.stem + ".*"):
         shutil.copy(beside, folder / beside.name)
-    (folder / "stage.star").write_text(STAGE + line.replace("FILE", file.name))
+    (folder / "stage.star").write_text(STAGE + line.restamp("FILE", file.name))
     return load(folder / "stage.star")
 
 
@@ -63,7 +63,7 @@ def test_it_stands_on_the_ground_with_a_sensible_size_and_is_lit(
 def test_its_voxels_keep_its_shape(tmp_path: Path, file: Path) -> None:
     fit = staged(tmp_path, file, 'model("FILE")').blueprint.prefabs[-1]
     scale = (0.1 if file.suffix == ".vox" else 1.0) * 6.0 / float(np.ptp(fit.position, axis=0).max())
-    loaded = staged(tmp_path, file, f'place("FILE", at = (8, 8, 1), scale = {scale})').blueprint
+    loaded = staged(tmp_path, file, f'stamp("FILE", at = (8, 8, 1), scale = {scale})').blueprint
     places = np.argwhere(loaded.voxels[:, :, 4:])
     size = (np.ptp(places, axis=0) + 1) * 0.25
     np.testing.assert_allclose(

@@ -21,8 +21,8 @@ from engine.state.blueprint import Spawn
 
 SUFFIXES = (".vox", ".glb", ".gltf")
 VOX_MODEL_M = 0.1  # metres: an edge of a model's voxel, where the author does not say
-SPARE_MATERIALS = 16  # that a placed model leaves free for what the file says after it
-MAX_PLACED = 64_000_000  # voxels, filled or not, of the box around a placed model
+SPARE_MATERIALS = 16  # that a stamped model leaves free for what the file says after it
+MAX_STAMPED = 64_000_000  # voxels, filled or not, of the box around a stamped model
 LAMP_M = 0.2  # metres: edge of a lamp that came with a model
 CANDELA = 12.0  # of a lamp whose radiance times mean projected area is 1 m2: a lantern of 100 cd looks like ours
 FARTHEST_M = 256.0  # metres: the largest model
@@ -92,7 +92,7 @@ class Imports:
         self.draft.lights[label] = tuple(replace(light, candela=light.candela * bright) for light in shell.lights)
         return label
 
-    def place(
+    def stamp(
         self,
         file: object,
         at: object,
@@ -114,7 +114,7 @@ class Imports:
         wanted = text(file, "file", 200)
         foot = voxel(at, "at")
         grid = self.draft.voxels()
-        source = self._source("place", wanted, integer(frame, "frame", 0, 65_535))
+        source = self._source("stamp", wanted, integer(frame, "frame", 0, 65_535))
         quarter = integer(turns, "turns", -1000, 1000) % 4
         most = integer(colours, "colours", 1, MAX_MATERIALS)
         shine, bright = number(glow, "glow", 0.0, 1000.0), number(lamps, "lamps", 0.0, 1e6)
@@ -129,8 +129,8 @@ class Imports:
             extent = (high - low).tolist()
             unit = _scale(height, scale, extent[2], 1.0, max(extent), wanted)
         x, y, z = (max(1, math.ceil(n * unit / VOXEL_M - 1e-6)) for n in extent)
-        if x * y * z > MAX_PLACED:
-            raise LimitError(f"{wanted}: {x:,} x {y:,} x {z:,} voxels are too many; {MAX_PLACED:,} can be placed")
+        if x * y * z > MAX_STAMPED:
+            raise LimitError(f"{wanted}: {x:,} x {y:,} x {z:,} voxels are too many; {MAX_STAMPED:,} can be stamped")
         if source.voxels is not None and unit >= VOXEL_M:
             index = coverage.enlarged(source.voxels.grid, unit / VOXEL_M)
             stamp = self._stamp_of_voxels(source.voxels, index, wanted, most, shine)
@@ -203,7 +203,7 @@ class Imports:
         return self.draft.material("#{:02x}{:02x}{:02x}".format(*srgb))
 
     def _room(self, asset: str, most: int, wanted: int) -> int:
-        """How many materials a placed model may make; says so when its colours have to share them."""
+        """How many materials a stamped model may make; says so when its colours have to share them."""
         free = MAX_MATERIALS - len(self.draft.materials) - SPARE_MATERIALS
         if free < 1:
             raise LimitError(f"{asset}: no materials are left for it: a world holds {MAX_MATERIALS}")

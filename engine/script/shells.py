@@ -106,7 +106,7 @@ def shell_of_voxels(model: VoxelModel, voxel_m: float, asset: str) -> Shell:
     if 4 * len(low) > MAX_VERTICES:
         raise LimitError(
             f"{asset}: its surface needs {4 * len(low):,} vertices; a prefab has at most {MAX_VERTICES:,}. "
-            f"place(...) makes voxels of it instead"
+            f"stamp(...) makes voxels of it instead"
         )
     side, index = code % 8, code // 8
     axis, negative, row = side // 2, side % 2, np.arange(len(low))

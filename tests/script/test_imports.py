@@ -1,4 +1,4 @@
-"""Models in world files: model(...) and place(...), their sizes, colours, lamps, limits and errors."""
+"""Models in world files: model(...) and stamp(...), their sizes, colours, lamps, limits and errors."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_scale_yaw_collider_and_name(tmp_path: Path) -> None:
 
 
 def test_a_placed_model_is_voxels_one_for_one(tmp_path: Path) -> None:
-    made = loaded(tmp_path, 'place("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
+    made = loaded(tmp_path, 'stamp("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
     above = made.voxels[:, :, 4:]
     places = np.argwhere(above)
     assert places.min(0).tolist() == [31, 30, 0] and places.max(0).tolist() == [32, 33, 5] and len(places) == 48
@@ -79,7 +79,7 @@ def test_a_placed_model_is_voxels_one_for_one(tmp_path: Path) -> None:
 def test_quarter_turns_go_counter_clockwise(tmp_path: Path) -> None:
     ell = models.vox(models.model((3, 2, 1), (0, 0, 0, 1), (1, 0, 0, 1), (2, 0, 0, 1), (0, 1, 0, 2)))
     for turns, marked in ((0, (0, 1)), (1, (0, 0)), (2, (2, 0)), (3, (1, 2))):
-        made = loaded(tmp_path, f'place("a.vox", at = (8, 8, 1), turns = {turns})', a_vox=ell).blueprint
+        made = loaded(tmp_path, f'stamp("a.vox", at = (8, 8, 1), turns = {turns})', a_vox=ell).blueprint
         above = made.voxels[:, :, 4]
         places = np.argwhere(above)
         low = places.min(0)
@@ -92,7 +92,7 @@ def test_a_placed_model_of_another_size_has_no_holes(tmp_path: Path, height: flo
     grid = np.ones((20, 20, 20), bool)
     grid[1:-1, 1:-1, 1:-1] = False  # a thin hollow box
     thin = models.vox(models.model((20, 20, 20), *((*p, 1) for p in np.argwhere(grid).tolist())))
-    made = loaded(tmp_path, f'place("a.vox", at = (8, 8, 1), height = {height})', a_vox=thin).blueprint
+    made = loaded(tmp_path, f'stamp("a.vox", at = (8, 8, 1), height = {height})', a_vox=thin).blueprint
     solid = made.voxels[:, :, 4:] != 0
     places = np.argwhere(solid)
     n = round(height / VOXEL_M)
@@ -110,7 +110,7 @@ def test_a_placed_mesh_fills_what_it_encloses(tmp_path: Path) -> None:
     glb.mesh({"POSITION": corner}, index, material=0)
     glb.add("materials", {"pbrMetallicRoughness": {"baseColorFactor": [0.5, 0.25, 0, 1]}})
     glb.add("nodes", {"mesh": 0})
-    made = loaded(tmp_path, 'place("a.glb", at = (8, 8, 1), scale = 2)', a_glb=glb.bytes()).blueprint
+    made = loaded(tmp_path, 'stamp("a.glb", at = (8, 8, 1), scale = 2)', a_glb=glb.bytes()).blueprint
     above = made.voxels[:, :, 4:]
     assert (above[28:36, 28:36, :8] != 0).all() and (above != 0).sum() == 512
     np.testing.assert_allclose(made.materials.albedo[above.max()], (0.5, 0.25, 0), atol=0.005)
@@ -118,7 +118,7 @@ def test_a_placed_mesh_fills_what_it_encloses(tmp_path: Path) -> None:
 
 def test_what_shines_shines_as_prefab_and_as_voxels(tmp_path: Path) -> None:
     lit = models.vox(column((2, 2, 2)), models.palette({1: (255, 188, 0)}), models.material(1, _type="_emit", _emit=1))
-    text = 'spawn(model("a.vox", glow = 3), at = (4, 4, 1))\nplace("a.vox", at = (8, 8, 1))'
+    text = 'spawn(model("a.vox", glow = 3), at = (4, 4, 1))\nstamp("a.vox", at = (8, 8, 1))'
     made = loaded(tmp_path, text, a_vox=lit).blueprint
     shine = made.materials.emission[made.prefabs[-1].material[0]]
     np.testing.assert_allclose(shine, (6, 6 * 0.503, 0), atol=0.01)
@@ -132,7 +132,7 @@ def test_colours_share_materials_where_they_must_and_the_notes_say_so(tmp_path: 
         models.model((255, 1, 1), *((i, 0, 0, i + 1) for i in range(255))),
         models.palette({i: (i, 255 - i, (7 * i) % 256) for i in range(1, 256)}),
     )
-    text = 'place("a.vox", at = (8, 8, 1), height = 0.25, colours = {})'
+    text = 'stamp("a.vox", at = (8, 8, 1), height = 0.25, colours = {})'
     wide = authoring.BASE.replace("size = (16, 16, 8)", "size = (66, 16, 8)").replace("(16, 16, 1)", "(66, 16, 1)")
     for colours, most in ((255, 255 - 2 - 16), (10, 10)):
         path = authoring.written(folder(tmp_path, a_vox=many), text.format(colours).replace("(8, ", "(33, "), wide)
@@ -152,7 +152,7 @@ def test_merging_keeps_what_is_far_apart_and_leans_to_what_is_common() -> None:
 
 
 def test_lamps_of_a_model_are_spawned_with_it(tmp_path: Path) -> None:
-    text = 'spawn(model("a.glb"), at = (8, 8, 1), name = "m")\nplace("a.glb", at = (4, 4, 1))'
+    text = 'spawn(model("a.glb"), at = (8, 8, 1), name = "m")\nstamp("a.glb", at = (4, 4, 1))'
     made = loaded(tmp_path, text, a_glb=models.rich()).blueprint
     one, two = made.spawns
     assert one.components["lamp_power"] == pytest.approx(50 / 12 / 0.06) and one.components["lamp_on"] is True
@@ -162,16 +162,16 @@ def test_lamps_of_a_model_are_spawned_with_it(tmp_path: Path) -> None:
 
 
 def test_assets_are_part_of_the_world(tmp_path: Path) -> None:
-    one = loaded(tmp_path, 'place("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
-    same = loaded(tmp_path, 'place("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
-    other = loaded(tmp_path, 'place("a.vox", at = (8, 8, 1))', a_vox=TOWER + b"\0").blueprint
+    one = loaded(tmp_path, 'stamp("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
+    same = loaded(tmp_path, 'stamp("a.vox", at = (8, 8, 1))', a_vox=TOWER).blueprint
+    other = loaded(tmp_path, 'stamp("a.vox", at = (8, 8, 1))', a_vox=TOWER + b"\0").blueprint
     assert one.digest == same.digest != other.digest
 
 
 def test_notes_reach_the_loader_and_are_no_problems(tmp_path: Path) -> None:
     path = authoring.written(folder(tmp_path, a_vox=models.everything()), 'model("a.vox")')
     assert check(path) == []
-    assert len(loaded(tmp_path, 'model("a.vox")\nplace("a.vox", at = (8, 8, 1))').notes) >= 2
+    assert len(loaded(tmp_path, 'model("a.vox")\nstamp("a.vox", at = (8, 8, 1))').notes) >= 2
 
 
 @pytest.mark.parametrize("file", ["../a.vox", "/a.vox", "C:/a.vox", "x/../a.vox", "", "a\0.vox", "./a.vox"])
@@ -199,11 +199,11 @@ WRONG = {
     'model("a.vox", scale = 100)': "600 m is no size for a model",
     'model("a.vox", frame = 3)': "no frame 3; it has 1",
     'model("a.vox", hight = 3)': "takes no argument 'hight'; did you mean 'height'",
-    'place("a.vox", at = (8, 8, 7))': "z = 7..8.5 reaches outside the world",
-    'place("a.vox", at = (8.1, 8, 1))': "at x must be a multiple of 0.25 m",
-    'place("a.vox", at = (8, 8, 1), colours = 0)': "colours must lie between 1 and 255",
-    'place("flat.glb", at = (8, 8, 1), height = 3)': "is flat, so it has no height",
-    'place("bad.vox", at = (8, 8, 1))': "bad.vox: chunk MAIN ends early",
+    'stamp("a.vox", at = (8, 8, 7))': "z = 7..8.5 reaches outside the world",
+    'stamp("a.vox", at = (8.1, 8, 1))': "at x must be a multiple of 0.25 m",
+    'stamp("a.vox", at = (8, 8, 1), colours = 0)': "colours must lie between 1 and 255",
+    'stamp("flat.glb", at = (8, 8, 1), height = 3)': "is flat, so it has no height",
+    'stamp("bad.vox", at = (8, 8, 1))': "bad.vox: chunk MAIN ends early",
     'model("bad.glb")': "bad.glb: its JSON cannot be read",
 }
 
@@ -221,7 +221,7 @@ def test_what_is_wrong_is_told_where_it_is_written(tmp_path: Path, line: str) ->
 def test_handlers_cannot_place_models(tmp_path: Path) -> None:
     from engine.sim.script_port import ScriptFailure
 
-    text = 'def boom():\n    place("a.vox", at = (8, 8, 1))\non("start", boom)'
+    text = 'def boom():\n    stamp("a.vox", at = (8, 8, 1))\non("start", boom)'
     made = loaded(tmp_path, text, a_vox=TOWER)
     with pytest.raises(ScriptFailure, match="describes the world while its file is read"):
         made.script.handle(made.blueprint, new_state(made.blueprint, 1), "boom", ())
