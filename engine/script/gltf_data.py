@@ -27,7 +27,7 @@ MAX_THINGS = 16_384  # nodes, meshes, accessors, ... of each kind
 MAX_COUNT = 3_000_000  # elements of one accessor
 MAX_DECODED = 24_000_000  # numbers, of all accessors together
 MAX_PICTURE_PX = 16_000_000  # of one picture, before it is decoded
-MAX_PICTURES_PX = 64_000_000  # of all pictures of a model
+MAX_PICTURES_PX = 32_000_000  # of all pictures of a model
 MAX_EDGE_PX = 2048  # larger pictures are made smaller
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}

@@ -22,6 +22,9 @@ from engine.state.blueprint import Spawn
 SUFFIXES = (".vox", ".glb", ".gltf")
 VOX_MODEL_M = 0.1  # metres: an edge of a model's voxel, where the author does not say
 SPARE_MATERIALS = 16  # that a stamped model leaves free for what the file says after it
+MAX_BYTES = 128 * 1024 * 1024  # of all assets of a world
+MAX_PIXELS = 48_000_000  # of all pictures of a world, as they are kept
+MAX_VERTICES = 2_000_000  # of all models of a world
 MAX_STAMPED = 64_000_000  # voxels, filled or not, of the box around a stamped model
 LAMP_M = 0.2  # metres: edge of a lamp that came with a model
 CANDELA = 12.0  # of a lamp whose radiance times mean projected area is 1 m2: a lantern of 100 cd looks like ours
@@ -44,6 +47,7 @@ class Imports:
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self._read: dict[tuple[str, int], _Source] = {}
+        self._bytes_read = self._pixels = self._vertices = 0
 
     def model(
         self,
@@ -85,6 +89,9 @@ class Imports:
         shell = shells.turned(shells.moved(shell, 1.0, origin), cosine, sine)
         material = [self._material(wanted, look, shine) for look in shell.looks]
         made = shells.prefab_of(shell, label, material, wanted)
+        self._vertices += len(made.position)
+        if self._vertices > MAX_VERTICES:
+            raise LimitError(f"{wanted}: the models of a world may have {MAX_VERTICES:,} vertices together, not more")
         if collider is not None:
             x, y, z = point(collider, "collider", 0.01, 64)
             made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
@@ -142,6 +149,8 @@ class Imports:
             shell = shells.moved(source.shell, unit, low * unit)
             stamp = self._stamp_of_shell(shell, (x, y, z), wanted, most, shine)
             lights = shell.lights
+        if not stamp.any():
+            raise LimitError(f"{wanted}: so small it does not fill a voxel of {VOXEL_M:g} m; say height= or scale=")
         size = stamp.shape
         stamp = np.rot90(stamp, quarter, axes=(0, 1))
         start = (foot[0] - stamp.shape[0] // 2, foot[1] - stamp.shape[1] // 2, foot[2])
@@ -163,8 +172,8 @@ class Imports:
         if (wanted, frame) not in self._read:
             data = self._bytes(verb, wanted, SUFFIXES)
             if wanted.lower().endswith(".vox"):
-                source = _Source(vox.read(data, wanted, frame), None)
-                notes = source.voxels.notes if source.voxels else ()
+                found = vox.read(data, wanted, frame)
+                source, notes = _Source(found, None), found.notes
             else:
                 from engine.script import gltf  # with what it brings along, for worlds that need it
 
@@ -173,8 +182,12 @@ class Imports:
                 def beside(name: str) -> bytes:
                     return self._bytes(verb, f"{folder}/{name}" if folder else name, (".bin", ".png", ".jpg", ".jpeg"))
 
-                source = _Source(None, gltf.read(data, wanted, beside))
-                notes = source.shell.notes if source.shell else ()
+                shell = gltf.read(data, wanted, beside)
+                source, notes = _Source(None, shell), shell.notes
+                pictures = {id(p): p.rgba.size // 4 for look in shell.looks for p in (look.picture, look.glow) if p}
+                self._pixels += sum(pictures.values())
+                if self._pixels > MAX_PIXELS:
+                    raise LimitError(f"{wanted}: the pictures of a world may have {MAX_PIXELS:,} pixels together")
             self._read[wanted, frame] = source
             self.draft.notes += notes
         return self._read[wanted, frame]
@@ -184,6 +197,9 @@ class Imports:
             if self.draft.folder is None:
                 raise WorldFileError(f"{verb}('{wanted}') needs a world file: assets lie in its folder")
             self.draft.assets[wanted] = assets.asset(self.draft.folder, wanted, verb, suffixes)
+            self._bytes_read += len(self.draft.assets[wanted])
+            if self._bytes_read > MAX_BYTES:
+                raise LimitError(f"{wanted}: the assets of a world may have {MAX_BYTES:,} bytes together, not more")
         return self.draft.assets[wanted]
 
     def _material(self, asset: str, look: Look, glow: float) -> int:

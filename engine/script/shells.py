@@ -104,10 +104,7 @@ def shell_of_voxels(model: VoxelModel, voxel_m: float, asset: str) -> Shell:
         keys.append((key % 256) * 8 + face)
     low, high, code = np.concatenate(lows).astype(np.float64), np.concatenate(highs), np.concatenate(keys)
     if 4 * len(low) > MAX_VERTICES:
-        raise LimitError(
-            f"{asset}: its surface needs {4 * len(low):,} vertices; a prefab has at most {MAX_VERTICES:,}. "
-            f"stamp(...) makes voxels of it instead"
-        )
+        raise LimitError(f"{asset}: its surface needs {4 * len(low):,} vertices; a model has at most {MAX_VERTICES:,}")
     side, index = code % 8, code // 8
     axis, negative, row = side // 2, side % 2, np.arange(len(low))
     u, v = (axis + 1) % 3, (axis + 2) % 3

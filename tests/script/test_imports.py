@@ -202,6 +202,7 @@ WRONG = {
     'stamp("a.vox", at = (8, 8, 7))': "z = 7..8.5 reaches outside the world",
     'stamp("a.vox", at = (8.1, 8, 1))': "at x must be a multiple of 0.25 m",
     'stamp("a.vox", at = (8, 8, 1), colours = 0)': "colours must lie between 1 and 255",
+    'stamp("a.vox", at = (8, 8, 1), height = 0.02)': "does not fill a voxel of 0.25 m",
     'stamp("flat.glb", at = (8, 8, 1), height = 3)': "is flat, so it has no height",
     'stamp("bad.vox", at = (8, 8, 1))': "bad.vox: chunk MAIN ends early",
     'model("bad.glb")': "bad.glb: its JSON cannot be read",
@@ -216,6 +217,17 @@ def test_what_is_wrong_is_told_where_it_is_written(tmp_path: Path, line: str) ->
     (tmp_path / "bad.vox").write_bytes(TOWER[:-3])
     (tmp_path / "bad.glb").write_bytes(b"glTf")
     refused(tmp_path, line, WRONG[line], a_vox=TOWER)
+
+
+def test_all_models_of_a_world_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.script import imports
+
+    monkeypatch.setattr(imports, "MAX_VERTICES", 100)
+    many = 'for i in range(9):\n    model("a.vox", name = str(i))'
+    with pytest.raises(WorldFileError, match="may have 100 vertices together"):
+        loaded(tmp_path, f"def f():\n    {many}\nf()".replace("\n    model", "\n        model"), a_vox=TOWER)
+    monkeypatch.setattr(imports, "MAX_BYTES", 1000)
+    refused(tmp_path, 'model("a.vox")', "may have 1,000 bytes together", a_vox=TOWER)
 
 
 def test_handlers_cannot_place_models(tmp_path: Path) -> None:
