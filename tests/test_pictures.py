@@ -20,7 +20,7 @@ from engine.view import View
 SIZE_PX = (192, 108)
 WORLDS = sorted(shipped_worlds())
 # The town takes a minute a law on two cores.
-SMALL = [pytest.param(name, marks=pytest.mark.slow) if name == "town" else name for name in WORLDS]
+SMALL = [pytest.param(name, marks=pytest.mark.slow) if name in ("pagoda", "town") else name for name in WORLDS]
 
 
 def at_hour(name: str, hour: float) -> LoadedWorld:

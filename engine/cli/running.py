@@ -63,6 +63,8 @@ def check(world: World, as_json: Json = False) -> None:
         {"file": p.file, "line": p.line or None, "column": p.column or None, "message": p.message} for p in problems
     ]
     lines = [":".join(str(part) for part in (p.file, p.line, p.column) if part) + f": {p.message}" for p in problems]
+    if not errors:
+        load_world(world)  # says what its models leave out
     answer(as_json, {"ok": not errors, "errors": errors}, "\n".join(lines) if lines else f"{world}: ok")
     if errors:
         raise typer.Exit(WorldFileError.exit_code)

@@ -18,7 +18,10 @@ def load_world(world: str) -> "LoadedWorld":
     """Blueprint and script of a world by name or path. Raises WorldFileError."""
     from engine.script.worldfile import load
 
-    return load(world)
+    loaded = load(world)
+    for note in loaded.notes:
+        say(f"note: {note}")
+    return loaded
 
 
 def new_state(loaded: "LoadedWorld", seed: int) -> "State":

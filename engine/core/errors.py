@@ -26,6 +26,12 @@ class WorldFileError(DaguerreError):
         self.message, self.file, self.line, self.column, self.excerpt = message, file, line, column, excerpt
 
 
+class AssetError(DaguerreError):
+    """A model or picture that a world file names and that cannot be used; the message begins with the asset's name."""
+
+    exit_code = 2
+
+
 class SnapshotError(DaguerreError):
     """Bytes that are not a whole, valid snapshot of this version and world."""
 

@@ -372,13 +372,16 @@ class Renderer:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
         light = self.light
         e = np.zeros((len(posed.position), 3), np.float32) if light is None else light.body_light(view, posed).copy()
-        shines = view.materials.emission[posed.material].any(-1)
+        shines = view.materials.emission[posed.material].any(-1) & ~posed.dress.is_pictured
         if shines.any():
             of = posed.body[shines]
             own = view.materials.emission[posed.material[shines]]
             glow = np.where(view.bodies.glows[of, None] != 0, view.bodies.glow[of], own)
             reflected = e[shines] if light is not None else 0.3 * view.sky.horizon
-            e[shines] = glow + view.materials.albedo[posed.material[shines]] * reflected
+            albedo = view.materials.albedo[posed.material[shines]]
+            skinned = posed.dress.has_skin[of]
+            albedo = np.where(skinned[:, None], posed.dress.tint[shines], albedo)
+            e[shines] = glow + albedo * reflected
         return e
 
     def _shading_key(self, view: View) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import turned
 from engine.light.formfactor import LampShapes, box_factors
-from engine.light.interpolate import probe_weights
+from engine.light.interpolate import air_weights
 from engine.light.lamps import unshaded_share
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
@@ -35,7 +35,7 @@ def corner_light(
         index = np.empty(8, np.int32)
         weight = np.empty(8, np.float32)
         x, y, z = corner[i, 0], corner[i, 1], corner[i, 2]
-        probe_weights(voxels, probe_of_cell, probe_position, x, y, z, 0.0, 0.0, 0.0, index, weight)
+        air_weights(voxels, probe_of_cell, probe_position, x, y, z, index, weight)
         cube[i] = 0.0
         for j in range(8):
             if weight[j] != 0.0:

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.interpolate import probe_weights
+from engine.light.interpolate import air_weights
 from engine.light.solids import distance_to_solid, joined, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear
 from engine.view import View
@@ -54,7 +54,11 @@ def furniture_of(view: View) -> tuple[Furniture, F32]:
             boxes.append([solids.box[:, 0].min(0), solids.box[:, 1].max(0)])
             entities.append(int(bodies.entity[b]))
             first.append(first[-1] + len(solids.box))
-            albedos += [view.materials.albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
+            albedos += list(
+                prefab.skin.solid_albedo
+                if prefab.skin is not None
+                else [view.materials.albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
+            )
     low, high = np.array(boxes, np.float64).reshape(-1, 2, 3).transpose(1, 0, 2)
     made = Furniture(
         np.ascontiguousarray(low), np.ascontiguousarray(high), np.array(entities, np.int32), np.array(first, np.int32),
@@ -144,7 +148,7 @@ def part_light(
         for i in range(furniture.first_part[b], furniture.first_part[b + 1]):
             low, high = furniture.part_box[i, 0], furniture.part_box[i, 1]
             x, y, z = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2
-            probe_weights(voxels, probe_of_cell, probe_position, x, y, z, 0.0, 0.0, 0.0, index, weight)
+            air_weights(voxels, probe_of_cell, probe_position, x, y, z, index, weight)
             e[i] = 0.0
             for j in range(8):
                 if weight[j] == 0.0:

@@ -13,6 +13,7 @@ from numba import njit, prange
 from engine.light.surface import face_centre
 from engine.light.trace import is_clear
 
+MOST_DOWN_M = 64  # how far below a point in the air its probes may lie
 LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so that cells inside walls count less
 
 
@@ -75,6 +76,20 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
                     n += 1
     for j in range(n):
         weight[j] /= total
+
+
+@njit(cache=True)
+def air_weights(voxels, probe_of_cell, position, px, py, pz, index, weight):
+    """`probe_weights` of a point in the air; high up, where there are no probes, those of the first place below it that
+    sees any: the light there is that of open air over the same ground.
+    """
+    for down in range(MOST_DOWN_M):
+        if pz - down < 0.0:
+            return
+        probe_weights(voxels, probe_of_cell, position, px, py, pz - down, 0.0, 0.0, 0.0, index, weight)
+        for j in range(8):
+            if weight[j] != 0.0:
+                return
 
 
 @njit(parallel=True, cache=True)

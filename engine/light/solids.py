@@ -29,8 +29,13 @@ class Solids(NamedTuple):
 
 
 def solids_of(prefab: Prefab, parts: NDArray[np.bool_], position: F32, orientation: F32) -> Solids:
-    """The chosen parts [n_parts] of a prefab where a body has them: at a position in metres, turned by a quaternion."""
+    """The chosen parts [n_parts] of a prefab where a body has them: at a position in metres, turned by a quaternion.
+
+    The parts of an imported mesh are the boxes of its skin.
+    """
     world_from_prefab = matrices(orientation.astype(np.float64))
+    if prefab.skin is not None:
+        return _boxes(prefab.skin.solid[parts].astype(np.float64), world_from_prefab, position.astype(np.float64))
     corner = prefab.position.astype(np.float64) @ world_from_prefab.T + position.astype(np.float64)
     boxes, planes = [], []
     for part in np.flatnonzero(parts):
@@ -45,6 +50,19 @@ def solids_of(prefab: Prefab, parts: NDArray[np.bool_], position: F32, orientati
     return _joined(boxes, planes)
 
 
+def _boxes(box: F64, world_from_prefab: F64, position: F64) -> Solids:
+    """Boxes [S, 2, 3] of a prefab's frame as pieces in the world."""
+    corner = np.stack([box[:, (i >> 2 & 1, i >> 1 & 1, i & 1), (0, 1, 2)] for i in range(8)], 1)
+    corner = corner @ world_from_prefab.T + position
+    planes = []
+    for low, high in box @ world_from_prefab.T + position:
+        normal = np.concatenate([world_from_prefab.T, -world_from_prefab.T])
+        planes.append(
+            np.column_stack([normal, np.concatenate([(normal[:3] * high).sum(1), (normal[3:] * low).sum(1)])])
+        )
+    return _joined(np.stack([corner.min(1), corner.max(1)], 1), planes)
+
+
 def joined(pieces: Sequence[Solids]) -> Solids:
     """All pieces of some lists in one."""
     boxes = [box for solids in pieces for box in solids.box]
@@ -56,7 +74,7 @@ def joined(pieces: Sequence[Solids]) -> Solids:
     return _joined(boxes, planes)
 
 
-def _joined(boxes: Sequence[object], planes: Sequence[F64]) -> Solids:
+def _joined(boxes: Sequence[object] | F64, planes: Sequence[F64]) -> Solids:
     first = np.cumsum([0, *(len(p) for p in planes)]).astype(np.int32)
     return Solids(
         np.array(boxes, np.float64).reshape(-1, 2, 3),
@@ -66,7 +84,12 @@ def _joined(boxes: Sequence[object], planes: Sequence[F64]) -> Solids:
 
 
 def parts_that(prefab: Prefab, emission: F32, shine: bool) -> NDArray[np.bool_]:
-    """Which parts [n_parts] of a prefab shine, or do not, given the emission of materials [M, 3]."""
+    """Which parts [n_parts] of a prefab shine, or do not, given the emission of materials [M, 3].
+
+    Of an imported mesh its solid boxes [S], none of which shines.
+    """
+    if prefab.skin is not None:
+        return np.full(len(prefab.skin.solid), not shine, np.bool_)
     parts = range(len(prefab.part_low))
     return np.array([bool(emission[prefab.material[prefab.part == p]].any()) == shine for p in parts], np.bool_)
 

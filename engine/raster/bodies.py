@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import matrices
 from engine.raster.tessellation import refined
-from engine.state.blueprint import Prefab
+from engine.state.blueprint import Coat, Prefab
 from engine.view import Bodies, View
 
 F32 = NDArray[np.float32]
@@ -33,6 +33,19 @@ class PosedBodies:
     first_vertex: I32  # [B + 1] the vertices of body b are first_vertex[b] : first_vertex[b + 1]
     low: F32  # [B, 3] metres, world: box around each body
     high: F32  # [B, 3]
+    dress: "Dress"  # the skins of those bodies that are imported meshes
+
+
+@dataclass(frozen=True)
+class Dress:
+    """How bodies with skins are coloured; the same as long as the list of bodies is."""
+
+    has_skin: NDArray[np.bool_]  # [B]
+    has_holes: NDArray[np.bool_]  # [B] whether a picture of it has holes
+    uv: F32  # [V, 2] place in the pictures, 0 without
+    tint: F32  # [V, 3] linear RGB, for bodies without a skin 1
+    is_pictured: NDArray[np.bool_]  # [V] whether a picture says where the vertex's material shines
+    coats: tuple[tuple[int, Coat], ...]  # body and coat; triangles count within the body's own prefab
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,23 @@ class _Template:
     part_centre: F32
     part_half: F32
     first_vertex: I32
+    dress: Dress
+
+
+def _dress(prefabs: list[Prefab], first_vertex: I32) -> Dress:
+    n, b = int(first_vertex[-1]), len(prefabs)
+    uv, tint, pictured = np.zeros((n, 2), np.float32), np.ones((n, 3), np.float32), np.zeros(n, np.bool_)
+    holes, coats = np.zeros(b, np.bool_), []
+    for i, prefab in enumerate(prefabs):
+        if prefab.skin is not None:
+            mine = slice(int(first_vertex[i]), int(first_vertex[i + 1]))
+            uv[mine], tint[mine] = prefab.skin.uv, prefab.skin.tint
+            for coat in prefab.skin.coats:
+                coats.append((i, coat))
+                holes[i] |= coat.is_cut_out
+                if coat.glow is not None:
+                    pictured[first_vertex[i] + prefab.triangles[coat.first : coat.last]] = True
+    return Dress(np.array([p.skin is not None for p in prefabs], np.bool_), holes, uv, tint, pictured, tuple(coats))
 
 
 def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
@@ -82,6 +112,7 @@ def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
         (low + high) / 2,  # type: ignore[operator]
         (high - low) / 2,  # type: ignore[operator]
         first_vertex,
+        _dress(prefabs, first_vertex),
     )
 
 
@@ -205,6 +236,7 @@ def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: P
         first_vertex=first,
         low=low,
         high=high,
+        dress=template.dress,
     )
 
 

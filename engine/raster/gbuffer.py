@@ -30,13 +30,14 @@ from engine.raster.bodies import PosedBodies
 from engine.raster.meshes import VERTEX, Meshes, PageTable, vertices_of_quads
 from engine.raster.programs import program, set_uniforms
 from engine.raster.visibility import Rect, Sight, clip_from_world
-from engine.state.blueprint import Materials
+from engine.state.blueprint import Materials, Picture
 from engine.state.camera import Camera
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
+SRGB8_ALPHA8 = 0x8C43  # OpenGL's name: filtered as linear light
 SEAM_PX = 0.01  # how far a quad grows to close T-junctions
 BODY_VERTEX = np.dtype(
     [
@@ -173,6 +174,9 @@ class BodyMesh:
         self._index: moderngl.Buffer | None = None
         self._index_of: object = None
         self._arrays: dict[int, moderngl.VertexArray] = {}
+        self._skin: moderngl.Buffer | None = None  # uv and tint
+        self._pictures: dict[int, tuple[Picture, moderngl.Texture]] = {}
+        self._white: moderngl.Texture | None = None
 
     def update(self, posed: PosedBodies, light: F32) -> None:
         """Send the vertices; `light` is e [V, 3], for emissive materials the radiance that leaves them."""
@@ -193,6 +197,9 @@ class BodyMesh:
             self._vertices = self.context.buffer(reserve=data.nbytes, dynamic=True)
             self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
             self._index_of = posed.triangles
+            if posed.dress.has_skin.any():
+                skin = np.concatenate([posed.dress.uv, posed.dress.tint], 1)
+                self._skin = self.context.buffer(np.ascontiguousarray(skin, np.float32).tobytes())
         assert self._vertices is not None
         self._vertices.write(data.tobytes())
         self._posed, self._light = posed, light
@@ -203,10 +210,60 @@ class BodyMesh:
         empty = np.empty((0, 3), np.float32)
         return (empty, empty) if self._posed is None else (self._posed.low, self._posed.high)
 
+    @property
+    def has_skin(self) -> Bool:
+        """Which bodies [B] have a skin."""
+        return np.zeros(0, np.bool_) if self._posed is None else self._posed.dress.has_skin
+
+    @property
+    def has_holes(self) -> Bool:
+        """Which bodies [B] have a skin with holes."""
+        return np.zeros(0, np.bool_) if self._posed is None else self._posed.dress.has_holes
+
     def draw(self, target: moderngl.Program, seen: Bool) -> None:
-        """Draw some of the bodies [B]."""
-        if not self.count or self._vertices is None:
+        """Draw some of the bodies [B], as if they had no skins."""
+        array = self._array(target)
+        if array is None:
             return
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
+        for first, last in zip(self._first_index[edges[::2]], self._first_index[edges[1::2]], strict=True):
+            if last > first:
+                array.render(moderngl.TRIANGLES, vertices=int(last - first), first=int(first))
+
+    def draw_coats(self, target: moderngl.Program, seen: Bool) -> None:
+        """Draw those of some bodies [B] that have skins, coat after coat, with pictures in units 2 and 3."""
+        array = self._array(target) if (seen & self.has_skin).any() else None
+        if array is None:
+            return
+        assert self._posed is not None
+        for body, coat in self._posed.dress.coats:
+            if seen[body]:
+                self._picture(coat.picture).use(2)
+                if "glow_picture" in target:
+                    set_uniforms(target, glows=int(coat.glow is not None))
+                    self._picture(coat.glow).use(3)
+                first = int(self._first_index[body]) + 3 * coat.first
+                array.render(moderngl.TRIANGLES, vertices=3 * (coat.last - coat.first), first=first)
+
+    def _picture(self, picture: Picture | None) -> moderngl.Texture:
+        """The texture of a picture, with all its levels; white for None."""
+        if picture is None:
+            if self._white is None:
+                self._white = self.context.texture((1, 1), 4, b"\xff" * 4)
+            return self._white
+        if id(picture) not in self._pictures:
+            height, width = picture.rgba.shape[:2]
+            data = np.ascontiguousarray(picture.rgba).tobytes()
+            texture = self.context.texture((width, height), 4, data, internal_format=SRGB8_ALPHA8)
+            texture.build_mipmaps()
+            texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+            texture.repeat_x, texture.repeat_y = picture.repeats
+            self._pictures[id(picture)] = picture, texture
+        return self._pictures[id(picture)][1]
+
+    def _array(self, target: moderngl.Program) -> moderngl.VertexArray | None:
+        if not self.count or self._vertices is None:
+            return None
         array = self._arrays.get(target.glo)
         if array is None:
             named = [
@@ -219,24 +276,25 @@ class BodyMesh:
             ]
             layout = " ".join(form if name in target else _skipped(form) for form, name in named)
             names = [name for _, name in named if name in target]
-            array = self.context.vertex_array(
-                target, [(self._vertices, layout, *names)], self._index, index_element_size=4
-            )
+            content = [(self._vertices, layout, *names)]
+            if "in_uv" in target and self._skin is not None:
+                tinted = "in_tint" in target
+                content.append((self._skin, "2f4 3f4" if tinted else "2f4 12x", *("in_uv", "in_tint")[: 1 + tinted]))
+            array = self.context.vertex_array(target, content, self._index, index_element_size=4)
             self._arrays[target.glo] = array
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
-        for first, last in zip(self._first_index[edges[::2]], self._first_index[edges[1::2]], strict=True):
-            if last > first:
-                array.render(moderngl.TRIANGLES, vertices=int(last - first), first=int(first))
+        return array
 
     def release(self) -> None:
         """Give the buffers back."""
         for array in self._arrays.values():
             array.release()
         self._arrays.clear()
-        for buffer in (self._vertices, self._index):
-            if buffer is not None:
-                buffer.release()
-        self._vertices = self._index = self._index_of = self._posed = None
+        textures = [texture for _, texture in self._pictures.values()]
+        for thing in (self._vertices, self._index, self._skin, self._white, *textures):
+            if thing is not None:
+                thing.release()
+        self._pictures.clear()
+        self._vertices = self._index = self._index_of = self._posed = self._skin = self._white = None
 
 
 def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
@@ -272,6 +330,7 @@ class GBuffer:
         self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)
         self._occluders = program(context, "voxels.vert", "shadow.frag")
         self._bodies = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, **defines)
+        self._skins = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, SKINS=True, **defines)
         atlas = patterns.pattern_atlas()
         self._patterns = context.texture(atlas.shape[1::-1], 4, atlas.tobytes(), dtype="f1")
         self._patterns.filter = (moderngl.LINEAR, moderngl.LINEAR)
@@ -311,6 +370,7 @@ class GBuffer:
         }
         set_uniforms(self._voxels, **common)
         set_uniforms(self._bodies, **common)
+        set_uniforms(self._skins, **common, picture=2, glow_picture=3)
         set_uniforms(self._occluders, **common)
         materials.use(0)
         self._patterns.use(1)
@@ -342,7 +402,9 @@ class GBuffer:
         for rect in rects:
             self.target.scissor = rect
             static.draw(self._voxels, table, sight.sees_pages(table, rect))
-            bodies.draw(self._bodies, sight.sees(*bodies.boxes, rect))
+            seen = sight.sees(*bodies.boxes, rect)
+            bodies.draw(self._bodies, seen & ~bodies.has_skin)
+            bodies.draw_coats(self._skins, seen)
         self.target.scissor = (0, 0, width, height)
         context.front_face = "ccw"
         context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)

@@ -134,6 +134,9 @@ def channels(view: View, size_px: tuple[int, int], body_light: F32 | None = None
     albedo = view.materials.albedo[material].astype(np.float64)
     slant = np.abs((rays[of_voxel] * normal[of_voxel]).sum(1)) / np.linalg.norm(rays[of_voxel], axis=1)
     pixel_m = 2.0 * math.tan(camera.fov_y / 2) / height
+    if of_body.any():
+        skinned = np.flatnonzero(of_body)[posed.dress.has_skin[posed.body[posed.triangles[triangle[of_body], 0]]]]
+        albedo[skinned] = _skin_albedo(posed, triangle[skinned], weights[skinned])
     albedo[of_voxel] *= pattern_factor(
         view.materials, material[of_voxel], place[of_voxel], side // 2, depth[of_voxel] * pixel_m, slant
     )
@@ -147,6 +150,32 @@ def channels(view: View, size_px: tuple[int, int], body_light: F32 | None = None
         page=page.reshape(height, width).astype(np.int64),
         body_light=e.reshape(height, width, 3).astype(np.float32),
     )
+
+
+def _skin_albedo(posed: PosedBodies, triangle: I64, weights: F64) -> F64:
+    """Albedo [n, 3] of bodies with skins: tint times picture, filtered in linear light, on its finest level."""
+    corner, dress = posed.triangles[triangle], posed.dress
+    uv, out = (dress.uv[corner] * weights[..., None]).sum(1), (dress.tint[corner] * weights[..., None]).sum(1)
+    for body, coat in dress.coats:
+        mine = np.flatnonzero(posed.body[posed.triangles[:, 0]] == body)
+        first = int(mine[0]) if len(mine) else 0
+        rows = np.flatnonzero((triangle >= first + coat.first) & (triangle < first + coat.last))
+        if coat.picture is None or not len(rows):
+            continue
+        c = coat.picture.rgba[..., :3] / 255.0
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        size = np.array(linear.shape[1::-1])
+        at = uv[rows] * size - 0.5
+        low = np.floor(at).astype(np.int64)
+        share = at - low
+        value = np.zeros((len(rows), 3))
+        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            texel = low + (dx, dy)
+            texel = np.where(coat.picture.repeats, texel % size, np.clip(texel, 0, size - 1))
+            weight = np.abs(1 - dx - share[:, 0]) * np.abs(1 - dy - share[:, 1])
+            value += weight[:, None] * linear[texel[:, 1], texel[:, 0]]
+        out[rows] *= value
+    return np.asarray(out, np.float64)
 
 
 def pattern_factor(

@@ -17,7 +17,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.raster.bodies import PosedBodies
+from engine.raster.bodies import Dress, PosedBodies
 from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
 from engine.raster.meshes import Meshes
 from engine.raster.occupancy import Occupancy
@@ -110,9 +110,11 @@ class SunShadow:
         self._body = context.framebuffer(depth_attachment=self.body_map)
         self._voxels = program(context, "shadow_voxels.vert", "shadow.frag")
         self._bodies = program(context, "shadow_bodies.vert", "shadow.frag")
+        self._holes = program(context, "shadow_bodies.vert", "shadow.frag", HOLES=True)
         self._stale = True  # the static map does not show the voxels as they are
         self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
         self._casts = np.zeros(0, np.bool_)  # [B] the bodies in it
+        self._dress: Dress | None = None  # and their skins, which may have holes
         self.bodies_cast = False
         self.occupancy = Occupancy(context)  # what the static map shows, voxel by voxel
 
@@ -158,9 +160,10 @@ class SunShadow:
             self._posed is not None
             and np.array_equal(self._casts, casts)
             and np.array_equal(self._posed, posed.position)
+            and self._dress is posed.dress
         ):
             return
-        self._posed, self._casts = posed.position, casts
+        self._posed, self._casts, self._dress = posed.position, casts, posed.dress
         clip = self.frame.clip_from_world
         axes = clip[:2, :3] * (MAP_PX / 2)
         centre = (posed.low + posed.high) / 2 @ axes.T + (clip[:2, 3] + 1.0) * (MAP_PX / 2)
@@ -179,7 +182,10 @@ class SunShadow:
         set_uniforms(self._bodies, clip_from_world=gl_matrix(clip))
         self._begin(self._body)
         self._body.clear(depth=1.0)  # all of it: software rasterisers clear a part by drawing, which is slower
-        mesh.draw(self._bodies, seen)
+        mesh.draw(self._bodies, seen & ~mesh.has_holes)
+        if mesh.has_holes.any():
+            set_uniforms(self._holes, clip_from_world=gl_matrix(clip), picture=2)
+            mesh.draw_coats(self._holes, seen & mesh.has_holes)
         self._end()
 
     def _begin(self, target: moderngl.Framebuffer) -> None:

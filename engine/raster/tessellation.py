@@ -16,9 +16,14 @@ MOST_TRIANGLES = 20_000  # of one prefab: beyond, it is fine enough as it is
 
 
 def refined(prefabs: tuple[Prefab, ...], materials: Materials) -> tuple[Prefab, ...]:
-    """Every prefab with no edge longer than EDGE_M, or LAMP_EDGE_M where any of it shines; parts stay what they are."""
+    """Every prefab with no edge longer than EDGE_M, or LAMP_EDGE_M where any of it shines; parts stay what they are.
+
+    Imported meshes come cut (engine/script/shells.py).
+    """
     shines = materials.emission.max(1) > 0
-    return tuple(_cut(p, LAMP_EDGE_M if np.any(shines[p.material]) else EDGE_M) for p in prefabs)
+    return tuple(
+        p if p.skin is not None else _cut(p, LAMP_EDGE_M if np.any(shines[p.material]) else EDGE_M) for p in prefabs
+    )
 
 
 def _cut(prefab: Prefab, longest_m: float) -> Prefab:

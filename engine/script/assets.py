@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from engine.core.errors import WorldFileError
+from engine.core.errors import LimitError, WorldFileError
 from engine.script.values import hint
 
 SUFFIX = ".star"
 MAX_TEXT_BYTES = 1_000_000  # of one file: the largest shipped world has about 12,000
+
+MAX_ASSET_BYTES = 32 * 1024 * 1024  # of one model or picture
 
 
 def worlds_folder() -> Path:
@@ -56,29 +58,58 @@ def read_text(path: Path, shown: str) -> str:
         raise WorldFileError(f"the world file {shown} cannot be read: {error.strerror}") from None
 
 
+def _parts(wanted: str, verb: str, example: str) -> list[str]:
+    """The parts of a path that stays inside the folder it is taken from."""
+    parts = wanted.replace("\\", "/").split("/")
+    if not wanted or not wanted.isprintable() or ":" in wanted or any(part in ("", ".", "..") for part in parts):
+        raise WorldFileError(f"{verb}({wanted!r}) must name a file inside the world's folder, such as '{example}'")
+    return parts
+
+
+def _inside(root: Path, parts: list[str], verb: str, wanted: str) -> Path | None:
+    """The file of these parts under a folder, None where there is none; links that lead outside are refused."""
+    path = root.joinpath(*parts)
+    try:
+        found = path.is_file()
+    except OSError as error:  # longer than a file's name may be
+        raise WorldFileError(f"{verb}('{wanted}') cannot be read: {error.strerror}") from None
+    if found and not path.resolve().is_relative_to(root.resolve()):
+        raise WorldFileError(f"{verb}('{wanted}') follows a link out of the world's folder; copy the file instead")
+    return path if found else None
+
+
 def loadable(folder: Path, wanted: str) -> Path:
     """The file that load(wanted) means: inside the world's own folder, or in the shipped worlds' lib.
 
     Absolute paths, `..`, NUL, other suffixes and links that lead outside are refused.
     """
-    parts = wanted.replace("\\", "/").split("/")
-    if not wanted or "\0" in wanted or ":" in wanted or any(part in ("", ".", "..") for part in parts):
-        raise WorldFileError(f"load({wanted!r}) must name a file inside the world's folder, such as 'lib/trees.star'")
+    parts = _parts(wanted, "load", "lib/trees.star")
     if not wanted.endswith(SUFFIX):
         raise WorldFileError(f"load('{wanted}') must name a {SUFFIX} file")
     roots = [folder] + ([worlds_folder()] if parts[0] == "lib" else [])
     for root in roots:
-        path = root.joinpath(*parts)
-        try:
-            found = path.is_file()
-        except OSError as error:  # longer than a file's name may be
-            raise WorldFileError(f"load('{wanted}') cannot be read: {error.strerror}") from None
-        if found:
-            if not path.resolve().is_relative_to(root.resolve()):
-                raise WorldFileError(
-                    f"load('{wanted}') follows a link out of the world's folder; copy the file instead"
-                )
+        path = _inside(root, parts, "load", wanted)
+        if path is not None:
             return path
     near = {p.relative_to(root).as_posix() for root in roots for p in root.glob("lib/*" + SUFFIX)}
     near |= {p.name for p in folder.glob("*" + SUFFIX)}
     raise WorldFileError(f"load('{wanted}') finds no such file{hint(wanted, near)}")
+
+
+def asset(folder: Path, wanted: str, verb: str, suffixes: tuple[str, ...]) -> bytes:
+    """The bytes of a model or picture inside the world's own folder, under the same rules as `loadable`."""
+    parts = _parts(wanted, verb, f"assets/ship{suffixes[0]}")
+    if not wanted.lower().endswith(suffixes):
+        raise WorldFileError(f"{verb}('{wanted}') must name a file that ends in {', '.join(suffixes)}")
+    path = _inside(folder, parts, verb, wanted)
+    if path is None:
+        near = {p.relative_to(folder).as_posix() for s in suffixes for p in folder.glob("*/*" + s)}
+        near |= {p.name for s in suffixes for p in folder.glob("*" + s)}
+        raise WorldFileError(f"{verb}('{wanted}') finds no such file in the world's folder{hint(wanted, near)}")
+    try:
+        size = path.stat().st_size
+        if size > MAX_ASSET_BYTES:
+            raise LimitError(f"{wanted}: {size:,} bytes are too many; an asset has at most {MAX_ASSET_BYTES:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise WorldFileError(f"{verb}('{wanted}') cannot be read: {error.strerror}") from None

@@ -1,5 +1,6 @@
 """A world being written: what the declarations of a world file have said so far, and the blueprint made from it."""
 
+import pathlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
+from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
 from engine.state.camera import CameraRail
@@ -42,6 +44,11 @@ class Draft:
     """Everything declared so far. Names are unique among their kind."""
 
     name: str = ""
+    folder: pathlib.Path | None = None  # of the world file: where its models and pictures lie
+    assets: dict[str, bytes] = field(default_factory=dict)  # what was read of it, by path
+    notes: list[str] = field(default_factory=list)  # what imported models say and the world leaves out
+    lights: dict[str, tuple[Light, ...]] = field(default_factory=dict)  # prefab -> lamps that came with its model
+    finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
     grid: U8 | None = None
     sky: Sky = field(default_factory=Sky)
     start_hour: float = 12.0

@@ -12,6 +12,7 @@ from engine.core.trig import sine_cosine
 from engine.core.units import VOXELS_PER_M
 from engine.script import prefabs
 from engine.script.draft import Draft
+from engine.script.imports import lamp_parts
 from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
@@ -262,7 +263,16 @@ class Things:
             d.count("body", sum("density" in s.components for s in d.spawns))
         if label:
             d.spawn_names[label] = len(d.spawns)
+        lights, (sine, cosine) = d.lights.get(str(prefab), ()), sine_cosine(yaw)
+        if lights and lamp is None:  # of the lamps that come with a model, the first is carried by the body itself
+            parts.update(lamp_parts(lights[0], lights[0].place))
         d.spawns.append(Spawn(name=label, prefab=index, position=position, yaw=yaw, components=parts))
+        for light in lights[1:]:
+            x, y, z = light.place
+            x, y = cosine * x - sine * y, sine * x + cosine * y
+            d.count("spawn", len(d.spawns))
+            at_lamp = d.place((position[0] + x, position[1] + y, position[2] + z), light.name)
+            d.spawns.append(Spawn("", -1, at_lamp, yaw, lamp_parts(light, (0.0, 0.0, 0.0))))
 
 
 def leaning(orientation: object, yaw: float) -> tuple[float, float, float, float]:

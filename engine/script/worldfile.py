@@ -61,6 +61,7 @@ class LoadedWorld:
 
     blueprint: Blueprint
     script: WorldScript
+    notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
 
 
 def load(path_or_name: str | Path) -> LoadedWorld:
@@ -68,7 +69,7 @@ def load(path_or_name: str | Path) -> LoadedWorld:
     path = assets.find_world(path_or_name)
     shown = str(path)
     main = assets.read_text(path, shown)
-    draft, hands = Draft(name=path.stem), Hands()
+    draft, hands = Draft(name=path.stem, folder=path.parent), Hands()
 
     def read(wanted: str) -> str:
         return assets.read_text(assets.loadable(path.parent, wanted), wanted)
@@ -85,11 +86,14 @@ def load(path_or_name: str | Path) -> LoadedWorld:
         for piece in ("" if name == shown else name, text):  # where the world file lies is no part of the world
             data = piece.encode()
             digest.update(len(data).to_bytes(8, "little") + data)
+    for name, content in sorted(draft.assets.items()):
+        for data in (name.encode(), content):
+            digest.update(len(data).to_bytes(8, "little") + data)
     try:
         blueprint = draft.finish(digest.digest())
     except WorldFileError as error:
         raise WorldFileError(error.message, shown) from None
-    return LoadedWorld(blueprint, WorldScript(box, hands))
+    return LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)))
 
 
 def _unknown_handler(shown: str, main: str, event: str, name: str) -> WorldFileError:

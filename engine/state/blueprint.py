@@ -50,10 +50,42 @@ class Materials:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture on the surface of an imported mesh."""
+
+    rgba: U8  # [H, W, 4] sRGB and coverage: below 128 nothing is drawn; row 0 is v = 0
+    repeats: tuple[bool, bool] = (True, True)  # along u and v beyond 0..1; else its last texel goes on
+
+
+@dataclass(frozen=True)
+class Coat:
+    """Consecutive triangles that share their pictures."""
+
+    first: int  # triangle
+    last: int  # triangle, exclusive
+    picture: Picture | None  # a factor on the tint; None is white
+    glow: Picture | None  # a factor on the material's emission; None: it shines evenly, if at all
+    is_cut_out: bool  # whether the picture has holes
+
+
+@dataclass(frozen=True)
+class Skin:
+    """How an imported mesh is coloured, and what of it stops light."""
+
+    uv: F32  # [V, 2] place in the pictures
+    tint: F32  # [V, 3] linear RGB: the albedo where there is no picture
+    coats: tuple[Coat, ...]  # all triangles in order
+    solid: (
+        F32  # [S, 2, 3] metres, prefab: boxes about as large as what they stand for; they stop light, the mesh does not
+    )
+    solid_albedo: F32  # [S, 3] linear RGB
+
+
+@dataclass(frozen=True)
 class Prefab:
     """A mesh in its own frame (metres, z up, looking along +x, the origin on the ground under its centre).
 
-    Its parts (boxes, cylinders, balls) are the unit in which it is lit.
+    Its parts (boxes, cylinders, balls; of an imported mesh the cells of a lattice) are the unit in which it is lit.
     """
 
     name: str
@@ -65,6 +97,7 @@ class Prefab:
     part_low: F32  # [n_parts, 3] metres, prefab: bounding box of each part
     part_high: F32  # [n_parts, 3]
     half_extent: F32  # [3] metres: half of the collider box whose bottom centre is the origin
+    skin: Skin | None = None  # None: every vertex has its material's colour
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,11 @@ def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:
         lit.append((key[np.lexsort(key.T)], e[np.lexsort(key.T)]))
     np.testing.assert_allclose(lit[0][0], lit[1][0], atol=2e-3)
     np.testing.assert_allclose(lit[0][1], lit[1][1], atol=2e-3)
+
+
+def test_high_above_the_ground_where_no_probes_are_it_is_as_light_as_nearer_to_it() -> None:
+    view = view_of(open_ground(), outside=sky(sun=0.0))
+    normal, low = light_of(with_boxes(view, (6, 6, 1.5)))
+    _, high = light_of(with_boxes(view, (6, 6, 5.0)))
+    assert (high > 0.05).all()
+    np.testing.assert_allclose(high[normal[:, 2] > 0.9], low[normal[:, 2] > 0.9], rtol=0.25)

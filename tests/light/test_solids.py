@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.core.rotations import of_yaws
-from engine.light.solids import distance_to_solid, joined, solids_of
+from engine.light.solids import distance_to_solid, joined, parts_that, solids_of
 from engine.script import prefabs
 
 BOX = prefabs.assemble("box", [prefabs.box((-0.5, -0.25, 0.0), (0.5, 0.25, 1.0), 1)])
@@ -59,3 +59,17 @@ def test_a_piece_that_leans_is_met_where_it_lies():
     np.testing.assert_allclose(lying.box[0], [[0.0, -0.25, 4.5], [1.0, 0.25, 5.5]], atol=1e-6)
     assert distance(lying, (-2, 0, 5), (1, 0, 0)) == pytest.approx(2.0, abs=1e-6)
     assert distance(lying, (0.5, 0, 9), (0, 0, -1)) == pytest.approx(3.5, abs=1e-6)
+
+
+def test_an_imported_mesh_stops_light_as_the_boxes_of_its_skin(tmp_path) -> None:
+    from tests.script import models
+    from tests.script.authoring import loaded
+
+    cube = models.model((4, 2, 2), *((x, y, z, 1) for x in range(4) for y in range(2) for z in range(2)))
+    (tmp_path / "a.vox").write_bytes(models.vox(cube))
+    prefab = loaded(tmp_path, 'model("a.vox", scale = 0.5)').blueprint.prefabs[-1]
+    parts = parts_that(prefab, np.zeros((99, 3), np.float32), shine=False)
+    position, ray = np.array((3, 2, 1), np.float32), ((0, 2.2, 1.4), (1, 0, 0))
+    for yaw, wanted in ((0.0, 2.0), (math.pi / 2, 2.5)):
+        solids = solids_of(prefab, parts, position, of_yaws(np.array([yaw]))[0].astype(np.float32))
+        assert min(distance(solids, *ray, piece=i) for i in range(len(solids.box))) == pytest.approx(wanted, abs=0.1)

@@ -11,6 +11,12 @@ out vec3 v_normal;
 out vec3 v_light;
 flat out uint v_entity;
 flat out uint v_material;
+#ifdef SKINS
+in vec2 in_uv;
+in vec3 in_tint;       // linear RGB, a factor on the picture
+out vec2 v_uv;
+out vec3 v_tint;
+#endif
 
 void main() {
     v_previous = in_previous;
@@ -18,5 +24,9 @@ void main() {
     v_light = in_light;
     v_entity = in_entity;
     v_material = in_material;
+#ifdef SKINS
+    v_uv = in_uv;
+    v_tint = in_tint;
+#endif
     gl_Position = clip_from_world * vec4(in_position, 1.0);
 }

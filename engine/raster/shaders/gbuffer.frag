@@ -1,4 +1,4 @@
-// One pixel of the G-buffer; engine/raster/gbuffer.py has the table of channels. Compiled once for voxels, once for BODIES.
+// One pixel of the G-buffer; engine/raster/gbuffer.py has the table of channels. Compiled for voxels, for BODIES, and for bodies with SKINS.
 uniform mat4 previous_clip_from_world;
 uniform vec2 size_px;
 uniform float pixel_m;             // width of a pixel at one metre of depth, metres
@@ -11,6 +11,13 @@ in vec3 v_normal;
 in vec3 v_light;
 flat in uint v_entity;
 flat in uint v_material;
+#ifdef SKINS
+in vec2 v_uv;
+in vec3 v_tint;
+uniform sampler2D picture;         // a factor on the tint, and where there is any surface
+uniform sampler2D glow_picture;    // a factor on the material's emission
+uniform int glows;                 // whether that counts
+#endif
 #else
 in vec3 v_world;
 flat in uvec2 v_face;
@@ -42,7 +49,18 @@ void main() {
 #ifdef BODIES
     vec3 previous_world = v_previous;
     uint normal = pack_snorm(octahedral(normalize(v_normal)));
-    out_light = 0x80000000u | pack_light(v_light);
+    vec3 light = v_light;
+#ifdef SKINS
+    vec4 texel = texture(picture, v_uv), shine = texture(glow_picture, v_uv);
+    if (texel.a < 0.5) discard;
+    albedo = v_tint * texel.rgb;
+    if (glows != 0) {
+        vec3 emission = texelFetch(materials, ivec2(int(material_index), 1), 0).rgb * shine.rgb;
+        emits = max(emission.r, max(emission.g, emission.b)) > 1e-3 ? 1u : 0u;
+        if (emits != 0u) light = emission + clamp(albedo, 0.0, 1.0) * v_light;
+    }
+#endif
+    out_light = 0x80000000u | pack_light(light);
     uint entity = v_entity + 1u;
 #else
     vec3 previous_world = v_world;
