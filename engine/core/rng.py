@@ -19,6 +19,7 @@ _MASK: Final = (1 << 64) - 1
 _STEP: Final = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: keeps addresses of zeros from mapping to zero
 _A: Final = 0xBF58476D1CE4E5B9
 _B: Final = 0x94D049BB133111EB
+_WORDS: Final = tuple(np.uint64(v) for v in (_STEP, 30, _A, 27, _B, 31))  # for arrays
 
 
 @lru_cache(1024)  # scripts choose the names
@@ -47,10 +48,14 @@ def bits(seed: int, tick: int, stream: int, entity: int | I64) -> int | U64:
     place = _place(seed, tick, stream)
     if isinstance(entity, int):
         return _mix(place ^ (entity & _MASK))
-    word = (entity.astype(np.uint64) ^ np.uint64(place)) + np.uint64(_STEP)
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(_A)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(_B)
-    return word ^ (word >> np.uint64(31))
+    word = entity.astype(np.uint64)
+    word ^= np.uint64(place)
+    word += _WORDS[0]
+    for shift, factor in ((_WORDS[1], _WORDS[2]), (_WORDS[3], _WORDS[4])):
+        word ^= word >> shift
+        word *= factor
+    word ^= word >> _WORDS[5]
+    return word
 
 
 @overload

@@ -37,7 +37,8 @@ ARRIVED_M: Final = 0.4
 COMPANY_M: Final = 1.5  # followers keep this distance
 GREET_M: Final = 0.8  # seekers this
 SLOW_DOWN_HZ: Final = 3.0  # who comes to rest slows down to this times the distance that is left
-TURN_CHANCE: Final = 1.0 / 256.0  # of a wanderer per tick: a new direction about every 4 s
+TURN_TICKS: Final = 4  # a wanderer asks chance so seldom; a power of two
+TURN_CHANCE: Final = 4.0 / 256.0  # each time: a new direction about every 4 s
 GIVE_UP_CHANCE: Final = 1.0 / 128.0  # of a patrol that is lost, per tick: on to the next point after about 2 s
 GOALS_PER_TICK: Final = 4  # whose fields are asked; more take turns, and who waits walks on as it did
 NEAR_POINT: Final = 2  # columns (0.5 m): from there on a point of a path is walked to straight
@@ -80,8 +81,10 @@ def decide(blueprint: Blueprint, state: State) -> None:
     trips = []
     if present[WANDER]:
         bound = (behaviour == WANDER) & (place >= 0)
-        _wander(state, rows[(behaviour == WANDER) & ~bound])
-        if bound.any():
+        if not bound.any():
+            _wander(state, rows[behaviour == WANDER])
+        else:
+            _wander(state, rows[(behaviour == WANDER) & ~bound])
             trips.append(_come_back(blueprint, state, rows[bound], place[bound]))
     if present[PATROL]:
         trips.append(_patrol(blueprint, state, rows[behaviour == PATROL]))
@@ -123,11 +126,16 @@ def _by_the_hour(
 
 def _wander(state: State, rows: Rows) -> None:
     """Straight on, now and then somewhere else, always somewhere else from walls and drops."""
-    c, ids = state.columns, state.ids(rows)
-    rests = (c.velocity[rows] == 0.0).all(1)
-    turning = rests | c.blocked[rows] | (uniform(state.seed, state.tick, TURNS, ids) < TURN_CHANCE)
-    rows, ids = rows[turning], ids[turning]
-    heading = bits(state.seed, state.tick, HEADS, ids) % np.uint64(N_HEADINGS)
+    c = state.columns
+    velocity = c.velocity[rows]
+    turning = ((velocity[:, 0] == 0.0) & (velocity[:, 1] == 0.0)) | c.blocked[rows]
+    asked = ((rows + state.tick) & (TURN_TICKS - 1) == 0).nonzero()[0]
+    if len(asked):
+        turning[asked] |= uniform(state.seed, state.tick, TURNS, state.ids(rows[asked])) < TURN_CHANCE
+    if not turning.any():
+        return
+    rows = rows[turning]
+    heading = bits(state.seed, state.tick, HEADS, state.ids(rows)) % np.uint64(N_HEADINGS)
     c.velocity[rows] = HEADINGS[heading.astype(np.intp)] * c.speed[rows][:, None]
 
 
@@ -202,22 +210,24 @@ def _travel(blueprint: Blueprint, state: State, trips: Trips) -> None:
     # A patrol that once had to go round something knows its way from then on; others go straight again after a rest.
     keeps = (pace > 0.0) | ((trips.goal >= _POINTS) & (trips.goal < _ENTITIES))
     detour = trips.straight & (c.detour[rows] | c.blocked[rows]) & keeps
-    c.detour[rows], c.lost[rows] = detour, c.lost[rows] & (pace > 0.0)
-    asks = np.flatnonzero((detour | ~trips.straight) & (pace > 0.0))
-    c.lost[rows[~detour & trips.straight]] = False
-    moves = np.ones(len(rows), np.bool_)
-    if len(asks):
+    led = (detour | ~trips.straight) & (pace > 0.0)
+    c.detour[rows], c.lost[rows] = detour, c.lost[rows] & led
+    asks = led.nonzero()[0]
+    if not len(asks):
+        c.velocity[rows] = toward * pace[:, None]
+    else:
+        moves = np.ones(len(rows), np.bool_)
         way, found, near, waits = _ask(blueprint, state, rows[asks], trips.goal[asks])
         away = trips.away[asks]
         way[away] *= -1.0
-        led = found & ~near
-        toward[asks[led]] = way[led]
+        guided = found & ~near
+        toward[asks[guided]] = way[guided]
         # Without a way one stands, but flees on. What a wall keeps from its spot in a place rests where it is.
         stays = (~found & ~away) | (near & ~trips.straight[asks] & c.blocked[rows[asks]])
         pace[asks[stays]] = 0.0
         c.lost[rows[asks]] = np.where(waits, c.lost[rows[asks]], ~found)
         moves[asks[waits]] = False
-    c.velocity[rows[moves]] = (toward * pace[:, None])[moves]
+        c.velocity[rows[moves]] = (toward * pace[:, None])[moves]
 
 
 def _ask(blueprint: Blueprint, state: State, rows: Rows, goals: I64) -> tuple[F64, Bool, Bool, Bool]:
@@ -255,8 +265,8 @@ def _node_of(blueprint: Blueprint, state: State, ground: Ground, goal: int) -> t
 def _trips(
     rows: Rows, target: F64, goal: I64, pace: NDArray[np.floating], straight: bool = False, away: bool = False
 ) -> Trips:
-    n = len(rows)
-    return Trips(rows, target, goal, pace.astype(np.float64), np.full(n, straight), np.full(n, away))
+    n, said = len(rows), (np.zeros, np.ones)
+    return Trips(rows, target, goal, pace.astype(np.float64), said[straight](n, np.bool_), said[away](n, np.bool_))
 
 
 def _centres(blueprint: Blueprint) -> F64:

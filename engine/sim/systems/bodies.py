@@ -80,7 +80,10 @@ def move(blueprint: Blueprint, state: State) -> None:
         return
     _hold_people(blueprint, state, mirror)
     mirror.carry(state)
-    c, still = state.columns, ~mirror.known[:, 7:].any(1)  # what has a push already does not rest
+    c, still = (
+        state.columns,
+        np.abs(mirror.known[:, 7:]).max(1, initial=0.0) == 0.0,
+    )  # what has a push already does not rest
     resting = [k for i, k in enumerate(mirror.ids) if k in mirror.fresh and still[i] and c.asleep[index_of(k)]]
     if resting:
         mirror.solver.lay_to_rest(resting)

@@ -97,7 +97,7 @@ def columns(voxels: VoxelGrid, x: F64, y: F64, lowest: I64) -> I64:
     word: I64 = flat.take(at, mode="clip").astype(np.int64)
     word |= flat.take(at + 1, mode="clip").astype(np.int64) << 8
     word |= flat.take(at + 2, mode="clip").astype(np.int64) << 16
-    outside = (i < 0) | (i >= nx) | (j < 0) | (j >= ny)
+    outside = (i.view(np.uint64) >= nx) | (j.view(np.uint64) >= ny)  # a negative number is a huge one
     word = ((word >> (lowest & 7)) | -outside.astype(np.int64)) & 0xFFF
     return word
 
