@@ -80,11 +80,12 @@ def move(blueprint: Blueprint, state: State) -> None:
         return
     _hold_people(blueprint, state, mirror)
     mirror.carry(state)
-    c, still = (
-        state.columns,
-        np.abs(mirror.known[:, 7:]).max(1, initial=0.0) == 0.0,
-    )  # what has a push already does not rest
-    resting = [k for i, k in enumerate(mirror.ids) if k in mirror.fresh and still[i] and c.asleep[index_of(k)]]
+    c = state.columns
+    resting = [
+        key
+        for key, motion in zip(mirror.ids, mirror.known.tolist(), strict=True)
+        if key in mirror.fresh and c.asleep[index_of(key)] and not any(motion[7:])  # what was pushed does not rest
+    ]
     if resting:
         mirror.solver.lay_to_rest(resting)
     try:
