@@ -370,6 +370,9 @@ class Breaking:
             motion[self.at] = self.value
         return tuple(motion)
 
+    def motions(self, keys: list[int]) -> list[tuple[bool, tuple[float, ...]]]:
+        return [(False, self.motion(key)) for key in keys]
+
 
 @pytest.mark.parametrize(
     ("at", "value", "component"),
