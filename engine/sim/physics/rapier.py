@@ -66,17 +66,15 @@ class RapierSolver:
         self._new: list[int] = []  # put in since the last step; none at a tick boundary
         self._touches = rapier3d.ChannelEventCollector()
         self._bytes: bytes | None = None  # of this world, as long as nothing touches it
+        self._handles = {body.user_data & _KEY_MASK: handle for handle, body in world.rigid_bodies}
         self._adopt(world)
 
     def _adopt(self, world: rapier3d.PhysicsWorld) -> None:
+        """Goes on with a world of the same handles."""
         world.set_num_threads(1)
         world.event_handler = self._touches  # type: ignore[assignment]
-        self._world = world
-        self._bodies: dict[int, rapier3d.RigidBody] = {}  # key -> live view
-        self._handles: dict[int, rapier3d.RigidBodyHandle] = {}
-        for handle, body in world.rigid_bodies:
-            key = body.user_data & _KEY_MASK
-            self._bodies[key], self._handles[key] = body, handle
+        self._world, bodies = world, world.rigid_bodies
+        self._bodies = {key: bodies[handle] for key, handle in self._handles.items()}  # live views
 
     @staticmethod
     def from_bytes(data: bytes) -> "RapierSolver":
@@ -200,18 +198,11 @@ class RapierSolver:
 
     def motion(self, key: int) -> Motion:
         """See Solver."""
-        body = self._bodies[key]
-        place = body.position
-        return (
-            *place.translation.to_tuple(),
-            *place.rotation.to_tuple(),
-            *body.linvel.to_tuple(),
-            *body.angvel.to_tuple(),
-        )
+        return _motion(self._bodies[key])
 
-    def is_asleep(self, key: int) -> bool:
+    def motions(self, keys: Iterable[int]) -> list[tuple[bool, Motion]]:
         """See Solver."""
-        return self._bodies[key].is_sleeping
+        return [(body.is_sleeping, _motion(body)) for body in map(self._bodies.__getitem__, keys)]
 
     def squeezed(self, key: int) -> float:
         """See Solver."""
@@ -278,6 +269,11 @@ class RapierSolver:
 def _meets(group: int) -> int:
     """Only bodies are moved by what they touch; everything else meets bodies alone."""
     return _EVERYTHING if group == BODIES else BODIES
+
+
+def _motion(body: rapier3d.RigidBody) -> Motion:
+    place, turn = body.translation.to_tuple(), body.rotation.to_tuple()
+    return (*place, *turn, *body.linvel.to_tuple(), *body.angvel.to_tuple())
 
 
 def _isometry(pose: Pose) -> rapier3d.Isometry3:

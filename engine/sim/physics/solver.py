@@ -125,8 +125,8 @@ class Solver(Protocol):
     def motion(self, key: int) -> Motion:
         """Where a thing is and how it moves."""
 
-    def is_asleep(self, key: int) -> bool:
-        """Whether a body rests."""
+    def motions(self, keys: Iterable[int]) -> list[tuple[bool, Motion]]:
+        """Whether bodies rest, and their motions."""
 
     def squeezed(self, key: int) -> float:
         """Metres by which bodies were pressed into a thing in the last step."""

@@ -27,6 +27,7 @@ STRENGTH_N: Final = 400.0  # with which somebody pushes what stands in the way
 SKIN_M: Final = 0.01  # people keep this distance
 STUCK_M: Final = 0.015  # a leaf that is pressed deeper into something waits
 
+LIMITS: Final = np.concatenate([np.full(width, COLUMN_BY_NAME[name].high) for name, width in MOTION])  # [13]
 Vec3 = tuple[float, float, float]
 
 
@@ -80,11 +81,12 @@ def move(blueprint: Blueprint, state: State) -> None:
         return
     _hold_people(blueprint, state, mirror)
     mirror.carry(state)
-    c, still = (
-        state.columns,
-        np.abs(mirror.known[:, 7:]).max(1, initial=0.0) == 0.0,
-    )  # what has a push already does not rest
-    resting = [k for i, k in enumerate(mirror.ids) if k in mirror.fresh and still[i] and c.asleep[index_of(k)]]
+    c = state.columns
+    resting = [
+        key
+        for key, motion in zip(mirror.ids, mirror.known.tolist(), strict=True)
+        if key in mirror.fresh and c.asleep[index_of(key)] and not any(motion[7:])  # what was pushed does not rest
+    ]
     if resting:
         mirror.solver.lay_to_rest(resting)
     try:
@@ -102,29 +104,26 @@ def move(blueprint: Blueprint, state: State) -> None:
 
 def _read_back(state: State, mirror: Mirror) -> None:
     c = state.columns
-    motion, asleep = mirror.known.copy(), []
-    for i, key in enumerate(mirror.ids):
-        rests = mirror.solver.is_asleep(key)
-        asleep.append(rests)
-        if not (rests and c.asleep[index_of(key)]) or key in mirror.fresh:
-            motion[i] = mirror.solver.motion(key)
-    at = 0
-    for name, width in MOTION:
-        column, values = COLUMN_BY_NAME[name], motion[:, at : at + width]
-        at += width
-        broken = ~np.isfinite(values).all(1)
-        if name in ("position", "orientation"):
-            broken |= ~((values >= column.low) & (values <= column.high)).all(1)
-        if broken.any():
-            i = int(np.argmax(broken))
-            raise PhysicsError(_complaint(state, mirror.ids[i], name, f"it became {values[i].tolist()}"))
-        np.clip(values, column.low, column.high, out=values)
-    rows = np.array([index_of(key) for key in mirror.ids], np.intp)
+    found = mirror.solver.motions(mirror.ids)
+    motion = np.array([motion for _, motion in found], np.float64).reshape(-1, 13)
+    rows = state.rows(BODY)
+    if not (np.abs(motion) <= LIMITS).all():  # NaN is not
+        at = 0
+        for name, width in MOTION:
+            column, values = COLUMN_BY_NAME[name], motion[:, at : at + width]
+            at += width
+            broken = ~np.isfinite(values).all(1)
+            if name in ("position", "orientation"):
+                broken |= (np.abs(values) > column.high).any(1)
+            if broken.any():
+                i = int(np.argmax(broken))
+                raise PhysicsError(_complaint(state, mirror.ids[i], name, f"it became {values[i].tolist()}"))
+            np.clip(values, column.low, column.high, out=values)
     at = 0
     for name, width in MOTION:
         c[name][rows] = motion[:, at : at + width]
         at += width
-    c.asleep[rows] = asleep
+    c.asleep[rows] = [rests for rests, _ in found]
     mirror.known = motion_of(state, rows)
 
 

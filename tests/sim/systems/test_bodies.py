@@ -1,7 +1,11 @@
 """Rigid bodies in a world: they fall, rest, are pushed and carried, and everything about them is in the state."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path as Folder
 
 import numpy as np
 import pytest
@@ -25,6 +29,7 @@ from engine.state.events import Event
 from engine.state.world import EngineBytes, State, new_state
 from tests.worlds_for_tests import CRATE, LANTERN, LEAF_OF_DOOR, PERSON, STONE, empty_world, lively_world
 
+ROOT = Folder(__file__).parents[3]
 LIGHT = {"density": 100.0}  # a crate of 51 kg
 
 
@@ -183,6 +188,26 @@ def test_a_world_restored_at_any_tick_goes_on_as_if_nothing_had_been() -> None:
         step(blueprint, state, commands)
         step(blueprint, other, commands)
         assert state.sections() == other.sections(), f"tick {tick}"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "0", "NPY_DISABLE_CPU_FEATURES": "X86_V3 AVX2 FMA3"},
+        {"PYTHONHASHSEED": "1", "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA", "RAYON_NUM_THREADS": "7"},
+    ],
+)
+def test_other_processes_hash_seeds_and_processors_agree_on_a_heap(environment: dict[str, str]) -> None:
+    here = run(heap(), new_state(heap(), 7), 150).digest()
+    program = (
+        "from tests.sim.systems.test_bodies import heap, new_state, run\n"
+        "print(run(heap(), new_state(heap(), 7), 150).digest())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) == here
 
 
 def test_synctest_holds_with_bodies_and_a_long_rest() -> None:
@@ -344,6 +369,9 @@ class Breaking:
         if key == self.key:
             motion[self.at] = self.value
         return tuple(motion)
+
+    def motions(self, keys: list[int]) -> list[tuple[bool, tuple[float, ...]]]:
+        return [(False, self.motion(key)) for key in keys]
 
 
 @pytest.mark.parametrize(
