@@ -15,10 +15,12 @@ import msgpack
 import numpy as np
 import pytest
 
-from engine.core.errors import SnapshotError
+from engine.core.errors import DaguerreError, SnapshotError
+from engine.script.worldfile import load as load_world
 from engine.sim.step import step
 from engine.state.components import COLUMN_BY_NAME
-from engine.state.snapshot import HEADER, MAX_BYTES, load, save
+from engine.state.snapshot import HEADER, MAGIC, MAX_BYTES, VERSION, _content_digest, load, save
+from engine.state.world import new_state
 from tests.state.test_snapshot import DATA, WORLD, busy_state, sealed, sections
 
 FAST, FULL = 300, 20_000
@@ -233,3 +235,41 @@ def test_the_mutants_are_what_they_claim_to_be() -> None:
             said.add(str(error).split(" is wrong")[0])
     named = {text for text in said if text.startswith("the snapshot's section ")}
     assert len(named) >= 25
+
+
+@pytest.mark.parametrize("n", [40, pytest.param(2_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_forged_bytes_of_the_physics_engine_are_our_own_errors_too(n: int) -> None:
+    """Only the engine can read them, so some are refused no sooner than the next tick."""
+    world = load_world("playground")
+    state = new_state(world.blueprint, 7)
+    for _ in range(20):
+        step(world.blueprint, state, (), world.script)
+    before, data = state.digest(), save(world.blueprint, state)
+    entries = dict(msgpack.unpackb(data[HEADER.size :]))
+    engine, physics = msgpack.unpackb(entries["physics"])
+    refused, spare = 0, None
+    for seed in range(n):
+        rng, mutant = random.Random(seed), bytearray(physics)
+        for _ in range(rng.randint(1, 4)):
+            a, how = rng.randrange(len(mutant)), rng.randrange(5)
+            if how == 0:
+                mutant[a] ^= 1 << rng.randrange(8)
+            elif how == 1:
+                mutant[a : a + 8] = (2 ** rng.choice([20, 31, 40, 62])).to_bytes(8, "little")
+            elif how == 2:
+                mutant[a : a + 8] = b"\xff" * 8
+            elif how == 3:
+                del mutant[a : a + rng.randrange(64)]
+            else:
+                mutant[a:a] = mutant[a : a + 64]
+        entries["physics"] = msgpack.packb([engine, bytes(mutant)])
+        payload = msgpack.packb([[k, v] for k, v in entries.items()])
+        head = HEADER.pack(MAGIC, VERSION, len(payload), _content_digest(payload), world.blueprint.digest)
+        started = time.process_time()
+        try:
+            spare = load(world.blueprint, head + payload, spare)
+            step(world.blueprint, spare, (), world.script)
+        except DaguerreError:
+            refused += 1
+        assert time.process_time() - started < MOST_S, seed
+    assert 0.3 * n < refused and state.digest() == before

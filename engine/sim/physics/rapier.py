@@ -102,7 +102,7 @@ class RapierSolver:
     ) -> None:  # fmt: skip
         """See Solver."""
         if key in self._bodies:
-            raise ValueError(f"key {key} is taken")
+            raise PhysicsError(f"key {key} is taken")  # in bytes that were forged
         self._bytes = None
         body = _BUILDERS[kind]().position(_isometry(motion)).user_data(stamp << _KEY_BITS | key)
         if kind in (DYNAMIC, KINEMATIC):

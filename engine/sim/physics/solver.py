@@ -94,7 +94,7 @@ class Solver(Protocol):
         self, key: int, kind: int, group: int, pieces: Sequence[Piece], motion: Motion, surface: Surface,
         stamp: int = 0, tells: bool = False,
     ) -> None:  # fmt: skip
-        """Puts a thing in. ValueError where the key is taken."""
+        """Puts a thing in. PhysicsError where the key is taken, as forged bytes may have it."""
 
     def join(self, key: int, hinge: Hinge) -> None:
         """Hangs a thing on a hinge."""

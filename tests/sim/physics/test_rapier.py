@@ -57,7 +57,7 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 
 
 def test_a_taken_key_is_refused() -> None:
-    with pytest.raises(ValueError, match="key 7 is taken"):
+    with pytest.raises(PhysicsError, match="key 7 is taken"):
         with_a_cube().put(7, DYNAMIC, BODIES, CUBE, (0.0, 0.0, 0.0, *UPRIGHT, *STILL), Surface())
 
 
