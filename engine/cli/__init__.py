@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from engine.cli import measuring, picturing, playing, recordings, running, teaching
+from engine.cli import measuring, picturing, playing, recordings, running, teaching, verifying
 from engine.cli.speech import say
 from engine.core.errors import DaguerreError
 
@@ -25,6 +25,7 @@ app.command()(playing.play)
 app.command()(running.run)
 app.command()(picturing.render)
 app.command()(running.check)
+app.command()(verifying.verify)
 app.command()(recordings.record)
 app.command()(recordings.replay)
 app.command()(recordings.fork)

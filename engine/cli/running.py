@@ -7,7 +7,7 @@ import typer
 
 from engine.cli.options import Inputs, Json, Load, Seed, Ticks, World
 from engine.cli.speech import answer, say
-from engine.cli.worlds import load_state, load_world, new_state, read_inputs, run_to, save_state
+from engine.cli.worlds import load_state, load_world, new_state, read_inputs, rehearsed, run_to, save_state
 from engine.core.errors import SnapshotError, WorldFileError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def check(world: World, as_json: Json = False) -> None:
     """Read a world file and list everything that is wrong with it."""
     from engine.script.worldfile import check as problems_of
 
+    rehearsed(world, lint=True)
     problems = problems_of(world)
     errors = [
         {"file": p.file, "line": p.line or None, "column": p.column or None, "message": p.message} for p in problems

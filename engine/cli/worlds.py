@@ -18,10 +18,21 @@ def load_world(world: str) -> "LoadedWorld":
     """Blueprint and script of a world by name or path. Raises WorldFileError."""
     from engine.script.worldfile import load
 
+    rehearsed(world)
     loaded = load(world)
     for note in loaded.notes:
         say(f"note: {note}")
     return loaded
+
+
+def rehearsed(world: str, lint: bool = False) -> None:
+    """Tries a file that is no shipped world in a process of its own. WorldFileError where it takes too much there."""
+    from engine.script.assets import find_world, worlds_folder
+    from engine.script.rehearsal import rehearse
+
+    path = find_world(world).resolve()
+    if not path.is_relative_to(worlds_folder().resolve()):
+        rehearse(path, lint)
 
 
 def new_state(loaded: "LoadedWorld", seed: int) -> "State":

@@ -14,5 +14,4 @@ def declarations(draft: Draft) -> dict[str, Host]:
     words: dict[str, Host] = {}
     for section in (Ground(draft), Things(draft), Imports(draft), Walks(draft), Stage(draft)):
         words |= {name: getattr(section, name) for name in vars(type(section)) if not name.startswith("_")}
-    words["_on"] = words.pop("on")  # authors call the prelude's `on`, which takes a function or its name
     return words

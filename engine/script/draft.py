@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
+from engine.script.budget import Spot
 from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
@@ -19,7 +20,10 @@ from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
 
 MAX_VOXELS = 128 * 1024 * 1024  # one byte each: 512 x 512 x 128 m
-MAX_VOXELS_WRITTEN = 4 * 1024 * 1024 * 1024  # by all shapes together
+MAX_VOXELS_WRITTEN = 1024 * 1024 * 1024  # by all shapes together
+ROUND = 4  # what a voxel of a round shape counts for
+RAGGED = 16  # and of one that draws a number for each
+MAX_VERTICES = 500_000  # of all prefabs together; the town has 15,000
 MAX_MATERIALS = 255  # voxels store an index in one byte, 0 is air
 MAX_COUNTS = {
     "prefab": 1024,
@@ -29,6 +33,7 @@ MAX_COUNTS = {
     "place": 4096,
     "schedule": 4096,
     "trigger": MAX_TRIGGERS,
+    "lamp": 512,
     "camera": 256,
     "variable": MAX_VARIABLES,
     "handler": 4096,
@@ -69,6 +74,8 @@ class Draft:
     variables: dict[str, int | float | str | bool] = field(default_factory=dict)
     spawn_names: dict[str, int] = field(default_factory=dict)  # name -> index into spawns
     voxels_written: int = 0
+    vertices: int = 0
+    said_at: dict[tuple[str, ...], Spot] = field(default_factory=dict)  # (function, texts) -> where in which file
 
     def voxels(self) -> U8:
         """The grid, once world(...) has made one."""
@@ -81,19 +88,23 @@ class Draft:
         if present >= MAX_COUNTS[kind]:
             raise LimitError(f"a world may hold {MAX_COUNTS[kind]:,} of kind '{kind}', not more")
 
-    def window(self, low: Voxel, high: Voxel, cut: bool) -> None:
-        """Checks a box of voxels before a shape is written there; `cut` shapes may reach outside."""
+    def window(self, low: Voxel, high: Voxel, cut: bool, work: int = 1) -> None:
+        """Checks a box of voxels before a shape is written there; `cut` shapes may reach outside.
+
+        Each voxel counts `work` times: how much longer it takes than one of a plain box.
+        """
         size = self.voxels().shape
         for axis, a, b, n in zip("xyz", low, high, size, strict=True):
             if a >= b:
                 raise WorldFileError(
                     f"low {axis} = {a * VOXEL_M:g} must be below high {axis} = {b * VOXEL_M:g} (metres)"
+                    + ("; are the two corners swapped?" if a > b else "")
                 )
             if not cut and (a < 0 or b > n):
                 raise WorldFileError(
                     f"{axis} = {a * VOXEL_M:g}..{b * VOXEL_M:g} reaches outside the world (0..{n * VOXEL_M:g} metres)"
                 )
-        self.voxels_written += int(
+        self.voxels_written += work * int(
             np.prod([max(0, min(b, n) - max(a, 0)) for a, b, n in zip(low, high, size, strict=True)], dtype=np.int64)
         )
         if self.voxels_written > MAX_VOXELS_WRITTEN:

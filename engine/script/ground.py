@@ -8,7 +8,7 @@ import math
 from engine.core.errors import WorldFileError
 from engine.core.units import AIR, VOXELS_PER_M
 from engine.script import shapes
-from engine.script.draft import PATTERNS, Draft, grid_of
+from engine.script.draft import PATTERNS, RAGGED, ROUND, Draft, grid_of
 from engine.script.values import colour, integer, number, one_of, text, voxel, voxels
 from engine.state.blueprint import Sky
 
@@ -81,9 +81,9 @@ class Ground:
 
     # --- voxels -------------------------------------------------------------------------------------------------------
 
-    def _box(self, low: object, high: object, cut: bool = False) -> tuple[Voxel, Voxel]:
+    def _box(self, low: object, high: object, work: int = 1) -> tuple[Voxel, Voxel]:
         lo, hi = voxel(low, "low"), voxel(high, "high")
-        self.draft.window(lo, hi, cut)
+        self.draft.window(lo, hi, False, work)
         return lo, hi
 
     def fill(self, low: object, high: object, material: object) -> None:
@@ -128,7 +128,7 @@ class Ground:
         c, r = voxel(centre, "centre"), number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
         reach = math.ceil(r)
         low, high = (c[0] - reach, c[1] - reach, c[2] - reach), (c[0] + reach, c[1] + reach, c[2] + reach)
-        self.draft.window(low, high, cut=True)
+        self.draft.window(low, high, True, ROUND)
         shapes.sphere(self.draft.voxels(), c, r, self._or_air(material))
 
     def _or_air(self, material: object) -> int:
@@ -136,7 +136,7 @@ class Ground:
 
     def arch(self, low: object, high: object, through: object = None, material: object = "air") -> None:
         """A round-headed opening in a box; it passes along `through`, "x" or "y", or else along the shorter side."""
-        lo, hi = self._box(low, high)
+        lo, hi = self._box(low, high, ROUND)
         shorter = "x" if hi[0] - lo[0] <= hi[1] - lo[1] else "y"
         axis = shapes.AXES[one_of(shorter if through is None else through, "through", shapes.AXES)]
         shapes.arch(self.draft.voxels(), lo, hi, self._or_air(material), axis)
@@ -172,7 +172,8 @@ class Ground:
         self.draft.window(
             (c[0] - reach[0], c[1] - reach[1], c[2] - reach[2]),
             (c[0] + reach[0], c[1] + reach[1], c[2] + reach[2]),
-            cut=True,
+            True,
+            RAGGED,
         )
         share, key = number(density, "density", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
         shapes.blob(self.draft.voxels(), c, (r[0], r[1], r[2]), which, share, key)
@@ -181,7 +182,7 @@ class Ground:
         self, low: object, high: object, old: object, new: object, amount: object = 0.2, seed: object = 0
     ) -> None:
         """Turns patches of one material into another: moss, worn plaster, a path through grass."""
-        lo, hi = self._box(low, high)
+        lo, hi = self._box(low, high, RAGGED)
         m = self.draft.material
         share, key = number(amount, "amount", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
         shapes.weather(self.draft.voxels(), lo, hi, m(old, "material"), m(new, "material"), share, key)

@@ -7,10 +7,10 @@ state.
 import math
 from collections.abc import Callable
 
-from engine.core.errors import WorldFileError
+from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import AIR, TICK_S, VOXEL_M
 from engine.script import values
-from engine.script.sandbox import HOST_CALL_STEPS, Budget
+from engine.script.budget import Budget
 from engine.script.things import leaning
 from engine.sim import actions
 from engine.state import events
@@ -23,6 +23,8 @@ Value = int | float | str | bool
 
 RAY_STEPS = 200  # what a ray costs beside a plain call: it may walk a thousand voxels
 VOXELS_PER_STEP = 64  # a handler that builds pays one step for so many voxels
+MAX_SPAWNS = 500  # by handlers, in one tick
+COMING_STEPS = 200  # what it pays more for making an entity or taking one away
 
 
 class Hands:
@@ -47,12 +49,12 @@ class Hands:
         """Whether a handler runs now."""
         return self._held is not None
 
-    def _world(self, steps: int = HOST_CALL_STEPS) -> tuple[Blueprint, State]:
+    def _world(self, steps: int = 0) -> tuple[Blueprint, State]:
+        """The world that runs; what costs more than other calls pays for it first."""
         if self._held is None:
             raise WorldFileError("this works in handlers only; while the file is read the world does not run yet")
         blueprint, state, budget = self._held
-        if budget.spend(steps):
-            raise WorldFileError(f"this ran longer than {budget.steps:,} steps and was stopped")
+        budget.charge(steps)
         return blueprint, state
 
     def _sending(self) -> tuple[Blueprint, State]:
@@ -68,7 +70,9 @@ class Hands:
         blueprint, state = self._world()
         entity = actions.find(blueprint, state, name)
         if entity == 0:
-            raise WorldFileError(f"there is nothing named {name!r}{values.hint(str(name), state.id_by_name)}")
+            raise WorldFileError(
+                f"there is nothing named {values.said(name)}{values.hint(str(name), state.id_by_name)}"
+            )
         return entity
 
     def exists(self, name: str) -> bool:
@@ -107,11 +111,16 @@ class Hands:
             if not isinstance(body, dict) or "orientation" not in body:
                 raise WorldFileError(f"body must be given as body=body(...), not {values.said(body)}")
             components = body | {"orientation": leaning(body["orientation"], turn)}
-        return actions.spawn(*self._world(), prefab, place, turn, name, components)
+        blueprint, state = self._world(COMING_STEPS)
+        if state.spawns >= MAX_SPAWNS:
+            raise LimitError(f"one entity too many: handlers may make {MAX_SPAWNS:,} in one tick, not more")
+        entity = actions.spawn(blueprint, state, prefab, place, turn, name, components)
+        state.spawns += 1
+        return entity
 
     def despawn(self, entity: int) -> None:
         """Takes an entity out of the world."""
-        actions.despawn(*self._world(), entity)
+        actions.despawn(*self._world(COMING_STEPS), entity)
 
     def set_behaviour(
         self,
@@ -167,9 +176,10 @@ class Hands:
         ignore: int = 0,
     ) -> dict[str, object] | None:
         """What a ray meets first: {"entity" (0 = the ground), "point", "normal", "distance"}, None for nothing."""
-        blueprint, state = self._world(HOST_CALL_STEPS + RAY_STEPS)
+        blueprint, state = self._world(RAY_STEPS)
         start, way = values.point(origin, "origin"), values.point(direction, "direction")
-        met = actions.raycast(blueprint, state, start, way, reach, ignore)
+        skipped = values.integer(ignore, "ignore", 0, 2**63 - 1)
+        met = actions.raycast(blueprint, state, start, way, reach, skipped)
         return None if met is None else vars(met)
 
     # --- lamps, doors, voxels -----------------------------------------------------------------------------------------
@@ -202,10 +212,12 @@ class Hands:
         """Fills a box of voxels (metres, on the 0.25 m grid) with a material; "air" digs."""
         lo, hi = values.voxel(low, "low"), values.voxel(high, "high")
         volume = math.prod(max(b - a, 0) for a, b in zip(lo, hi, strict=True))
-        blueprint, state = self._world(HOST_CALL_STEPS + volume // VOXELS_PER_STEP)
+        blueprint, state = self._world(volume // VOXELS_PER_STEP)
         names = blueprint.materials.names
         if material not in names:
-            raise WorldFileError(f"there is no material named {material!r}{values.hint(str(material), names)}")
+            raise WorldFileError(
+                f"there is no material named {values.said(material)}{values.hint(str(material), names)}"
+            )
         actions.set_voxels(blueprint, state, lo, hi, AIR if material == "air" else names.index(material))
 
     def voxel_at(self, position: object) -> str:
@@ -243,7 +255,9 @@ class Hands:
         """A variable."""
         blueprint, state = self._world()
         if name not in state.variables:
-            raise WorldFileError(f"there is no variable named {name!r}{values.hint(str(name), state.variables)}")
+            raise WorldFileError(
+                f"there is no variable named {values.said(name)}{values.hint(str(name), state.variables)}"
+            )
         return actions.get_var(blueprint, state, name)
 
     def put(self, name: str, value: Value) -> None:

@@ -4,6 +4,7 @@ Coordinates are whole voxels, boxes are half-open [low, high), z is up, and what
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Voxel = tuple[int, int, int]
 
+SLAB = 1 << 18  # voxels that are worked on at once
 AXES = {"x": 0, "y": 1}
 RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
 
@@ -22,6 +24,14 @@ RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
 def _window(grid: U8, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
     x, y, z = (slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, grid.shape, strict=True))
     return x, y, z
+
+
+def _slabs(window: tuple[slice, slice, slice]) -> Iterator[tuple[slice, slice, slice]]:
+    """A window in slices along x of about SLAB voxels, so that the arrays over one stay small."""
+    x, y, z = window
+    depth = max(1, SLAB // max(1, (y.stop - y.start) * (z.stop - z.start)))
+    for start in range(x.start, x.stop, depth):
+        yield slice(start, min(start + depth, x.stop)), y, z
 
 
 def _centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
@@ -52,33 +62,33 @@ def column(grid: U8, base: Voxel, radius: float, height: int, material: int) -> 
     """An upright cylinder whose axis stands on the corner `base`."""
     reach = math.ceil(radius)
     low = (base[0] - reach, base[1] - reach, base[2])
-    window = _window(grid, low, (base[0] + reach, base[1] + reach, base[2] + height))
-    x, y, _ = _centres(window)
-    inside = (x - base[0]) ** 2 + (y - base[1]) ** 2 <= radius**2
-    grid[window] = np.where(inside, np.uint8(material), grid[window])
+    for window in _slabs(_window(grid, low, (base[0] + reach, base[1] + reach, base[2] + height))):
+        x, y, _ = _centres(window)
+        inside = (x - base[0]) ** 2 + (y - base[1]) ** 2 <= radius**2
+        grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
 def sphere(grid: U8, centre: Voxel, radius: float, material: int) -> None:
     """A ball around a corner of the grid."""
     reach = math.ceil(radius)
     low = (centre[0] - reach, centre[1] - reach, centre[2] - reach)
-    window = _window(grid, low, (centre[0] + reach, centre[1] + reach, centre[2] + reach))
-    x, y, z = _centres(window)
-    inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 <= radius**2
-    grid[window] = np.where(inside, np.uint8(material), grid[window])
+    for window in _slabs(_window(grid, low, (centre[0] + reach, centre[1] + reach, centre[2] + reach))):
+        x, y, z = _centres(window)
+        inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 <= radius**2
+        grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
 def arch(grid: U8, low: Voxel, high: Voxel, material: int, through: int) -> None:
     """An opening with a round head that passes along axis `through`; the head is at most half as high as wide."""
     across = 1 - through
-    window = _window(grid, low, high)
-    centres = _centres(window)
     half = (high[across] - low[across]) / 2
     rise = min(half, float(high[2] - low[2]))
-    from_middle = (centres[across] - (low[across] + high[across]) / 2) / half
-    head = high[2] - rise + rise * np.sqrt(np.clip(1.0 - from_middle**2, 0.0, 1.0))
-    inside = np.broadcast_to(centres[2] <= head, grid[window].shape)
-    grid[window] = np.where(inside, np.uint8(material), grid[window])
+    for window in _slabs(_window(grid, low, high)):
+        centres = _centres(window)
+        from_middle = (centres[across] - (low[across] + high[across]) / 2) / half
+        head = high[2] - rise + rise * np.sqrt(np.clip(1.0 - from_middle**2, 0.0, 1.0))
+        inside = np.broadcast_to(centres[2] <= head, grid[window].shape)
+        grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
 def stairs(grid: U8, low: Voxel, high: Voxel, material: int, axis: int, sign: int) -> None:
@@ -145,20 +155,20 @@ def blob(
     """Foliage: a ragged ball in air only, lumps of a metre mixing its materials, `density` of its voxels present."""
     reach = tuple(math.ceil(r * 1.2) for r in radius)
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
-    window = _window(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))
-    x, y, z = _centres(window)
-    xi, yi, zi = (np.floor(v).astype(np.int64) for v in (x, y, z))
-    squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
-    lump = hash_of_place(xi // 3, yi // 3, zi // 3, seed)  # 0.75 m lumps push the surface in and out
-    speck = hash_of_place(xi, yi, zi, seed + 1)
-    inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (speck < density) & (grid[window] == AIR)
-    which = (hash_of_place(xi // 2, yi // 2, zi // 2, seed + 2) * len(materials)).astype(np.int64)
-    grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], grid[window])
+    for window in _slabs(_window(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))):
+        x, y, z = _centres(window)
+        xi, yi, zi = (np.floor(v).astype(np.int64) for v in (x, y, z))
+        squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
+        lump = hash_of_place(xi // 3, yi // 3, zi // 3, seed)  # 0.75 m lumps push the surface in and out
+        speck = hash_of_place(xi, yi, zi, seed + 1)
+        inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (speck < density) & (grid[window] == AIR)
+        which = (hash_of_place(xi // 2, yi // 2, zi // 2, seed + 2) * len(materials)).astype(np.int64)
+        grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], grid[window])
 
 
 def weather(grid: U8, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
     """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
-    window = _window(grid, low, high)
-    x, y, z = (np.floor(v).astype(np.int64) for v in _centres(window))
-    patch = 0.6 * hash_of_place(x // 3, y // 3, z // 3, seed) + 0.4 * hash_of_place(x, y, z, seed + 1)
-    grid[window] = np.where((grid[window] == old) & (patch < amount), np.uint8(new), grid[window])
+    for window in _slabs(_window(grid, low, high)):
+        x, y, z = (np.floor(v).astype(np.int64) for v in _centres(window))
+        patch = 0.6 * hash_of_place(x // 3, y // 3, z // 3, seed) + 0.4 * hash_of_place(x, y, z, seed + 1)
+        grid[window] = np.where((grid[window] == old) & (patch < amount), np.uint8(new), grid[window])

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.core.errors import WorldFileError
 from engine.script.draft import Draft
+from engine.script.objects import Function
 from engine.script.values import integer, number, point, text, triple
 from engine.state.blueprint import Trigger
 from engine.state.camera import CameraRail
@@ -84,7 +85,7 @@ class Stage:
     def on(self, event: object, handler: object) -> None:
         """Calls a top-level function of the world file for every event of that name, with the event's arguments."""
         kind = text(event, "event", 60)
-        name = text(handler, "handler", 200).rsplit(".", 1)[-1]  # the prelude sends "file.star.name"
+        name = handler.name if isinstance(handler, Function) else text(handler, "handler", 200)
         names = self.draft.handlers.setdefault(kind, [])
         self.draft.count("handler", sum(len(v) for v in self.draft.handlers.values()))
         if name in names:

@@ -11,15 +11,17 @@ from engine.core.rotations import of_yaw, product
 from engine.core.trig import sine_cosine
 from engine.core.units import VOXELS_PER_M
 from engine.script import prefabs
-from engine.script.draft import Draft
+from engine.script.draft import MAX_VERTICES, Draft
 from engine.script.imports import lamp_parts
 from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
 from engine.state.blueprint import Spawn
-from engine.state.components import FASTEST_M_S, FASTEST_RAD_S, SHAPES
+from engine.state.components import BODY, COLUMN_BY_NAME, DOOR, FASTEST_M_S, FASTEST_RAD_S, LAMP, SHAPES
+from engine.state.entities import LINKS, ComponentError, row_of
 
 MAX_PARTS = 200  # of one prefab
+PARTS = {"lamp": LAMP, "door": DOOR, "body": BODY}  # which columns may stand in what these functions give
 
 
 class Things:
@@ -89,7 +91,13 @@ class Things:
             raise WorldFileError(f"prefab '{label}' needs parts=[box(...), cylinder(...), ball(...)]")
         if len(parts) > MAX_PARTS:
             raise LimitError(f"a prefab may have {MAX_PARTS} parts, not {len(parts)}")
-        made = prefabs.assemble(label, [_part(p, label, len(self.draft.materials)) for p in parts])
+        pieces: list[prefabs.Part] = []
+        for part in parts:
+            pieces.append(_part(part, label, len(self.draft.materials)))
+            self.draft.vertices += len(pieces[-1].position)
+            if self.draft.vertices > MAX_VERTICES:
+                raise LimitError(f"the prefabs of a world may have {MAX_VERTICES:,} vertices together, not more")
+        made = prefabs.assemble(label, pieces)
         if collider is not None:
             x, y, z = point(collider, "collider", 0.01, 64)
             made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
@@ -239,7 +247,9 @@ class Things:
             if value is not None:
                 if not isinstance(value, dict) or first not in value:
                     raise WorldFileError(f"{what} must be given as {what}={what}(...), not {said(value)}")
-                parts.update(value)
+                parts.update(_components(value, what))
+        if lamp is not None:
+            d.count("lamp", sum("lamp_size" in s.components for s in d.spawns))
         if switches is not None:
             parts["switches"] = text(switches, "switches")
         if flag(solid, "solid"):
@@ -282,6 +292,22 @@ def leaning(orientation: object, yaw: float) -> tuple[float, float, float, float
     return product(of_yaw(yaw), (x, y, z, w))
 
 
+def _components(given: dict[str, object], what: str) -> dict[str, object]:
+    """What lamp(...), door(...) or body(...) gave, checked again: an author may have changed it, or made it up."""
+    for name, value in given.items():
+        try:
+            column = COLUMN_BY_NAME.get(name)
+            if column is None or not column.author or column.part != PARTS[what]:
+                raise ComponentError(f"{said(name)} is nothing that {what}(...) gives")
+            if name in LINKS:
+                text(value, name)
+            else:
+                row_of(name, value)
+        except ComponentError as error:
+            raise WorldFileError(f"{what} must be given as {what}={what}(...): {error}") from None
+    return given
+
+
 def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
     """The mesh of what box, cylinder or ball gave; a dict that an author made up is refused."""
     refused = WorldFileError(
@@ -297,11 +323,14 @@ def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
 
 
 def _mesh(p: dict[str, Any]) -> prefabs.Part:
-    kind = p["part"]
+    """A part as its verb gave it; checked again, for an author may have changed the dict."""
+    kind, material = p["part"], p["material"]
     if kind == "box":
-        return prefabs.box(p["low"], p["high"], p["material"])
+        return prefabs.box(point(p["low"], "low", -64, 64), point(p["high"], "high", -64, 64), material)
+    sides, smooth = integer(p["sides"], "sides", 3, 64), flag(p["smooth"], "smooth")
     if kind == "cylinder":
-        return prefabs.cylinder(
-            p["base"], p["radius"], p["height"], p["material"], p["top"], p["sides"], p["axis"], p["smooth"]
-        )
-    return prefabs.ball(p["centre"], p["radius"], p["material"], p["sides"], p["smooth"])
+        base, axis = point(p["base"], "base", -64, 64), integer(p["axis"], "axis", 0, 2)
+        radius, height = number(p["radius"], "radius", 0.001, 64), number(p["height"], "height", 0.001, 64)
+        return prefabs.cylinder(base, radius, height, material, number(p["top"], "top", 0, 64), sides, axis, smooth)
+    centre, radii = point(p["centre"], "centre", -64, 64), point(p["radius"], "radius", 0.001, 64)
+    return prefabs.ball(centre, radii, material, sides, smooth)

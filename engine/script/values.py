@@ -8,12 +8,14 @@ from engine.core.units import VOXELS_PER_M
 
 Point = tuple[float, float, float]
 Voxel = tuple[int, int, int]
+MOST_COMPARED = 500  # names, when the nearest is looked for
+LONGEST_COMPARED = 60  # characters
 
 
 def hint(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" when a known name is near, else the first few known names."""
-    options = sorted(known)
-    near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    options = sorted(known)[:MOST_COMPARED]
+    near = difflib.get_close_matches(name[:LONGEST_COMPARED], options, n=1, cutoff=0.5)
     if near:
         return f"; did you mean '{near[0]}'?"
     if not options:
@@ -30,11 +32,16 @@ def said(value: object) -> str:
 def number(value: object, what: str, low: float = -1e6, high: float = 1e6) -> float:
     """A finite number within [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise WorldFileError(f"{what} must be a number, not {said(value)}")
+        plain = f"; write {value} without quotes" if isinstance(value, str) and _reads_as_number(value) else ""
+        raise WorldFileError(f"{what} must be a number, not {said(value)}{plain}")
     if not low <= value <= high:  # a whole number may be larger than any float
         shown = f"{value:g}" if isinstance(value, float) else said(value)
         raise WorldFileError(f"{what} must lie between {low:g} and {high:g}, not {shown}")
-    return float(value)
+    return float(value) + 0.0  # no -0.0, whose sign would show in angles
+
+
+def _reads_as_number(value: str) -> bool:
+    return len(value) < 40 and value.isascii() and value.strip().lstrip("-").replace(".", "", 1).isdigit()
 
 
 def integer(value: object, what: str, low: int, high: int) -> int:

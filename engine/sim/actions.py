@@ -37,7 +37,7 @@ class ActionError(DaguerreError):
 def _number(what: str, value: float, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ActionError(f"{what} is {value!r}, it must be a number from {low:g} to {high:g}")
-    return float(value)
+    return float(value) + 0.0  # no -0.0, whose sign would show in angles
 
 
 def _triple(what: str, value: Vec3, most: float, unit: str) -> Vec3:

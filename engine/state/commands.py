@@ -93,7 +93,15 @@ def check(command: Command) -> Command:
             raise CommandError(f"{where}: field {name!r} is missing, it {rule.problem(None)}")
         if problem := rule.problem(args[name]):
             raise CommandError(f"{where}: {name} is {args[name]!r}, it {problem}")
+        args[name] = _without_negative_zero(args[name])
     return Command(command.tick, command.kind, args)
+
+
+def _without_negative_zero(value: object) -> object:
+    """The same value with 0.0 for -0.0, whose sign would show in angles."""
+    if isinstance(value, list | tuple):
+        return tuple(_without_negative_zero(v) for v in value)
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def commands_from_lines(lines: Iterable[str], source: str) -> list[Command]:

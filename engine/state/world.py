@@ -96,6 +96,9 @@ class State:
 
     id_by_name: dict[str, int] = field(default_factory=dict)  # derived from names
     draws: int = 0  # numbers drawn by scripts in this tick; 0 between ticks, so it is not saved
+    spawns: int = 0  # entities made by scripts in this tick; likewise
+    script_steps: int = 0  # spent by all handlers in this tick; likewise
+    steps_by_handler: dict[str, int] = field(default_factory=dict)  # the same by name
     derived: dict[str, object] = field(default_factory=dict)  # worked out from the rest; may be emptied at any time
     _rows: dict[int, NDArray[np.intp]] = field(default_factory=dict)  # derived from columns.parts, see rows()
 
