@@ -31,7 +31,7 @@ every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def staged(folder: Path, file: Path, line: str):  # noqa: ANN201
     for beside in file.parent.glob(file.stem + ".*"):
         shutil.copy(beside, folder / beside.name)
-    (folder / "stage.star").write_text(STAGE + line.restamp("FILE", file.name))
+    (folder / "stage.star").write_text(STAGE + line.replace("FILE", file.name))
     return load(folder / "stage.star")
 
 
