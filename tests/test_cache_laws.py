@@ -128,7 +128,9 @@ def test_pools_of_one_band_give_the_same_pixels(name: str, make: Callable[..., R
         view = extract(loaded.blueprint, state, camera=rail.at(second))
         np.testing.assert_array_equal(small.render(view).rgb, large.render(view).rgb)
     assert small.light is not None and large.light is not None
-    assert small.light.table.evicted > 0 and small.light.table.n_slots < large.light.table.n_slots
+    assert small.light.table.n_slots < large.light.table.n_slots
+    if name == "gallery":  # others may show the same pages from all three places
+        assert small.light.table.evicted > 0
     assert small.light.table.n_slots % SLOTS_PER_BAND == 0
 
 
