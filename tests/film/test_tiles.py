@@ -90,13 +90,14 @@ def test_pages_on_screen_are_seen_once_and_placed():
     assert screen.keys.tolist() == [48 * 5 + 3, 48 * 23]
     table = np.full(48 * 24, -1, np.int32)
     table[48 * 5 + 3] = 60
-    changed = screen.place(table, (2, 3, 4), [])
+    none = np.empty(0, np.int32)
+    changed = screen.place(table, (2, 3, 4), none)
     assert changed.tolist() == [[True, False]]
     assert (screen.slots[:, :8] == 1 + (60 << 3 | 0b110)).all()
     assert not screen.slots[:, 8:].any()
-    assert not screen.place(table, (2, 3, 4), []).any()
-    assert not screen.place(table, (2, 3, 4), [0]).any()  # another band
-    assert screen.place(table, (2, 3, 4), [1]).tolist() == [[True, False]]
+    assert not screen.place(table, (2, 3, 4), none).any()
+    assert not screen.place(table, (2, 3, 4), np.array([59, 61, 200], np.int32)).any()  # pages that are not on screen
+    assert screen.place(table, (2, 3, 4), np.array([60], np.int32)).tolist() == [[True, False]]
     table[48 * 23] = 0
-    assert screen.place(table, (2, 3, 4), []).tolist() == [[False, True]]
+    assert screen.place(table, (2, 3, 4), none).tolist() == [[False, True]]
     assert screen.slots[4, 20] == 1 + 0b101
