@@ -14,6 +14,7 @@ from engine.script.worldfile import LoadedWorld
 from engine.sim.history import History
 from engine.sim.recordingfile import MAGIC, Recorder
 from engine.sim.step import step
+from engine.sim.systems import bodies
 from engine.state import saves, snapshot
 from engine.state.commands import Command
 from engine.state.saves import SaveFolder
@@ -104,6 +105,7 @@ class Timeline:
             return "nothing is saved here"
         try:
             state, _, problems = saves.newest(self.world.blueprint, self._keeping.save)
+            bodies.of(state)  # physics that is no physics is refused here, not in the middle of play
         except DaguerreError as error:
             return str(error)
         self.state = state

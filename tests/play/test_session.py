@@ -14,8 +14,11 @@ from engine.play.loop import Input
 from engine.play.session import RESET_EVERY, Session, reuse_bars, stat_rows
 from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
+from engine.sim.physics.rapier import NAME
+from engine.state import snapshot
 from engine.state.commands import Command
-from engine.state.world import State, new_state
+from engine.state.saves import SaveFolder
+from engine.state.world import EngineBytes, State, new_state
 from engine.view import LOOKS, REGENERATED, REUSED, STALE, Frame, View
 from tests.worlds_for_tests import lively_world
 
@@ -246,6 +249,19 @@ def test_time_runs_backwards_smoothly(tmp_path: Path) -> None:
         moments.append(view.tick - 1 + session._alpha)
     assert all(later <= earlier for earlier, later in zip(moments, moments[1:], strict=False))
     assert moments[0] - moments[-1] == pytest.approx(31 / 4)
+
+
+def test_a_save_with_forged_physics_is_refused_before_the_world_goes_on_from_it(tmp_path: Path) -> None:
+    session = kept_session(tmp_path)
+    play(session, [], 30)
+    forged = new_state(lively_world(), 3)
+    forged.physics = EngineBytes(NAME, b"no physics at all")
+    with SaveFolder(tmp_path / "other") as folder:
+        folder.write(snapshot.save(lively_world(), forged))
+    session.timeline._keeping = Keeping(save=tmp_path / "other")
+    digest = session.state.digest()
+    assert "physics" in session.timeline.load()
+    assert session.state.tick == 30 and session.state.digest() == digest
 
 
 def test_saving_and_loading_by_keys(tmp_path: Path) -> None:
