@@ -76,7 +76,7 @@ install_packages() {
 # The first picture compiles numba's kernels, which takes a while; they are kept for every later start.
 compile_kernels() {
     [ -f .venv/compiled ] && [ .venv/compiled -nt .venv/installed ] && return
-    say "compiling light kernels and making a first picture (once; about a minute)"
+    say "compiling light kernels and making a first picture (once; a minute or more)"
     if .venv/bin/python -m engine render courtyard --size 64x36 --out .venv/first.png >/dev/null; then
         touch .venv/compiled
     else

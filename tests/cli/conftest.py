@@ -60,4 +60,4 @@ def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedPro
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         settings.pop(name, None)
     command = [sys.executable, "-m", "engine", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=280)
