@@ -10,7 +10,9 @@ from engine.core.errors import CommandError
 MAX_SIDE_PX = 8192
 MAX_SECONDS = 86_400.0
 
-World = Annotated[str, typer.Argument(metavar="WORLD", help="courtyard, gallery, town, or the path of a .star file.")]
+World = Annotated[
+    str, typer.Argument(metavar="WORLD", help="The name of a world that is shipped, or the path of a .star file.")
+]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="A .png or an .mp4; out/WORLD.png if left out.")]
 CameraName = Annotated[str | None, typer.Option(help="One of the world's cameras, or eyes; its first if left out.")]
 Load = Annotated[

@@ -1,6 +1,7 @@
 """Expressions of a world file, turned into functions over frames; evaluator.py does the same for statements."""
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -57,7 +58,7 @@ def raise_at(fault: DaguerreError, place: Spot) -> NoReturn:
     raise Fault(str(fault), place) from None
 
 
-class Expressions:
+class Expressions(ABC):
     """Compiles the expressions of one file."""
 
     def __init__(self, source: Source, words: Mapping[str, Any], names: dict[str, Any], load: Loader) -> None:
@@ -72,11 +73,13 @@ class Expressions:
     def _error(self, message: str, node: ast.AST) -> WorldFileError:
         return error_at(message, self.source.place(node), self.source.text)
 
+    @abstractmethod
     def _function(self, name: str, args: ast.arguments, body: list[ast.stmt] | ast.expr) -> Code:
-        raise NotImplementedError  # the statements in it are not known here
+        """Makes a function; the statements in it are evaluator.py's."""
 
+    @abstractmethod
     def _target(self, node: ast.expr) -> Store:
-        raise NotImplementedError
+        """Where an assignment goes, a comprehension's too."""
 
     def _expr(self, node: ast.expr) -> Code:
         self.cost += 1
@@ -216,8 +219,13 @@ class Expressions:
         return changed
 
     def _get_binop(self, node: ast.BinOp) -> Code:
-        left, right, place = self._expr(node.left), self._expr(node.right), self.source.place(node)
-        deed = BINARY[type(node.op)]
+        return self._of_two(BINARY[type(node.op)], node.left, node.right, node)
+
+    def _get_compare(self, node: ast.Compare) -> Code:
+        return self._of_two(COMPARISON[type(node.ops[0])], node.left, node.comparators[0], node)
+
+    def _of_two(self, deed: Callable[..., Any], one: ast.expr, other: ast.expr, node: ast.expr) -> Code:
+        left, right, place = self._expr(one), self._expr(other), self.source.place(node)
 
         def binary(f: Frame) -> Any:
             a, b = left(f), right(f)
@@ -227,19 +235,6 @@ class Expressions:
                 raise_at(fault, place)
 
         return binary
-
-    def _get_compare(self, node: ast.Compare) -> Code:
-        left, right, place = self._expr(node.left), self._expr(node.comparators[0]), self.source.place(node)
-        deed = COMPARISON[type(node.ops[0])]
-
-        def compare(f: Frame) -> bool:
-            a, b = left(f), right(f)
-            try:
-                return deed(f.run, a, b)
-            except Fault as fault:
-                raise_at(fault, place)
-
-        return compare
 
     def _get_boolop(self, node: ast.BoolOp) -> Code:
         values, stops_at = tuple(self._expr(v) for v in node.values), isinstance(node.op, ast.Or)
