@@ -90,12 +90,6 @@ def bodies_between(furniture, low, high, margin, near):
 
 
 @njit(cache=True)
-def _distance_to_part(furniture, p, ox, oy, oz, dx, dy, dz):
-    box, plane, first = furniture.part_box, furniture.part_plane, furniture.part_first_plane
-    return distance_to_solid(box, plane, first, p, ox, oy, oz, dx, dy, dz)
-
-
-@njit(cache=True)
 def first_part_met(furniture, near, n, ox, oy, oz, dx, dy, dz, t_max):
     """The nearest part that a ray of unit direction meets before t_max: (metres, part), part -1 if none."""
     best, part = t_max, -1

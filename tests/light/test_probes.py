@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.light.cache import LightCache
 from engine.light.features import SceneFeatures
-from engine.light.probes import PER_PROBE
+from engine.light.probes import BACKWARDS, FARTHEST_READER_M, PER_PROBE, SKY, WEIGHT_UNIT
 from tests.light.scenes_for_light import materials, plaza, view_of
 
 
@@ -67,3 +67,37 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
     assert np.abs(told.diagonal()).max() < 0.02, "a flat wall does not see itself"
     np.testing.assert_allclose(others, 0.2, atol=0.02)
     assert abs(others.mean() - 0.2) < 0.002
+
+
+def test_weights_of_rays_are_what_the_geometry_says() -> None:
+    """In numpy, from points and vectors: the cosine and the solid angle of each hit, seen from the foot of the
+    perpendicular on the surface behind the probe.
+    """
+    features = scene()
+    probes, place = features.probes, features.surface.place
+    with_room = 0
+    for p in np.flatnonzero(probes.alive)[::11]:
+        direction, far = probes.direction[p].astype(np.float64), probes.distance[p].astype(np.float64)
+        hits = probes.hit[p] >= 0
+        facing = np.where(hits, place[np.maximum(probes.hit[p], 0), 3], -1)  # side of what a ray hits
+        for side in range(6):
+            normal = np.zeros(3)
+            normal[side // 2] = 1 - 2 * (side % 2)
+            behind = hits & (facing == side) & (-direction @ normal > BACKWARDS)
+            share = (direction[behind] @ normal) ** 2
+            room = (share * -(direction[behind] @ normal) * far[behind]).sum() / share.sum() if behind.any() else 0.0
+            wanted = np.maximum(direction @ normal, 0.0)
+            if 0.0 < room < FARTHEST_READER_M:
+                with_room += 1
+                for k in np.flatnonzero(hits):
+                    seen = far[k] * direction[k] + room * normal  # from the foot to the hit
+                    away = np.linalg.norm(seen)
+                    of_hit = np.eye(3)[facing[k] // 2]
+                    slant = max(abs(direction[k] @ of_hit), 0.05 if facing[k] // 2 == side // 2 else 0.0)
+                    larger = (far[k] / away) ** 2 * abs(seen @ of_hit) / away / slant
+                    wanted[k] = max(seen @ normal, 0.0) / away * larger if seen @ normal > 1e-3 else 0.0
+            assert (probes.hit[p][~hits] <= SKY).all()
+            got = probes.weight[p, :, side] * WEIGHT_UNIT
+            np.testing.assert_allclose(got, np.minimum(wanted, 255 * WEIGHT_UNIT), atol=0.51 * WEIGHT_UNIT)
+            assert probes.weight_sum[p, side] == probes.weight[p, :, side].sum()
+    assert with_room > 50
