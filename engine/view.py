@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.core.rotations import of_yaws
 from engine.state.blueprint import Materials, Prefab
 from engine.state.camera import Camera
+from engine.state.story import Ending, Standing
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -100,6 +101,9 @@ class View:
     camera: Camera
     previous_camera: Camera  # of the previous frame or tick, for the motion channel
     subtitle: str = ""  # a line that the world wants shown
+    speaker: str = ""  # who says it, "" for nobody
+    goals: tuple[Standing, ...] = ()  # that the player knows of
+    ending: Ending | None = None
 
 
 def sky_radiance(sky: SkyView, direction: F32) -> F32:

@@ -11,6 +11,7 @@ from engine.cli.worlds import load_state, load_world, new_state, read_inputs, re
 from engine.core.errors import SnapshotError, WorldFileError
 
 if TYPE_CHECKING:
+    from engine.state.story import Ending, Standing
     from engine.state.world import State
 
 
@@ -27,6 +28,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a world without pictures and print the digest of its state."""
+    from engine.state.story import standings
+
     loaded = load_world(world)
     state = new_state(loaded, seed) if load is None else load_state(loaded, load)
     first = state.tick
@@ -50,8 +53,22 @@ def run(
         "digest": f"{state.digest():016x}",
         "ticks_per_second": round((state.tick - first) / took_s, 1) if state.tick > first else 0.0,
     }
+    result |= told(standings(loaded.blueprint, state.story), state.story.ending)
     text = "{world} seed {seed}: tick {ticks}, digest {digest}, {ticks_per_second:.0f} ticks/s".format(**result)
     answer(as_json, result, text)
+
+
+def told(goals: "list[Standing]", ending: "Ending | None") -> dict[str, Any]:
+    """What `run --json` says of a world's story; nothing where there is none."""
+    found: dict[str, Any] = {}
+    if goals:
+        found["goals"] = {
+            s.goal.name: {"text": s.goal.text, "done": s.done, "count": s.goal.count, "reached": s.is_reached}
+            for s in goals
+        }
+    if ending is not None:
+        found["ending"] = {"title": ending.title, "text": ending.text, "won": ending.won, "tick": ending.tick}
+    return found
 
 
 def check(world: World, as_json: Json = False) -> None:

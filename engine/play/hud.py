@@ -27,7 +27,7 @@ HELP = (
     ("mouse", "look (click to take it)"),
     ("Space", "jump, or rise with the free camera"),
     ("Shift", "run, or sink with the free camera"),
-    ("E", "use: open a door, switch a light"),
+    ("E", "use: open a door, switch a light, put an ending's card away"),
     ("C", "next camera: eyes, the world's own, free"),
     ("Tab", "next look"),
     ("N", "network on or off"),
@@ -48,6 +48,9 @@ class Overlay:
     """The words that go with one frame."""
 
     subtitle: str = ""  # what the world says
+    speaker: str = ""  # who says it
+    goals: tuple[tuple[str, str, bool], ...] = ()  # what is to be done, how far it has come, whether it is reached
+    ending: tuple[str, str] | None = None  # title and text of the card that ends a story
     notice: str = ""  # what the program says, briefly: "look: classical", "paused"
     help: bool = False
     stats: tuple[tuple[str, str], ...] = ()  # rows of name and value; empty hides the panel
@@ -67,9 +70,13 @@ def panels(overlay: Overlay, width_px: int, height_px: int) -> list[Panel]:
     """Everything that an overlay shows, placed in a picture of this size, back to front."""
     text_px = max(MIN_TEXT_PX, round(height_px / 44))
     margin = text_px
-    placed = []
+    placed, top = [], margin
+    if overlay.goals:
+        rgba = _goals(overlay.goals, text_px)
+        placed.append(Panel(rgba, margin, top))
+        top += rgba.shape[0] + margin // 2
     if overlay.stats or overlay.bars:
-        placed.append(Panel(_table(overlay.stats, overlay.bars, text_px), margin, margin))
+        placed.append(Panel(_table(overlay.stats, overlay.bars, text_px), margin, top))
     if overlay.help:
         rgba = _table(HELP, (), text_px)
         placed.append(Panel(rgba, width_px - rgba.shape[1] - margin, margin))
@@ -77,8 +84,11 @@ def panels(overlay: Overlay, width_px: int, height_px: int) -> list[Panel]:
         rgba = _line(overlay.notice, text_px, width_px - 2 * margin, ACCENT)
         placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, margin))
     if overlay.subtitle:
-        rgba = _line(overlay.subtitle, round(text_px * 1.5), width_px - 4 * margin, INK)
+        rgba = _line(overlay.subtitle, round(text_px * 1.5), width_px - 4 * margin, INK, overlay.speaker)
         placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, height_px - rgba.shape[0] - round(height_px / 18)))
+    if overlay.ending is not None:
+        rgba = _card(*overlay.ending, text_px, width_px - 4 * margin)
+        placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, round(height_px * 0.4) - rgba.shape[0] // 2))
     return placed
 
 
@@ -157,16 +167,53 @@ def _glass(width_px: int, height_px: int, radius_px: int) -> tuple[Image.Image, 
 
 
 @lru_cache(maxsize=32)
-def _line(text: str, text_px: int, room_px: int, ink: tuple[int, int, int, int]) -> U8:
-    """One or more centred lines of text on dark glass, broken at spaces to fit: [h, w, 4]."""
+def _line(text: str, text_px: int, room_px: int, ink: tuple[int, int, int, int], speaker: str = "") -> U8:
+    """One or more centred lines of text on dark glass, under the name of who says them: [h, w, 4]."""
     font = _font(text_px)
     lines = list(_broken(text, font, room_px - 2 * text_px))
+    if speaker:
+        lines.insert(0, speaker)
     width = round(max(font.getlength(line) for line in lines)) + 2 * text_px
     pitch = round(text_px * 1.35)
     height = pitch * len(lines) + text_px
     image, pen = _glass(width, height, text_px // 2)
     for i, line in enumerate(lines):
-        pen.text((width / 2, text_px / 2 + (i + 0.5) * pitch), line, font=font, fill=ink, anchor="mm")
+        fill = ACCENT if speaker and i == 0 else ink
+        pen.text((width / 2, text_px / 2 + (i + 0.5) * pitch), line, font=font, fill=fill, anchor="mm")
+    return np.asarray(image, np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _goals(goals: Sequence[tuple[str, str, bool]], text_px: int) -> U8:
+    """What is to be done, bright, with how far it has come; what is reached stays, quiet: [h, w, 4]."""
+    font = _font(text_px)
+    rows = [(text, value.replace(" ", WIDE_SPACE), reached) for text, value, reached in goals]
+    first = max(font.getlength(text) for text, _, _ in rows)
+    second = max(font.getlength(value) for _, value, _ in rows)
+    pitch, pad = round(text_px * 1.45), round(text_px * 0.8)
+    image, pen = _glass(round(first + second) + text_px + 2 * pad, pitch * len(rows) + 2 * pad, text_px // 2)
+    for i, (text, value, reached) in enumerate(rows):
+        y = pad + (i + 0.5) * pitch
+        pen.text((pad, y), text, font=font, fill=QUIET if reached else INK, anchor="lm")
+        pen.text((pad + first + text_px, y), value, font=font, fill=QUIET if reached else ACCENT, anchor="lm")
+    return np.asarray(image, np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _card(title: str, text: str, text_px: int, room_px: int) -> U8:
+    """The card that ends a story: a title, a line under it, and a text: [h, w, 4]."""
+    large, small, pad = _font(round(text_px * 2.6)), _font(round(text_px * 1.3)), 2 * text_px
+    titles = list(_broken(title, large, room_px - 2 * pad))
+    lines = list(_broken(text, small, room_px - 2 * pad)) if text else []
+    widest = max(*(large.getlength(line) for line in titles), *(small.getlength(line) for line in lines), 0.0)
+    title_pitch, pitch = round(text_px * 3.2), round(text_px * 1.9)
+    width, height = round(widest) + 2 * pad, 2 * pad + title_pitch * len(titles) + pitch * len(lines)
+    image, pen = _glass(width, height, text_px // 2)
+    for i, line in enumerate(titles):
+        pen.text((width / 2, pad + (i + 0.5) * title_pitch), line, font=large, fill=ACCENT, anchor="mm")
+    for i, line in enumerate(lines):
+        y = pad + title_pitch * len(titles) + (i + 0.5) * pitch
+        pen.text((width / 2, y), line, font=small, fill=INK, anchor="mm")
     return np.asarray(image, np.uint8)
 
 

@@ -18,6 +18,7 @@ from engine.script.worldfile import LoadedWorld
 from engine.sim.clock import FixedClock
 from engine.sim.extract import extract
 from engine.state.commands import Command
+from engine.state.story import Ending, Standing
 from engine.state.world import State
 from engine.view import LOOKS, Frame, View
 
@@ -85,6 +86,7 @@ class Session:
         self._last_view: View | None = None
         self._last_frame: Frame | None = None
         self._help = self._show_stats = False
+        self._seen_ending: Ending | None = None  # whose card was put away
         self._notice, self._notice_s = notice, 2 * NOTICE_S
         self._rows: tuple[tuple[str, str], ...] = ()
         self._bars: tuple[tuple[str, float], ...] = ()
@@ -126,6 +128,8 @@ class Session:
                 self._send_held()
             elif self._cameras.name == FREE and one.kind == "look":
                 self._cameras.turn(float(one.args["yaw"]), float(one.args["pitch"]))
+            elif one.kind == "use" and self.state.story.ending not in (None, self._seen_ending):
+                self._seen_ending = self.state.story.ending
             elif self._cameras.name == EYES and not (self.paused or self._watching or self._back_s is not None):
                 self._pending.append((one.kind, one.args))
 
@@ -163,7 +167,19 @@ class Session:
             frame = replace(frame, rgb=hud.tinted(frame.rgb, frame.tiles))
         notice = (self._notice if self._notice_s > 0 else "") or ("paused" if self.paused else "")
         rows, bars = (self._rows, self._bars) if self._show_stats else ((), ())
-        return frame, Overlay(view.subtitle, notice, self._help, rows, bars)
+        goals = tuple((s.goal.text, _how_far(s), s.is_reached) for s in view.goals)
+        ending = None if view.ending is None or view.ending == self._seen_ending else view.ending
+        card = None if ending is None else (ending.title, ending.text)
+        return frame, Overlay(
+            subtitle=view.subtitle,
+            speaker=view.speaker,
+            goals=goals,
+            ending=card,
+            notice=notice,
+            help=self._help,
+            stats=rows,
+            bars=bars,
+        )
 
     # ---- ticks and cameras
 
@@ -306,3 +322,10 @@ def reuse_bars(stats: Mapping[str, object]) -> tuple[tuple[str, float], ...]:
             kept, made = int(value["reused"]), int(value["regenerated"])
             bars.append((f"{key} reused", kept / (kept + made) if kept + made else 1.0))
     return tuple(bars)
+
+
+def _how_far(standing: Standing) -> str:
+    """How far a goal has come, as it is shown."""
+    if standing.is_reached:
+        return "done"
+    return f"{standing.done} of {standing.goal.count}" if standing.goal.count > 1 else ""

@@ -12,9 +12,10 @@ from engine.core.units import BRICK, VOXEL_M
 from engine.script.budget import Spot
 from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
-from engine.state.blueprint import Blueprint, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
+from engine.state.blueprint import Blueprint, Goal, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
 from engine.state.camera import CameraRail
 from engine.state.components import MAX_BODIES, MAX_ENTITIES
+from engine.state.story import MAX_GOALS
 from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 
 PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
@@ -33,6 +34,7 @@ MAX_COUNTS = {
     "place": 4096,
     "schedule": 4096,
     "trigger": MAX_TRIGGERS,
+    "goal": MAX_GOALS,
     "lamp": 512,
     "camera": 256,
     "variable": MAX_VARIABLES,
@@ -67,6 +69,7 @@ class Draft:
     places: dict[str, Place] = field(default_factory=dict)
     schedules: list[Schedule] = field(default_factory=list)
     triggers: dict[str, Trigger] = field(default_factory=dict)
+    goals: dict[str, Goal] = field(default_factory=dict)
     cameras: dict[str, CameraRail] = field(default_factory=dict)
     player_start: tuple[float, float, float] | None = None
     player_yaw: float = 0.0
@@ -156,10 +159,11 @@ class Draft:
             raise WorldFileError("a world needs player(at=...): where the visitor stands at first")
         spawns = tuple(self.spawns)
         for spawn in spawns:
-            for column in ("switches", "follows"):
+            for column in ("switches", "follows", "carrier"):
                 other = spawn.components.get(column, "")
                 if other and other not in self.spawn_names and other != "player":
-                    verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), column)
+                    verb = "is carried by" if column == "carrier" else column
+                    verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), verb)
                     near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
         grid.flags.writeable = False
@@ -191,6 +195,7 @@ class Draft:
             variables=dict(self.variables),
             places=tuple(self.places.values()),
             schedules=tuple(self.schedules),
+            goals=tuple(self.goals.values()),
         )
 
 

@@ -7,8 +7,10 @@ import numpy as np
 from engine.core.errors import WorldFileError
 from engine.script.draft import Draft
 from engine.script.objects import Function
-from engine.script.values import integer, number, point, text, triple
-from engine.state.blueprint import Trigger
+from engine.script.values import hint, integer, number, point, triple
+from engine.script.values import text as read_text
+from engine.sim.actions import MAX_COUNT
+from engine.state.blueprint import Goal, Trigger
 from engine.state.camera import CameraRail
 
 MAX_KEYS = 256  # of one camera rail
@@ -23,7 +25,7 @@ class Stage:
 
     def trigger(self, name: object, low: object, high: object) -> str:
         """A box that says when somebody comes in or leaves: events "enter" and "leave" (name, entity)."""
-        label = text(name, "the trigger's name", 60)
+        label = read_text(name, "the trigger's name", 60)
         if not label or label in self.draft.triggers:
             raise WorldFileError(f"there is already a trigger named '{label}'" if label else "a trigger needs a name")
         self.draft.count("trigger", len(self.draft.triggers))
@@ -31,6 +33,25 @@ class Stage:
         if any(a >= b for a, b in zip(lo, hi, strict=True)):
             raise WorldFileError(f"trigger low {lo} must be below high {hi} on every axis")
         self.draft.triggers[label] = Trigger(label, lo, hi)
+        return label
+
+    # --- stories ------------------------------------------------------------------------------------------------------
+
+    def goal(self, name: object, text: object = "", count: object = 1, after: object = "") -> str:
+        """Something to do, shown to the player until it is reached: progress(name) in a handler brings it nearer.
+
+        `count` is how often it must be done, `text` what is shown in place of the name. A goal `after` another is shown
+        once that one is reached.
+        """
+        label = read_text(name, "the goal's name", 60)
+        if not label or label in self.draft.goals:
+            raise WorldFileError(f"there is already a goal named '{label}'" if label else "a goal needs a name")
+        self.draft.count("goal", len(self.draft.goals))
+        before = read_text(after, "after", 60)
+        if before and before not in self.draft.goals:
+            raise WorldFileError(f"there is no goal named '{before}'{hint(before, self.draft.goals)}")
+        shown = read_text(text, "text", 100) or label
+        self.draft.goals[label] = Goal(label, shown, integer(count, "count", 1, MAX_COUNT), before)
         return label
 
     # --- who looks ----------------------------------------------------------------------------------------------------
@@ -44,7 +65,7 @@ class Stage:
         fov_deg: object = 60.0,
     ) -> None:
         """A view: still (at, look_at), or a rail with keys=[(seconds, at, look_at), ...] that starts at 0 s."""
-        label = text(name, "the camera's name", 60)
+        label = read_text(name, "the camera's name", 60)
         if not label or label in self.draft.cameras:
             raise WorldFileError(f"there is already a camera named '{label}'" if label else "a camera needs a name")
         self.draft.count("camera", len(self.draft.cameras))
@@ -84,8 +105,8 @@ class Stage:
 
     def on(self, event: object, handler: object) -> None:
         """Calls a top-level function of the world file for every event of that name, with the event's arguments."""
-        kind = text(event, "event", 60)
-        name = handler.name if isinstance(handler, Function) else text(handler, "handler", 200)
+        kind = read_text(event, "event", 60)
+        name = handler.name if isinstance(handler, Function) else read_text(handler, "handler", 200)
         names = self.draft.handlers.setdefault(kind, [])
         self.draft.count("handler", sum(len(v) for v in self.draft.handlers.values()))
         if name in names:
@@ -94,12 +115,12 @@ class Stage:
 
     def var(self, name: object, value: object) -> None:
         """A variable that handlers read with get(name) and change with put(name, value)."""
-        label = text(name, "the variable's name", 60)
+        label = read_text(name, "the variable's name", 60)
         if not label or label in self.draft.variables:
             raise WorldFileError(f"there is already a variable named '{label}'" if label else "a variable needs a name")
         self.draft.count("variable", len(self.draft.variables))
         if isinstance(value, str):
-            self.draft.variables[label] = text(value, "value", 1000)
+            self.draft.variables[label] = read_text(value, "value", 1000)
         elif isinstance(value, bool):
             self.draft.variables[label] = value
         elif isinstance(value, int):

@@ -16,6 +16,7 @@ from engine.script.imports import lamp_parts
 from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
+from engine.sim.actions import IN_HAND
 from engine.state.blueprint import Spawn
 from engine.state.components import BODY, COLUMN_BY_NAME, DOOR, FASTEST_M_S, FASTEST_RAD_S, LAMP, SHAPES
 from engine.state.entities import LINKS, ComponentError, row_of
@@ -218,12 +219,15 @@ class Things:
         switches: object = None,
         solid: object = False,
         body: object = None,
+        carrier: object = None,
+        carried_at: object = IN_HAND,
     ) -> None:
         """Puts a thing into the world. Its parts (walking, lamp, door, switch, body) are given when it is made.
 
         Walkers: behaviour "patrol" (path), "wander" (place, radius), "follow" (follows: a name, else the player),
         "seek" (seeks: a place or a name), "flee" (flees: a name, else the player; radius),
-        "schedule" (schedule) or "none".
+        "schedule" (schedule) or "none". What has a `carrier` (a name, or "player") goes with it, `carried_at` metres
+        before, left of and above its feet.
         """
         d = self.draft
         d.count("spawn", len(d.spawns))
@@ -254,6 +258,12 @@ class Things:
             parts["switches"] = text(switches, "switches")
         if flag(solid, "solid"):
             parts["solid"] = True
+        if carrier is not None:
+            parts |= {"carrier": text(carrier, "carrier"), "carried_at": point(carried_at, "carried_at", -64.0, 64.0)}
+            if door is not None or body is not None or "behaviour" in parts or "speed" in parts:
+                raise WorldFileError("people, doors and rigid bodies cannot be carried; leave out carrier")
+        if at is None and carrier is not None:
+            at = self.draft.player_start or (0.0, 0.0, 0.0)  # its carrier takes it from there
         if at is None and door is not None:
             low = parts["door_low"]
             assert isinstance(low, list | tuple)

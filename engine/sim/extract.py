@@ -15,6 +15,7 @@ from engine.sim.systems.player import EYE_M
 from engine.state.blueprint import F32, F64, Blueprint
 from engine.state.camera import Camera
 from engine.state.components import BODY, DOOR, DOOR_SWING_TICKS, LAMP, WALKS
+from engine.state.story import standings
 from engine.state.world import State
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
 
@@ -67,6 +68,9 @@ def extract(
         camera=eye,
         previous_camera=previous_camera,
         subtitle=state.subtitle,
+        speaker=state.story.speaker,
+        goals=tuple(standings(blueprint, state.story)),
+        ending=state.story.ending,
     )
 
 
@@ -133,7 +137,7 @@ def _bodies(state: State, at: _Poses, earlier: _Poses) -> Bodies:
         previous_yaw=previous_yaw,
         glow=_radiance(state, rows)[0] * shines[:, None],
         glows=shines.astype(np.uint8),
-        stands=((c.parts[rows] & (WALKS | DOOR | BODY)) == 0).astype(np.uint8) * (rows > 0),
+        stands=((c.parts[rows] & (WALKS | DOOR | BODY)) == 0).astype(np.uint8) * (rows > 0) * (c.carrier[rows] == 0),
         orientation=orientation,
         previous_orientation=previous_orientation,
     )

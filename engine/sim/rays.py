@@ -142,7 +142,7 @@ def _boxes(
     """Solid things and people near a ray: slot, corners in their own upright frame (metres), yaw; by slot."""
     c, n = state.columns, state.n_slots
     rows = np.flatnonzero(
-        (c.solid[:n] | ((c.parts[:n] & WALKS) != 0)) & ((c.parts[:n] & BODY) == 0) & (c.prefab[:n] >= 0)
+        (c.in_the_way(n) | ((c.parts[:n] & WALKS) != 0)) & ((c.parts[:n] & BODY) == 0) & (c.prefab[:n] >= 0)
     )
     found: list[tuple[int, Vec3, Vec3, float]] = []
     if ignore != state.entity_at(0):

@@ -14,9 +14,11 @@ from engine.sim.systems import (
     motion,
     player,
     poses,
+    story,
     timers,
     triggers,
 )
+from engine.state import carrying
 from engine.state.blueprint import Blueprint
 from engine.state.commands import Command
 from engine.state.world import State
@@ -43,8 +45,10 @@ def step(blueprint: Blueprint, state: State, commands: Sequence[Command] = (), s
     motion.walk(state)  # where the ground lets it
     doors.swing(blueprint, state)  # leaves turn; shut ones become voxels again
     bodies.move(blueprint, state)  # what falls, rolls and is pushed
+    carrying.hold(state)  # what is carried goes where its carrier went
     triggers.notice(blueprint, state)  # who came, who left
     timers.ring(state)  # what is due
+    story.go_on(state)  # lines that are over, lines that wait
     handlers.call(blueprint, state, script)  # the world's own rules answer what happened
 
     state.tick += 1

@@ -110,6 +110,16 @@ class Trigger:
 
 
 @dataclass(frozen=True)
+class Goal:
+    """Something that the player is asked to do."""
+
+    name: str
+    text: str  # as it is shown
+    count: int = 1  # how often it must be done
+    after: str = ""  # the goal that must be reached before this one is known, "" for none
+
+
+@dataclass(frozen=True)
 class Sky:
     """How the sky of a world is made; renderers derive radiance from it and the hour (engine/view.py)."""
 
@@ -184,6 +194,7 @@ class Blueprint:
     variables: Mapping[str, int | float | str | bool]  # script variables at tick 0
     places: tuple[Place, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    goals: tuple[Goal, ...] = ()
 
     @cached_property
     def path_points(self) -> tuple[F64, NDArray[np.int64], NDArray[np.int64]]:

@@ -99,6 +99,10 @@ class Columns:
     previous_position: F64 = column("f8", (3,), "m, one tick earlier", low=-FARTHEST_M, high=FARTHEST_M)
     previous_yaw: F32 = column("f4", (), "rad, one tick earlier", low=-1e6, high=1e6)
     solid: Bool = column("?", (), "the player cannot walk through its collider", author=True)
+    carrier: I64 = column("i8", (), "id of who carries it, 0 = nobody", low=0, author=True, late=True)
+    carried_at: F32 = column(
+        "f4", (3,), "m, frame of the carrier: where its origin is held", low=-64.0, high=64.0, author=True, late=True
+    )
     inside: U64 = column("u8", (), "bit t: is inside Blueprint.triggers[t]", low=0)
 
     # what walks
@@ -185,6 +189,10 @@ class Columns:
             if c.name != "generation":
                 self[c.name][index] = c.default
 
+    def in_the_way(self, n_slots: int) -> Bool:
+        """[n_slots] what is solid and nobody carries."""
+        return np.asarray(self.solid[:n_slots] & (self.carrier[:n_slots] == 0))
+
     def __getitem__(self, name: str) -> NDArray[Any]:
         array: NDArray[Any] = getattr(self, name)
         return array
@@ -198,6 +206,6 @@ def _table() -> Iterator[Column]:
 COLUMNS: Final = tuple(_table())
 COLUMN_BY_NAME: Final = {c.name: c for c in COLUMNS}
 AUTHOR_COLUMNS: Final = tuple(c.name for c in COLUMNS if c.author)
-"""Keys allowed in `Spawn.components`. Values: numbers and triples as the table says, `behaviour` by its name, `follows`
-and `switches` by the name of an entity (any order of spawning), `shape` by its name, `hinge_to` by the name of a body
-spawned before, the others by index."""
+"""Keys allowed in `Spawn.components`. Values: numbers and triples as the table says, `behaviour` by its name,
+`follows`, `switches` and `carrier` by the name of an entity (any order of spawning), `shape` by its name, `hinge_to` by
+the name of a body spawned before, the others by index."""

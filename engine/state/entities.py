@@ -11,6 +11,7 @@ from engine.core.errors import LimitError
 from engine.core.ids import LAST_GENERATION, NOBODY, PLAYER, index_of
 from engine.core.rotations import inverse, of_yaw, turn
 from engine.core.units import AIR, VOXELS_PER_M
+from engine.state import carrying
 from engine.state.blueprint import Blueprint, Spawn
 from engine.state.components import (
     ALIVE,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME: Final = 200
 SCHEDULED: Final = ("none", "patrol", "wander", "follow")  # behaviours that a schedule may name; places it seeks
-LINKS: Final = ("switches", "follows", "hinge_to")  # columns that name another entity
+LINKS: Final = ("switches", "follows", "hinge_to", "carrier")  # columns that name another entity
 Vec3 = tuple[float, float, float]
 
 
@@ -101,6 +102,8 @@ def spawn(blueprint: Blueprint, state: State, wanted: Spawn, links: bool = True)
     rows = {name: row_of(name, v) for name, v in wanted.components.items() if name not in LINKS}
     targets = _targets(state, wanted.components) if links else {}
     _check(blueprint, state, wanted, rows, parts)
+    if "carrier" in targets and (why := carrying.problem(state, parts, targets["carrier"])):
+        raise ComponentError(why)
     if state.n_entities >= MAX_ENTITIES:
         raise LimitError(f"one entity too many: a world holds at most {MAX_ENTITIES:,}")
     if parts & BODY and len(state.rows(BODY)) >= MAX_BODIES:
@@ -156,6 +159,7 @@ def despawn(state: State, entity: int) -> None:
     c.follows[left] = NOBODY
     c.switches[c.switches == entity] = NOBODY
     c.hinged[c.hinge_to == entity] = False
+    c.carrier[c.carrier == entity] = NOBODY
     c.hinge_to[c.hinge_to == entity] = NOBODY
     name = state.names.pop(entity, "")
     state.id_by_name.pop(name, None)
@@ -164,7 +168,10 @@ def despawn(state: State, entity: int) -> None:
 def link(state: State, index: int, components: Mapping[str, object]) -> None:
     """Sets the columns of a spawned entity that name other entities."""
     for name, target in _targets(state, components).items():
-        if COLUMN_BY_NAME[name].part & state.columns.parts[index]:
+        parts = int(state.columns.parts[index])
+        if name == "carrier" and (why := carrying.problem(state, parts, target, state.entity_at(index))):
+            raise ComponentError(why)
+        if COLUMN_BY_NAME[name].part & parts:
             state.columns[name][index] = target
     if state.columns.parts[index] & BODY:
         _hang_hinge(state, index)
@@ -198,14 +205,17 @@ def seat_player(blueprint: Blueprint, state: State) -> None:
 
 
 def settle(blueprint: Blueprint, state: State) -> None:
-    """Notes who begins inside which trigger, so that beginning there is no entering."""
+    """Brings what is carried to its place, notes who begins inside which trigger: beginning there is no entering."""
+    carrying.hold(state)
+    state.columns.previous_position[: state.n_slots] = state.columns.position[: state.n_slots]
+    state.columns.previous_yaw[: state.n_slots] = state.columns.yaw[: state.n_slots]
     state.columns.inside[: state.n_slots] = inside_bits(blueprint, state)
 
 
 def inside_bits(blueprint: Blueprint, state: State) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     """[n_slots] bit t is set where an entity that moves or is solid, or the player, has its origin in trigger t."""
     c, n = state.columns, state.n_slots
-    bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.solid[:n]
+    bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.in_the_way(n)
     bodied[0] = True
     bits = np.zeros(n, np.uint64)
     position = c.position[:n]

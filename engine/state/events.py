@@ -29,6 +29,11 @@ KINDS: Final = {
     "lamp": "(entity, is on)",
     "contact": "(entity, what it touched: an entity or 0 for the ground, impulse in N s)",
     "lost": "(entity) a body that left the world and was taken out",
+    "told": "(name) of a dialogue whose last line is over",
+    "goal": "(name) of a goal that is reached",
+    "ending": "(title, won)",
+    "carried": "(entity, who carries it now)",
+    "dropped": "(entity, who carried it)",
     "script_error": "(handler, message)",
 }
 """Events that the simulation sends itself, with their arguments. "tick" is none of them: handlers of on("tick", ...)

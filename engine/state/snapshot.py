@@ -16,7 +16,7 @@ import msgpack
 import numpy as np
 
 from engine.core.errors import LimitError, SnapshotError
-from engine.core.ids import LAST_GENERATION, PLAYER, index_of
+from engine.core.ids import INDEX_MASK, LAST_GENERATION, PLAYER, index_of
 from engine.state.blueprint import Blueprint
 from engine.state.components import (
     ALIVE,
@@ -33,6 +33,7 @@ from engine.state.components import (
 )
 from engine.state.entities import LONGEST_NAME
 from engine.state.events import MAX_ARGUMENTS, MAX_EVENTS, MAX_TEXT, Event, Value, value_problem
+from engine.state.story import LONGEST_LINE, MAX_LINES, Ending, Line, Story
 from engine.state.voxels import VoxelGrid
 from engine.state.world import MAX_TIMERS, MAX_VARIABLES, EngineBytes, Player, State, Timer, empty_state, pack
 
@@ -45,6 +46,7 @@ MAX_BYTES: Final = 64 << 20  # of a snapshot: 10,000 entities take about 2 MB
 MAX_SECTIONS: Final = 256
 MAX_ROW_BYTES: Final = (MAX_ARGUMENTS + 1) * (4 * MAX_TEXT + 16)  # of the longest event
 MAX_HANDLERS: Final = 10_000
+MAX_STORY_BYTES: Final = 1 << 17  # of its longest part: all lines that wait
 LAST_TICK: Final = 2**61  # a world that has run for a thousand million years is a forgery
 LAST_CLOCK: Final = 2**61
 ROUNDING: Final = 1e-3  # of the square of a unit vector's or quaternion's length
@@ -209,7 +211,7 @@ def _state_from(blueprint: Blueprint, sections: dict[str, bytes], spare: State |
     _read_columns(blueprint, state, sections)
     _read_slots(state, sections)
     _read_player(state, list(rows_in(sections["player"], len(fields(Player)))))
-    _read_script_side(state, sections)
+    _read_script_side(blueprint, state, sections)
     _read_voxels(blueprint, state, sections["voxels.index"], sections["voxels.material"], spare)
     return state
 
@@ -250,9 +252,13 @@ def _read_columns(blueprint: Blueprint, state: State, sections: dict[str, bytes]
     for section in ("orientation", "previous_orientation", "hinge_axis", "hinge_axis_other"):
         length = (c[section][:n][bodies].astype(np.float64) ** 2).sum(-1)
         demand(section, np.abs(length - 1.0) < ROUNDING, "its length is not 1")
-    for section, rows in (("follows", parts & WALKS), ("switches", parts & SWITCH), ("hinge_to", parts & BODY)):
+    links = (("follows", WALKS), ("switches", SWITCH), ("hinge_to", BODY), ("carrier", ALIVE))
+    for section, rows in ((name, parts & part) for name, part in links):
         targets = c[section][:n][rows != 0].tolist()
         demand(section, [t == 0 or state.alive(t) for t in targets], "an id names no living entity")
+    carried = c.carrier[:n] != 0
+    plain = (np.arange(n) > 0) & ((parts & (WALKS | DOOR | BODY)) == 0)
+    demand("carrier", plain[carried] & ~carried[c.carrier[:n][carried] & INDEX_MASK], "this cannot be carried")
     doors = (parts & DOOR) != 0
     low, high = c.door_low[:n][doors], c.door_high[:n][doors]
     demand("door_high", (low < high) & (high <= blueprint.voxels.shape), "a door's box is empty or leaves the world")
@@ -328,7 +334,32 @@ def _value(section: str, value: object) -> Value:
     return value
 
 
-def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
+def _story(blueprint: Blueprint, state: State, rows: list[Any]) -> Story:
+    def line(text: object) -> str:
+        if not isinstance(text, str) or len(text) > LONGEST_LINE:
+            _refuse("story", f"{_short(text)} is no line")
+        return text
+
+    speaker, ends, waiting, progress, ending = rows
+    story = Story(line(speaker), line(ends))
+    if len(waiting) > MAX_LINES:
+        _refuse("story", "too many lines wait")
+    for who, text, ticks, last in waiting:
+        story.lines.append(Line(line(who), line(text), _whole("story", ticks, 0, LAST_TICK), line(last)))
+    counts = {goal.name: goal.count for goal in blueprint.goals}
+    for name, done in progress:
+        if name not in counts:
+            _refuse("story", f"there is no goal {_short(name)}")
+        story.progress[name] = _whole("story", done, 1, counts[name])
+    if ending:
+        title, text, won, tick = ending
+        if not isinstance(won, bool):
+            _refuse("story", "an ending is won or lost")
+        story.ending = Ending(line(title), line(text), won, _whole("story", tick, 0, state.tick))
+    return story
+
+
+def _read_script_side(blueprint: Blueprint, state: State, sections: dict[str, bytes]) -> None:
     for section, queue in (("queue", state.queue), ("events", state.events)):
         for kind, args in _rows(section, sections[section], str, list, limit=2 * MAX_EVENTS):
             queue.append(Event(kind, tuple(_value(section, a) for a in args)))
@@ -347,6 +378,8 @@ def _read_script_side(state: State, sections: dict[str, bytes]) -> None:
     if not isinstance(subtitle, str) or len(subtitle) > MAX_TEXT:
         _refuse("subtitle", "it must be a text")
     state.subtitle, state.subtitle_until = subtitle, _whole("subtitle", until, 0, 2**62)
+    if "story" in sections:
+        state.story = _story(blueprint, state, list(rows_in(sections["story"], 5, MAX_STORY_BYTES)))
     if "physics" in sections:
         engine, data = rows_in(sections["physics"], 2, MAX_BYTES)
         if not isinstance(engine, str) or len(engine) > MAX_TEXT or not isinstance(data, bytes):

@@ -15,6 +15,7 @@ from engine.state import daylight, entities
 from engine.state.blueprint import Blueprint
 from engine.state.components import ALIVE, COLUMNS, Columns
 from engine.state.events import MAX_TEXT, Event, Value, emit, value_problem
+from engine.state.story import Story
 from engine.state.voxels import VoxelGrid
 
 MAX_VARIABLES: Final = 1_000
@@ -92,6 +93,7 @@ class State:
     disabled: set[str] = field(default_factory=set)  # handlers that failed
     subtitle: str = ""
     subtitle_until: int = 0  # tick
+    story: Story = field(default_factory=Story)
     physics: Engine | None = None  # contacts and islands of bodies; None in a world without any
 
     id_by_name: dict[str, int] = field(default_factory=dict)  # derived from names
@@ -170,6 +172,8 @@ class State:
             ("disabled", pack(sorted(self.disabled))),
             ("subtitle", pack([self.subtitle, self.subtitle_until])),
         ]
+        if self.story != Story():  # came after the first saves, like late columns
+            result.append(("story", pack(self.story.rows())))
         if self.physics is not None:
             result.append(("physics", pack([self.physics.name, self.physics.to_bytes()])))
         return result

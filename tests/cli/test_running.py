@@ -78,3 +78,17 @@ def test_check_lists_problems_with_their_places(daguerre: Daguerre, tmp_path: Pa
     assert set(result["errors"][0]) == {"file", "line", "column", "message"}
     assert result["errors"][0]["file"] == "bad.star" and result["errors"][0]["line"] == 2
     assert daguerre("check", "bad.star").out.startswith("bad.star:2:")
+
+
+def test_run_tells_goals_and_the_ending(daguerre: Daguerre, tmp_path: Path) -> None:
+    lines = """
+goal("find", "Find both", count = 2)
+def act():
+    progress("find")
+    end("Over", won = False)
+on("start", act)
+"""
+    written(tmp_path, lines)
+    result = json.loads(daguerre("run", str(tmp_path / "test.star"), "--ticks", "3", "--json").out)
+    assert result["goals"] == {"find": {"text": "Find both", "done": 1, "count": 2, "reached": False}}
+    assert result["ending"] == {"title": "Over", "text": "", "won": False, "tick": 0}

@@ -20,7 +20,16 @@ def test_no_words_leave_the_very_same_array() -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_every_panel_at_once_in_any_size_leaves_the_input_alone(size: tuple[int, int]) -> None:
     rgb = grey(*size)
-    overlay = hud.Overlay("Good evening.", "paused", True, (("tick", "12"),), (("probes reused", 0.5),))
+    overlay = hud.Overlay(
+        subtitle="Good evening.",
+        speaker="Ada",
+        goals=(("Find the lanterns", "2 of 5", False), ("Go home", "done", True)),
+        ending=("Home again", "All lanterns burn."),
+        notice="paused",
+        help=True,
+        stats=(("tick", "12"),),
+        bars=(("probes reused", 0.5),),
+    )
     drawn = hud.draw(rgb, overlay)
     assert drawn.shape == rgb.shape and drawn.dtype == np.uint8
     assert (rgb == 128).all() and (drawn != 128).any()
@@ -79,3 +88,27 @@ def test_the_loading_line_grows() -> None:
         return int((screen == np.array(hud.ACCENT[:3], np.uint8)).all(2).sum())
 
     assert done(0.1) < done(0.5) < done(1.0) == done(3.0)
+
+
+def test_goals_stand_above_the_statistics_and_a_reached_one_is_quiet() -> None:
+    goals = (("Find the lanterns", "2 of 5", False),)
+    shown, below = hud.panels(hud.Overlay(goals=goals, stats=(("tick", "12"),)), 1280, 720)
+    assert (shown.left_px, shown.top_px) == (below.left_px, below.left_px)
+    assert below.top_px >= shown.top_px + shown.rgba.shape[0]
+    done = hud.panels(hud.Overlay(goals=(("Find the lanterns", "2 of 5", True),)), 1280, 720)[0]
+    assert (done.rgba[..., :3].max((0, 1)) < shown.rgba[..., :3].max((0, 1)))[:2].all()
+
+
+def test_a_speaker_stands_above_the_line_in_another_colour() -> None:
+    alone, spoken = (hud.panels(hud.Overlay(subtitle="Hi.", speaker=who), 1280, 720)[0] for who in ("", "Ada"))
+    assert spoken.rgba.shape[0] > alone.rgba.shape[0]
+    blue, red = spoken.rgba[..., 2].astype(int), spoken.rgba[..., 0].astype(int)
+    half = spoken.rgba.shape[0] // 2
+    assert (red - blue)[:half].max() > 100 > (red - blue)[half + 4 :].max()
+
+
+@pytest.mark.parametrize("text", ["", "word " * 80])
+def test_an_ending_stands_in_the_middle_and_fits(text: str) -> None:
+    card = hud.panels(hud.Overlay(ending=("Home again", text)), 640, 360)[0]
+    assert card.rgba.shape[1] <= 640 and abs(card.left_px + card.rgba.shape[1] / 2 - 320) <= 1
+    assert card.top_px + card.rgba.shape[0] <= 360

@@ -1,5 +1,6 @@
 """A world in play: what keys do to it, what they leave alone, and what is said over the picture."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from engine.play.loop import Input
 from engine.play.session import RESET_EVERY, Session, reuse_bars, stat_rows
 from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
+from engine.sim import actions
 from engine.sim.physics.rapier import NAME
 from engine.state import snapshot
+from engine.state.blueprint import Goal
 from engine.state.commands import Command
 from engine.state.saves import SaveFolder
 from engine.state.world import EngineBytes, State, new_state
@@ -328,3 +331,18 @@ def test_statistics_colour_the_tiles_and_leave_the_frame_alone(tmp_path: Path) -
     green, orange, red = (shown[0, 16 * i].astype(int) for i in range(3))
     assert green.argmax() == 1 and orange[0] > orange[1] > orange[2] and red[0] > 2 * red[1] - 77
     np.testing.assert_array_equal(shown[35, 63], green)
+
+
+def test_goals_and_an_ending_are_shown_until_use_puts_the_card_away(tmp_path: Path) -> None:
+    goals = (Goal("find", "Find the lamps", 2), Goal("home", "Go home"))
+    world = dataclasses.replace(lively_world(), goals=goals)
+    state = new_state(world)
+    actions.progress(world, state, "find", 1)
+    actions.progress(world, state, "home")
+    actions.end(world, state, "The end", "All is well.")
+    play = Session(LoadedWorld(world, None), state, Sketches(), screenshots=tmp_path)  # type: ignore[arg-type]
+    overlay = play.picture()[1]
+    assert overlay.goals == (("Find the lamps", "1 of 2", False), ("Go home", "done", True))
+    assert overlay.ending == ("The end", "All is well.")
+    play.take([Input("use", {})])
+    assert play.picture()[1].ending is None and play.state.story.ending is not None

@@ -11,11 +11,12 @@ from engine.script import draft, evaluator, objects, reading, sandbox, stage, th
 from engine.script.handlers import MAX_SPAWNS
 from engine.script.worldfile import load
 from engine.sim import actions
-from engine.sim.actions import LONGEST_TIMER_S, MAX_SUBTITLE
+from engine.sim.actions import LONGEST_TIMER_S
 from engine.sim.step import step
 from engine.state import entities, events
 from engine.state.components import MAX_ENTITIES
 from engine.state.events import MAX_ARGUMENTS, MAX_EVENTS, MAX_TEXT
+from engine.state.story import LONGEST_LINE
 from engine.state.world import MAX_TIMERS, MAX_TRIGGERS, MAX_VARIABLES, State, new_state
 from tests.script.authoring import BASE, loaded, written
 from tests.worlds_for_tests import lively_world
@@ -246,8 +247,8 @@ def test_texts_and_arguments() -> None:
         refused(state, lambda deed=deed: deed(MAX_TEXT + 1), "4096|short text")  # type: ignore[misc]
     actions.emit(WORLD, state, "own", *range(MAX_ARGUMENTS))
     refused(state, lambda: actions.emit(WORLD, state, "own", *range(MAX_ARGUMENTS + 1)), "at most 16 arguments")
-    actions.say(WORLD, state, "x" * (MAX_SUBTITLE + 1))
-    assert len(state.subtitle) == MAX_SUBTITLE
+    actions.say(WORLD, state, "x" * (LONGEST_LINE + 1))
+    assert len(state.subtitle) == LONGEST_LINE
     actions.spawn(WORLD, state, "crate", (4.0, 4.0, 0.5), name="x" * entities.LONGEST_NAME)
     longer = "y" * (entities.LONGEST_NAME + 1)
     refused(state, lambda: actions.spawn(WORLD, state, "crate", (4.0, 4.0, 0.5), name=longer), "at most 200 characters")

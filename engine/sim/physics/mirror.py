@@ -261,7 +261,7 @@ class Mirror:
         self, blueprint: Blueprint, state: State, near: Bool
     ) -> Iterator[tuple[int, tuple[Piece, ...], Pose]]:
         c, n = state.columns, state.n_slots
-        rows = np.flatnonzero(c.solid[:n] & ((c.parts[:n] & (BODY | WALKS)) == 0) & (c.prefab[:n] >= 0))
+        rows = np.flatnonzero(c.in_the_way(n) & ((c.parts[:n] & (BODY | WALKS)) == 0) & (c.prefab[:n] >= 0))
         for index in _within(near, c.position[rows] + (0.0, 0.0, 0.1), rows):
             x, y, z = blueprint.prefabs[c.prefab[index]].half_extent.tolist()
             pose = (*c.position[index].tolist(), *of_yaw(float(c.yaw[index])))

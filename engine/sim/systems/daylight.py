@@ -16,7 +16,7 @@ DELAYS: Final = stream_key("lamp.dusk_delay")
 
 
 def advance(blueprint: Blueprint, state: State) -> None:
-    """Moves the clock, sends "dusk" and "dawn", switches the lamps that mind them, ends the subtitle."""
+    """Moves the clock, sends "dusk" and "dawn", switches the lamps that mind them."""
     state.clock += daylight.units_per_tick(blueprint.day_rate)
     dark = daylight.is_dark(blueprint.sky, state.clock)
     if dark != state.dark:
@@ -29,5 +29,3 @@ def advance(blueprint: Blueprint, state: State) -> None:
         ids = state.ids(rows)
         for entity in ids[bits(state.seed, 0, DELAYS, ids) % np.uint64(SPREAD_TICKS) == since].tolist():
             actions.set_lamp(blueprint, state, entity, dark)
-    if state.subtitle and state.tick >= state.subtitle_until:
-        state.subtitle = ""

@@ -231,7 +231,7 @@ def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
     c, n = state.columns, state.n_slots
     dx, dy = c.position[:n, 0] - feet[0], c.position[:n, 1] - feet[1]
     boxes = []
-    for i in np.flatnonzero(c.solid[:n] & ((c.parts[:n] & BODY) == 0) & (dx * dx + dy * dy < 36.0)).tolist():
+    for i in np.flatnonzero(c.in_the_way(n) & ((c.parts[:n] & BODY) == 0) & (dx * dx + dy * dy < 36.0)).tolist():
         if i == 0 or c.prefab[i] < 0:
             continue
         hx, hy, hz = blueprint.prefabs[c.prefab[i]].half_extent.tolist()

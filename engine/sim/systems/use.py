@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.core.ids import NOBODY
+from engine.core.ids import NOBODY, PLAYER
 from engine.core.rotations import matrices
 from engine.core.trig import sine_cosine
 from engine.core.units import VOXEL_M
@@ -76,6 +76,7 @@ def _boxes(blueprint: Blueprint, state: State) -> tuple[F64, F64, np.ndarray[tup
     centre[door] = (c.door_high[:n][door] + c.door_low[:n][door]) * (VOXEL_M * 0.5)
     usable = (c.parts[:n] != 0) & (half[:, 0] > 0.0)
     usable[0] = False
+    usable &= c.carrier[:n] != PLAYER  # what is in the hand is not faced
     return centre - half - MARGIN_M, centre + half + MARGIN_M, usable
 
 
