@@ -37,6 +37,7 @@ MAX_COUNTS = {
     "goal": MAX_GOALS,
     "lamp": 512,
     "camera": 256,
+    "sky": 96,
     "variable": MAX_VARIABLES,
     "handler": 4096,
 }
@@ -58,6 +59,7 @@ class Draft:
     finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
     grid: U8 | None = None
     sky: Sky = field(default_factory=Sky)
+    sky_keys: list[tuple[float, Sky]] = field(default_factory=list)  # by hour
     start_hour: float = 12.0
     day_rate: float = 0.0
     materials: dict[str, tuple[Colour, Colour, int, float, float]] = field(
@@ -187,6 +189,7 @@ class Draft:
             triggers=tuple(self.triggers.values()),
             cameras=tuple(self.cameras.values()),
             sky=self.sky,
+            sky_keys=tuple(self.sky_keys),
             start_hour=self.start_hour,
             day_rate=self.day_rate,
             player_start=self.player_start,

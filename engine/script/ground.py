@@ -4,12 +4,15 @@ Lengths are metres, z is up, and shapes lie on the 0.25 m grid. A material is a 
 """
 
 import math
+from dataclasses import replace
+from typing import Any
 
 from engine.core.errors import WorldFileError
 from engine.core.units import AIR, VOXELS_PER_M
 from engine.script import shapes
 from engine.script.draft import PATTERNS, RAGGED, ROUND, Draft, grid_of
 from engine.script.values import colour, integer, number, one_of, text, voxel, voxels
+from engine.script.values import hour as read_hour
 from engine.state.blueprint import Sky
 
 Voxel = tuple[int, int, int]
@@ -36,13 +39,18 @@ class Ground:
         night: object = (0.010, 0.016, 0.034),
         fog: object = 0.0,
     ) -> None:
-        """Says first of all how large the world is (multiples of 2 m) and under what sky it lies."""
+        """Says first of all how large the world is (multiples of 2 m) and under what sky it lies.
+
+        `hour` is when it begins (18.5, or "18:30"), `day_rate` how many seconds of its day pass in one (0: the sun is
+        fixed). `latitude` and `sun_turn` are in degrees, `haze` goes from 0, clear, to 1, overcast, `fog` is in 1/m,
+        `exposure` opens the camera, `night` is the colour of the dark sky. sky(...) says how these change over the day.
+        """
         d = self.draft
         if d.grid is not None:
             raise WorldFileError("world(...) may be said once; this is the second")
         d.name = text(name, "name", 40)
         d.grid = grid_of(voxel(size, "size"))
-        d.start_hour = number(hour, "hour", 0.0, 24.0) % 24.0
+        d.start_hour = read_hour(hour, "hour") % 24.0
         d.day_rate = number(day_rate, "day_rate (seconds of world time a second)", 0.0, 3600.0)
         d.sky = Sky(
             latitude_deg=number(latitude, "latitude", -66.0, 66.0),
@@ -52,6 +60,33 @@ class Ground:
             night=colour(night, "night"),
             fog_density=number(fog, "fog (1/m)", 0.0, 1.0),
         )
+
+    def sky(
+        self, at: object, haze: object = None, fog: object = None, exposure: object = None, night: object = None
+    ) -> None:
+        """Weather: what the sky is like at an hour of day (7.5, or "7:30"); between two of these it changes evenly.
+
+        The last one of a day leads over to the first one of the next. `haze` is 0, clear, to 1, overcast; `fog` in
+        1/m (0.02 hides what is 100 m away), `exposure` opens the camera. What is not given is as world(...) says.
+        """
+        d = self.draft
+        d.voxels()  # world(...) comes first
+        hour = read_hour(at, "at") % 24.0
+        if any(hour == key for key, _ in d.sky_keys):
+            raise WorldFileError(f"sky(at={hour:g}) is said twice")
+        d.count("sky", len(d.sky_keys))
+        given: dict[str, Any] = {}
+        if haze is not None:
+            given["haze"] = number(haze, "haze", 0.0, 1.0)
+        if fog is not None:
+            given["fog_density"] = number(fog, "fog (1/m)", 0.0, 1.0)
+        if exposure is not None:
+            given["exposure"] = number(exposure, "exposure", 0.25, 4.0)
+        if night is not None:
+            given["night"] = colour(night, "night")
+        if not given:
+            raise WorldFileError("sky(at=...) needs something that it changes: haze, fog, exposure or night")
+        d.sky_keys = sorted([*d.sky_keys, (hour, replace(d.sky, **given))], key=lambda key: key[0])
 
     def material(
         self,

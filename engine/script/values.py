@@ -1,6 +1,7 @@
 """What authors write, read strictly: every refusal is one sentence that says what was wrong and what would be right."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from engine.core.errors import WorldFileError
@@ -10,6 +11,7 @@ Point = tuple[float, float, float]
 Voxel = tuple[int, int, int]
 MOST_COMPARED = 500  # names, when the nearest is looked for
 LONGEST_COMPARED = 60  # characters
+CLOCK = re.compile(r"(\d\d?):([0-5]\d)", re.ASCII)
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -42,6 +44,16 @@ def number(value: object, what: str, low: float = -1e6, high: float = 1e6) -> fl
 
 def _reads_as_number(value: str) -> bool:
     return len(value) < 40 and value.isascii() and value.strip().lstrip("-").replace(".", "", 1).isdigit()
+
+
+def hour(value: object, what: str) -> float:
+    """An hour of day, 0..24: a number such as 18.5, or a text such as "18:30"."""
+    if isinstance(value, str):
+        found = CLOCK.fullmatch(value)
+        if found is None:
+            raise WorldFileError(f'{what} must be an hour such as 18.5 or "18:30", not {said(value)}')
+        value = int(found[1]) + int(found[2]) / 60
+    return number(value, what, 0.0, 24.0)
 
 
 def integer(value: object, what: str, low: int, high: int) -> int:

@@ -5,6 +5,7 @@ import numpy as np
 from engine.core.errors import WorldFileError
 from engine.script.draft import Draft
 from engine.script.values import hint, integer, number, one_of, point, said, text
+from engine.script.values import hour as read_hour
 from engine.state.blueprint import Path, Place, Schedule
 from engine.state.components import BEHAVIOURS
 from engine.state.entities import SCHEDULED
@@ -50,7 +51,7 @@ class Walks:
         return label
 
     def schedule(self, entries: object) -> int:
-        """What to do from which hour on: [(6, "market"), (20.5, "home")]; its number goes into spawn(schedule=...).
+        """What to do from which hour on: [(6, "market"), ("20:30", "home")]; its number goes into spawn(schedule=...).
 
         Each entry names a place to seek, or one of the behaviours none, patrol, wander and follow.
         """
@@ -63,7 +64,7 @@ class Walks:
         for i, entry in enumerate(entries):
             if not isinstance(entry, list | tuple) or len(entry) != 2:
                 raise WorldFileError(f"entry {i} must be (hour, place or behaviour), not {said(entry)}")
-            hour, word = number(entry[0], f"the hour of entry {i}", 0.0, 24.0), entry[1]
+            hour, word = read_hour(entry[0], f"the hour of entry {i}"), entry[1]
             if rows and hour <= rows[-1][0]:
                 raise WorldFileError(f"the hours of a schedule must grow; {hour:g} comes after {rows[-1][0]:g}")
             if word in SCHEDULED:

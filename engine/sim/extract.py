@@ -12,6 +12,7 @@ from engine.sim.angles import wrapped, wrapped_array
 from engine.sim.sky import sky_at
 from engine.sim.systems.leaves import DOOR_OPENS_RAD, opened
 from engine.sim.systems.player import EYE_M
+from engine.state import daylight
 from engine.state.blueprint import F32, F64, Blueprint
 from engine.state.camera import Camera
 from engine.state.components import BODY, DOOR, DOOR_SWING_TICKS, LAMP, WALKS
@@ -64,7 +65,7 @@ def extract(
         voxels=VoxelView(_read_only(state.voxels.material), _read_only(state.voxels.stamp), state.voxels.base),
         bodies=_bodies(state, at, earlier),
         lamps=_lamps(state, at),
-        sky=SkyView(**sky_at(blueprint.sky, state.clock)._asdict()),
+        sky=SkyView(**sky_at(daylight.sky_of(blueprint, state.clock), state.clock)._asdict()),
         camera=eye,
         previous_camera=previous_camera,
         subtitle=state.subtitle,

@@ -195,6 +195,7 @@ class Blueprint:
     places: tuple[Place, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     goals: tuple[Goal, ...] = ()
+    sky_keys: tuple[tuple[float, Sky], ...] = ()  # hours 0..24, growing, and what the sky is like then; else `sky`
 
     @cached_property
     def path_points(self) -> tuple[F64, NDArray[np.int64], NDArray[np.int64]]:

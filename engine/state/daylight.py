@@ -5,12 +5,13 @@ and nothing is ever rounded while time passes.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from engine.core.trig import sine_cosine
 from engine.core.units import DAY_S, TICK_HZ
-from engine.state.blueprint import Sky
+from engine.state.blueprint import Blueprint, Sky
 
 UNITS_PER_S: Final = 65_536
 UNITS_PER_DAY: Final = UNITS_PER_S * DAY_S
@@ -48,6 +49,30 @@ def sun_direction(sky: Sky, clock: int) -> tuple[float, float, float]:
     up = sin_l * sin_d + cos_l * cos_d * cos_h
     sin_t, cos_t = sine_cosine(math.radians(sky.sun_azimuth_offset_deg))
     return east * cos_t - north * sin_t, east * sin_t + north * cos_t, up
+
+
+def sky_of(blueprint: Blueprint, clock: int) -> Sky:
+    """What the sky is like: between two of the world's keys by the hour, in the sun's steps; the day is a ring."""
+    keys = blueprint.sky_keys
+    if not keys:
+        return blueprint.sky
+    hour = hour_of(clock // SUN_STEP * SUN_STEP)
+    after = next((i for i, (at, _) in enumerate(keys) if at > hour), 0)
+    (from_hour, a), (to_hour, b) = keys[after - 1], keys[after]
+    span = (to_hour - from_hour) % 24.0
+    t = (hour - from_hour) % 24.0 / span if span else 0.0
+
+    def between(x: float, y: float) -> float:
+        return x + (y - x) * t
+
+    r, g, blue = (between(x, y) for x, y in zip(a.night, b.night, strict=True))
+    return replace(
+        blueprint.sky,
+        haze=between(a.haze, b.haze),
+        exposure=between(a.exposure, b.exposure),
+        fog_density=between(a.fog_density, b.fog_density),
+        night=(r, g, blue),
+    )
 
 
 def is_dark(sky: Sky, clock: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import WORLD, Daguerre, in_a_process
+from tests.script.authoring import written
 
 
 def test_run_prints_one_object_and_the_same_digest_in_other_processes(daguerre: Daguerre) -> None:

@@ -61,7 +61,7 @@ def test_what_a_world_file_says_stands_in_the_columns(tmp_path: Path) -> None:
         ('schedule([(6, "wonder")])', "did you mean 'wander'?"),
         ('schedule([(6, "market"), (6, "home")])', "the hours of a schedule must grow; 6 comes after 6"),
         ('schedule([(25, "market")])', "the hour of entry 0 must lie between 0 and 24, not 25"),
-        ('schedule([("six", "market")])', "the hour of entry 0 must be a number"),
+        ('schedule([("six", "market")])', "the hour of entry 0 must be an hour"),
         ('schedule([6, "market"])', "entry 0 must be (hour, place or behaviour), not 6"),
         ("schedule([])", f"a list of 1 to {MAX_SCHEDULE_ENTRIES}"),
         ('place("market", at = (1, 1, 1))', "already a place named 'market'"),
