@@ -3,6 +3,7 @@
 from engine.script.draft import Draft
 from engine.script.ground import Ground
 from engine.script.imports import Imports
+from engine.script.parts import Parts
 from engine.script.sandbox import Host
 from engine.script.stage import Stage
 from engine.script.things import Things
@@ -12,6 +13,6 @@ from engine.script.walks import Walks
 def declarations(draft: Draft) -> dict[str, Host]:
     """Every declaration by the name that authors use, writing into `draft`."""
     words: dict[str, Host] = {}
-    for section in (Ground(draft), Things(draft), Imports(draft), Walks(draft), Stage(draft)):
+    for section in (Ground(draft), Parts(draft), Things(draft), Imports(draft), Walks(draft), Stage(draft)):
         words |= {name: getattr(section, name) for name in vars(type(section)) if not name.startswith("_")}
     return words

@@ -1,4 +1,4 @@
-"""Prefab meshes from parts: boxes, cylinders and balls, in metres, wound counter-clockwise seen from outside."""
+"""Prefab meshes from parts (boxes, cylinders, balls, wedges), in metres, wound counter-clockwise from outside."""
 
 import math
 from collections.abc import Sequence
@@ -53,6 +53,24 @@ def box(low: Point, high: Point, material: int) -> Part:
             triangles += [(first, first + 1, first + 2), (first, first + 2, first + 3)]
     position, normal_all = np.concatenate(positions), np.concatenate(normals)
     return Part(position, normal_all, _outward(position, normal_all, np.asarray(triangles, np.int64)), material)
+
+
+def wedge(low: Point, high: Point, material: int, axis: int, sign: int) -> Part:
+    """A slope that rises along an axis (0 x, 1 y): five flat faces."""
+    whole = box(low, high, material)
+    position = whole.position.copy()
+    foot = low[axis] if sign > 0 else high[axis]
+    sunk = (position[:, axis] == foot) & (position[:, 2] == high[2])
+    position[sunk, 2] = low[2]
+    normal = whole.normal.copy()
+    slope = np.zeros(3)
+    slope[axis], slope[2] = -sign * (high[2] - low[2]), high[axis] - low[axis]
+    normal[whole.normal[:, 2] > 0.5] = slope / np.linalg.norm(slope)
+    kept = [t for t in whole.triangles if len({tuple(p) for p in position[t].tolist()}) == 3]
+    flat = [t for t in kept if np.linalg.norm(np.cross(*np.diff(position[t], axis=0))) > 1e-12]
+    triangles = np.asarray(flat, np.int64)
+    used, index = np.unique(_outward(position, normal, triangles), return_inverse=True)
+    return Part(position[used], normal[used], index.reshape(-1, 3).astype(np.int64), material)
 
 
 def cylinder(

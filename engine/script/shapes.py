@@ -21,12 +21,13 @@ AXES = {"x": 0, "y": 1}
 RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
 
 
-def _window(grid: U8, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
+def window_of(grid: U8, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
+    """The part of a box low..high that lies in the grid."""
     x, y, z = (slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, grid.shape, strict=True))
     return x, y, z
 
 
-def _slabs(window: tuple[slice, slice, slice]) -> Iterator[tuple[slice, slice, slice]]:
+def slabs(window: tuple[slice, slice, slice]) -> Iterator[tuple[slice, slice, slice]]:
     """A window in slices along x of about SLAB voxels, so that the arrays over one stay small."""
     x, y, z = window
     depth = max(1, SLAB // max(1, (y.stop - y.start) * (z.stop - z.start)))
@@ -34,7 +35,7 @@ def _slabs(window: tuple[slice, slice, slice]) -> Iterator[tuple[slice, slice, s
         yield slice(start, min(start + depth, x.stop)), y, z
 
 
-def _centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
+def centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
     """Coordinates of the voxel centres of a window, one broadcastable array for each axis."""
     x, y, z = (np.arange(s.start, max(s.stop, s.start), dtype=np.float64) + 0.5 for s in window)
     return x[:, None, None], y[None, :, None], z[None, None, :]
@@ -42,7 +43,7 @@ def _centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
 
 def fill(grid: U8, low: Voxel, high: Voxel, material: int) -> None:
     """A solid box; with air it cuts one out."""
-    grid[_window(grid, low, high)] = material
+    grid[window_of(grid, low, high)] = material
 
 
 def room(grid: U8, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: int | None, thickness: int) -> None:
@@ -62,8 +63,8 @@ def column(grid: U8, base: Voxel, radius: float, height: int, material: int) -> 
     """An upright cylinder whose axis stands on the corner `base`."""
     reach = math.ceil(radius)
     low = (base[0] - reach, base[1] - reach, base[2])
-    for window in _slabs(_window(grid, low, (base[0] + reach, base[1] + reach, base[2] + height))):
-        x, y, _ = _centres(window)
+    for window in slabs(window_of(grid, low, (base[0] + reach, base[1] + reach, base[2] + height))):
+        x, y, _ = centres(window)
         inside = (x - base[0]) ** 2 + (y - base[1]) ** 2 <= radius**2
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
@@ -72,8 +73,8 @@ def sphere(grid: U8, centre: Voxel, radius: float, material: int) -> None:
     """A ball around a corner of the grid."""
     reach = math.ceil(radius)
     low = (centre[0] - reach, centre[1] - reach, centre[2] - reach)
-    for window in _slabs(_window(grid, low, (centre[0] + reach, centre[1] + reach, centre[2] + reach))):
-        x, y, z = _centres(window)
+    for window in slabs(window_of(grid, low, (centre[0] + reach, centre[1] + reach, centre[2] + reach))):
+        x, y, z = centres(window)
         inside = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 <= radius**2
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
@@ -83,11 +84,11 @@ def arch(grid: U8, low: Voxel, high: Voxel, material: int, through: int) -> None
     across = 1 - through
     half = (high[across] - low[across]) / 2
     rise = min(half, float(high[2] - low[2]))
-    for window in _slabs(_window(grid, low, high)):
-        centres = _centres(window)
-        from_middle = (centres[across] - (low[across] + high[across]) / 2) / half
+    for window in slabs(window_of(grid, low, high)):
+        middles = centres(window)
+        from_middle = (middles[across] - (low[across] + high[across]) / 2) / half
         head = high[2] - rise + rise * np.sqrt(np.clip(1.0 - from_middle**2, 0.0, 1.0))
-        inside = np.broadcast_to(centres[2] <= head, grid[window].shape)
+        inside = np.broadcast_to(middles[2] <= head, grid[window].shape)
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
@@ -155,8 +156,8 @@ def blob(
     """Foliage: a ragged ball in air only, lumps of a metre mixing its materials, `density` of its voxels present."""
     reach = tuple(math.ceil(r * 1.2) for r in radius)
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
-    for window in _slabs(_window(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))):
-        x, y, z = _centres(window)
+    for window in slabs(window_of(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))):
+        x, y, z = centres(window)
         xi, yi, zi = (np.floor(v).astype(np.int64) for v in (x, y, z))
         squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
         lump = hash_of_place(xi // 3, yi // 3, zi // 3, seed)  # 0.75 m lumps push the surface in and out
@@ -168,7 +169,7 @@ def blob(
 
 def weather(grid: U8, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
     """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
-    for window in _slabs(_window(grid, low, high)):
-        x, y, z = (np.floor(v).astype(np.int64) for v in _centres(window))
+    for window in slabs(window_of(grid, low, high)):
+        x, y, z = (np.floor(v).astype(np.int64) for v in centres(window))
         patch = 0.6 * hash_of_place(x // 3, y // 3, z // 3, seed) + 0.4 * hash_of_place(x, y, z, seed + 1)
         grid[window] = np.where((grid[window] == old) & (patch < amount), np.uint8(new), grid[window])

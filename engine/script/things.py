@@ -1,109 +1,29 @@
-"""What a world file says about things: parts, the prefabs made of them, and what is spawned with which abilities.
-
-Parts are nouns (box, cylinder, ball); they lie anywhere in the prefab's own frame, metres, z up, looking along +x.
-"""
+"""What a world file says about things: what is spawned, with which abilities."""
 
 import math
-from typing import Any
 
-from engine.core.errors import LimitError, WorldFileError
+from engine.core.errors import WorldFileError
 from engine.core.rotations import of_yaw, product
 from engine.core.trig import sine_cosine
 from engine.core.units import VOXELS_PER_M
-from engine.script import prefabs
-from engine.script.draft import MAX_VERTICES, Draft
+from engine.script.draft import Draft
 from engine.script.imports import lamp_parts
 from engine.script.values import colour as colour_of
-from engine.script.values import flag, hint, integer, number, one_of, point, said, text, voxel
+from engine.script.values import flag, hint, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
 from engine.sim.actions import IN_HAND
 from engine.state.blueprint import Spawn
 from engine.state.components import BODY, COLUMN_BY_NAME, DOOR, FASTEST_M_S, FASTEST_RAD_S, LAMP, SHAPES
 from engine.state.entities import LINKS, ComponentError, row_of
 
-MAX_PARTS = 200  # of one prefab
 PARTS = {"lamp": LAMP, "door": DOOR, "body": BODY}  # which columns may stand in what these functions give
 
 
 class Things:
-    """Parts, prefabs and entities of a draft."""
+    """Entities of a draft."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
-
-    # --- prefabs ------------------------------------------------------------------------------------------------------
-
-    def box(self, low: object, high: object, material: object) -> dict[str, object]:
-        """A part: a box with flat faces."""
-        lo, hi = point(low, "low", -64, 64), point(high, "high", -64, 64)
-        if any(a >= b for a, b in zip(lo, hi, strict=True)):
-            raise WorldFileError(f"box low {lo} must be below high {hi} on every axis")
-        return {"part": "box", "low": lo, "high": hi, "material": self.draft.material(material)}
-
-    def cylinder(
-        self,
-        base: object,
-        radius: object,
-        height: object,
-        material: object,
-        top: object = None,
-        sides: object = 12,
-        along: object = "z",
-        smooth: object = True,
-    ) -> dict[str, object]:
-        """A part: a cylinder from `base` along an axis; `top` is its other radius (0 makes a cone)."""
-        r = number(radius, "radius", 0.001, 64)
-        return {
-            "part": "cylinder",
-            "base": point(base, "base", -64, 64),
-            "radius": r,
-            "height": number(height, "height", 0.001, 64),
-            "material": self.draft.material(material),
-            "top": r if top is None else number(top, "top", 0, 64),
-            "sides": integer(sides, "sides", 3, 64),
-            "axis": "xyz".index(one_of(along, "along", "xyz")),
-            "smooth": flag(smooth, "smooth"),
-        }
-
-    def ball(
-        self, centre: object, radius: object, material: object, sides: object = 10, smooth: object = True
-    ) -> dict[str, object]:
-        """A part: a low-poly ball, or an ellipsoid when `radius` is (x, y, z)."""
-        three = radius if isinstance(radius, list | tuple) else (radius, radius, radius)
-        return {
-            "part": "ball",
-            "centre": point(centre, "centre", -64, 64),
-            "radius": point(three, "radius", 0.001, 64),
-            "material": self.draft.material(material),
-            "sides": integer(sides, "sides", 3, 64),
-            "smooth": flag(smooth, "smooth"),
-        }
-
-    def prefab(self, name: object, parts: object, collider: object = None) -> str:
-        """A thing to spawn, made of parts around its origin on the ground, looking along +x.
-
-        `collider` (x, y, z) is the full size of the box that bumps into things; without it, the box around all parts.
-        """
-        label = text(name, "the prefab's name", 60)
-        if not label or label in self.draft.prefabs:
-            raise WorldFileError(f"there is already a prefab named '{label}'" if label else "a prefab needs a name")
-        self.draft.count("prefab", len(self.draft.prefabs))
-        if not isinstance(parts, list | tuple) or not parts:
-            raise WorldFileError(f"prefab '{label}' needs parts=[box(...), cylinder(...), ball(...)]")
-        if len(parts) > MAX_PARTS:
-            raise LimitError(f"a prefab may have {MAX_PARTS} parts, not {len(parts)}")
-        pieces: list[prefabs.Part] = []
-        for part in parts:
-            pieces.append(_part(part, label, len(self.draft.materials)))
-            self.draft.vertices += len(pieces[-1].position)
-            if self.draft.vertices > MAX_VERTICES:
-                raise LimitError(f"the prefabs of a world may have {MAX_VERTICES:,} vertices together, not more")
-        made = prefabs.assemble(label, pieces)
-        if collider is not None:
-            x, y, z = point(collider, "collider", 0.01, 64)
-            made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
-        self.draft.prefabs[label] = made
-        return label
 
     # --- entities -----------------------------------------------------------------------------------------------------
 
@@ -316,31 +236,3 @@ def _components(given: dict[str, object], what: str) -> dict[str, object]:
         except ComponentError as error:
             raise WorldFileError(f"{what} must be given as {what}={what}(...): {error}") from None
     return given
-
-
-def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
-    """The mesh of what box, cylinder or ball gave; a dict that an author made up is refused."""
-    refused = WorldFileError(
-        f"the parts of prefab '{prefab}' must be box(...), cylinder(...) or ball(...), not {said(part)}"
-    )
-    if not isinstance(part, dict):
-        raise refused
-    try:
-        integer(part["material"], "material", 1, n_materials)
-        return _mesh(part)
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise refused from None
-
-
-def _mesh(p: dict[str, Any]) -> prefabs.Part:
-    """A part as its verb gave it; checked again, for an author may have changed the dict."""
-    kind, material = p["part"], p["material"]
-    if kind == "box":
-        return prefabs.box(point(p["low"], "low", -64, 64), point(p["high"], "high", -64, 64), material)
-    sides, smooth = integer(p["sides"], "sides", 3, 64), flag(p["smooth"], "smooth")
-    if kind == "cylinder":
-        base, axis = point(p["base"], "base", -64, 64), integer(p["axis"], "axis", 0, 2)
-        radius, height = number(p["radius"], "radius", 0.001, 64), number(p["height"], "height", 0.001, 64)
-        return prefabs.cylinder(base, radius, height, material, number(p["top"], "top", 0, 64), sides, axis, smooth)
-    centre, radii = point(p["centre"], "centre", -64, 64), point(p["radius"], "radius", 0.001, 64)
-    return prefabs.ball(centre, radii, material, sides, smooth)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import DaguerreError
-from engine.script import draft, evaluator, objects, reading, sandbox, stage, things, walks
+from engine.script import draft, evaluator, objects, parts, reading, sandbox, stage, walks
 from engine.script.handlers import MAX_SPAWNS
 from engine.script.worldfile import load
 from engine.sim import actions
@@ -47,7 +47,7 @@ FILE_CAPS = {
         draft.MAX_COUNTS["prefab"] - 1, lambda n: loop(n, f'prefab("p%d" % i, [{BOX}])'), "1,024 of kind 'prefab'"
     ),
     "parts of a prefab": Cap(
-        things.MAX_PARTS, lambda n: f'prefab("p", [{BOX}] * {n})', "a prefab may have 200 parts, not 201"
+        parts.MAX_PARTS, lambda n: f'prefab("p", [{BOX}] * {n})', "a prefab may have 200 parts, not 201"
     ),
     "vertices of all prefabs": Cap(
         draft.MAX_VERTICES // PER_BALL, lambda n: loop(n, f'prefab("p%d" % i, [{BALL}])'), "500,000 vertices together"
