@@ -32,6 +32,7 @@ from engine.sim.physics.solver import (
     Pose,
     Solver,
     Surface,
+    Vec3,
 )
 from engine.sim.systems.leaves import leaf_box, leaf_pose
 from engine.state.blueprint import F64, Blueprint
@@ -88,6 +89,7 @@ class Mirror:
         self._stamps = np.zeros(0, np.int64)
         self._looked_from = np.zeros((0, 13))
         self._pieces: dict[int, tuple[tuple[Piece, ...], float]] = {}  # key -> pieces and reach; derived from columns
+        self._reach: F64 | None = None  # [n] metres: of `ids`; likewise
 
     @property
     def name(self) -> str:
@@ -102,11 +104,11 @@ class Mirror:
         """Ids of the people, or of the doors with leaves, who are near bodies; by slot."""
         return sorted(self._others[group], key=index_of)
 
-    def arrange(self, blueprint: Blueprint, state: State, rows: Rows) -> None:
-        """Brings the solver up to the columns; `rows` are the slots of all bodies, growing."""
-        ids = state.ids(rows).tolist()
+    def arrange(self, blueprint: Blueprint, state: State) -> None:
+        """Brings the solver up to the columns."""
+        ids = state.ids(state.rows(BODY)).tolist()
         self.fresh = set()
-        motion = motion_of(state, rows)
+        motion = motion_of(state)
         if not self._ground:
             for key, piece in terrain.walls(blueprint.size_m):
                 self._put_ground(key, 0, (piece,), (0.0, 0.0, 0.0))
@@ -122,9 +124,11 @@ class Mirror:
             for _, key in new:
                 self._hang(state, key)
             self.known = np.array([known.get(key, motion[i]) for i, key in enumerate(ids)]).reshape(-1, 13)
-            self.ids = ids
-        for i in np.flatnonzero((motion != self.known).any(1)).tolist():
-            self.solver.set_motion(ids[i], tuple(motion[i].tolist()))
+            self.ids, self._reach = ids, None
+        changed = motion != self.known
+        for i in changed.any(1).nonzero()[0].tolist():
+            told = self.solver.set_motion if changed[i, :7].any() else self.solver.set_velocities
+            told(ids[i], tuple(motion[i].tolist()))
         self.known = motion
 
         near = self._look_around(blueprint, state, ids, motion)
@@ -176,15 +180,26 @@ class Mirror:
         )
         self.solver.join(key, Hinge(other if other != NOBODY else terrain.FIRST_WALL, at, axis, at_other, axis_other))
 
+    def is_near(self, low: Vec3, high: Vec3) -> bool:
+        """Whether a body may be within NEAR_M of a box (metres), as `arrange` found them."""
+        assert self._around is not None
+        near, edge = self._around.near, BRICK * VOXEL_M
+        (x0, y0, z0), (x1, y1, z1) = (tuple(math.floor(v / edge) for v in corner) for corner in (low, high))
+        nx, ny, nz = near.shape
+        if min(x0, y0, z0) < 0 or x1 >= nx or y1 >= ny or z1 >= nz:
+            return True  # nobody has looked beyond the grid
+        return bool(near[x0 : x1 + 1, y0 : y1 + 1, z0 : z1 + 1].any())
+
     # --- what is near bodies ------------------------------------------------------------------------------------------
 
     def _look_around(self, blueprint: Blueprint, state: State, ids: list[int], motion: F64) -> Bool:
         """Which bricks [X/8, Y/8, Z/8] bodies are near; lays the ground of those bricks."""
         around = self._around
         if around is None or around.ids != ids or not np.array_equal(motion, self._looked_from):
-            reach = np.array([self.pieces(blueprint, state, key)[1] for key in ids])
+            if self._reach is None:
+                self._reach = np.array([self.pieces(blueprint, state, key)[1] for key in ids])
             speed = np.sqrt((motion[:, 7:10] * motion[:, 7:10]).sum(1))
-            margin = (reach + NEAR_M + speed * TICK_S)[:, None]
+            margin = (self._reach + NEAR_M + speed * TICK_S)[:, None]
             shape = state.voxels.stamp.shape
             first, last = terrain.bricks_near(motion[:, :3] - margin, motion[:, :3] + margin, shape)
             if around is None or not around.is_of(ids, first, last):
@@ -268,9 +283,10 @@ class Mirror:
             yield state.entity_at(index), (box((-x, -y, 0.0), (x, y, 2.0 * z)),), pose
 
 
-def motion_of(state: State, rows: Rows) -> F64:
-    """The columns that physics moves, [n, 13], in the order of `Motion`."""
-    return np.concatenate([state.columns[name][rows].astype(np.float64) for name, _ in MOTION], axis=1)
+def motion_of(state: State) -> F64:
+    """The columns that physics moves, [n, 13] of all bodies by slot, in the order of `Motion`."""
+    rows = state.span(BODY)
+    return np.concatenate([state.columns[name][rows] for name, _ in MOTION], axis=1, dtype=np.float64)
 
 
 def _apart(motion: Motion, pose: Pose, most: float) -> bool:

@@ -9,9 +9,12 @@ Bytes restored in the middle of a run came to other bytes than the run itself af
 depends on them alone, by construction.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+os.environ["RAYON_NUM_THREADS"] = "1"  # rapier reads it at its first world: a step then wakes no other thread
+import numpy as np
 import rapier3d
 
 from engine.core.rotations import UPRIGHT
@@ -33,6 +36,7 @@ from engine.sim.physics.solver import (
     Touch,
     Vec3,
 )
+from engine.state.blueprint import F64
 from engine.state.components import FASTEST_M_S
 
 GRAVITY_M_S2: Final = 9.81
@@ -71,7 +75,8 @@ class RapierSolver:
 
     def _adopt(self, world: rapier3d.PhysicsWorld) -> None:
         """Goes on with a world of the same handles."""
-        world.set_num_threads(1)
+        if world.num_threads != 1:  # somebody used rapier before this file did
+            world.set_num_threads(1)  # a pool of its own: a thread to start, and to be woken for every step
         world.event_handler = self._touches  # type: ignore[assignment]
         self._world, bodies = world, world.rigid_bodies
         self._bodies = {key: bodies[handle] for key, handle in self._handles.items()}  # live views
@@ -140,9 +145,14 @@ class RapierSolver:
     def set_motion(self, key: int, motion: Motion) -> None:
         """See Solver."""
         self._bytes = None
+        self._bodies[key].position = _isometry(motion)
+        self.set_velocities(key, motion)
+
+    def set_velocities(self, key: int, motion: Motion) -> None:
+        """See Solver."""
+        self._bytes = None
         body = self._bodies[key]
-        body.position = _isometry(motion)
-        body.linvel, body.angvel = rapier3d.Vec3(*motion[7:10]), rapier3d.Vec3(*motion[10:13])
+        body.linvel, body.angvel = motion[7:10], motion[10:13]  # type: ignore[assignment]
         body.wake_up(True)
 
     def carry(self, key: int, pose: Pose) -> None:
@@ -171,10 +181,12 @@ class RapierSolver:
         self._bytes = None
         self._bodies[key].apply_impulse_at_point(impulse, point, True)
 
+    def rests(self) -> bool:
+        """See Solver."""
+        return self._bytes is not None and not self._world.active_bodies()
+
     def step(self) -> list[Touch]:
         """See Solver."""
-        if self._bytes is not None and not self._world.active_bodies():
-            return []  # all rests, and nobody has touched anything
         try:
             self._world.step()
         except BaseException as error:  # a panic of Rust is no Exception
@@ -200,9 +212,12 @@ class RapierSolver:
         """See Solver."""
         return _motion(self._bodies[key])
 
-    def motions(self, keys: Iterable[int]) -> list[tuple[bool, Motion]]:
+    def motions(self, keys: Iterable[int]) -> tuple[list[bool], F64]:
         """See Solver."""
-        return [(body.is_sleeping, _motion(body)) for body in map(self._bodies.__getitem__, keys)]
+        bodies, numbers = [self._bodies[key] for key in keys], list[float]()
+        for body in bodies:
+            numbers += _motion(body)
+        return [body.is_sleeping for body in bodies], np.array(numbers).reshape(-1, 13)
 
     def squeezed(self, key: int) -> float:
         """See Solver."""

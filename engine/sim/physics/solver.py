@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from engine.core.errors import DaguerreError
 from engine.sim.physics.shapes import Piece
+from engine.state.blueprint import F64
 
 Vec3 = tuple[float, float, float]
 Pose = tuple[float, ...]  # 7 numbers
@@ -105,6 +106,9 @@ class Solver(Protocol):
     def set_motion(self, key: int, motion: Motion) -> None:
         """Puts a thing elsewhere, or gives it other velocities, and wakes it."""
 
+    def set_velocities(self, key: int, motion: Motion) -> None:
+        """Gives a thing the velocities of a motion where it is, and wakes it."""
+
     def carry(self, key: int, pose: Pose) -> None:
         """Where a carried thing shall be after the next step."""
 
@@ -117,6 +121,9 @@ class Solver(Protocol):
     def push(self, key: int, impulse: Vec3, point: Vec3) -> None:
         """Pushes a body at a point (N s, metres)."""
 
+    def rests(self) -> bool:
+        """Whether all bodies sleep and nothing was touched since the last step: another would change nothing."""
+
     def step(self) -> list[Touch]:
         """One tick; what began to touch, of things that tell, by key. BrokenBodies names what
         broke, PhysicsError says that the engine gave up.
@@ -125,8 +132,8 @@ class Solver(Protocol):
     def motion(self, key: int) -> Motion:
         """Where a thing is and how it moves."""
 
-    def motions(self, keys: Iterable[int]) -> list[tuple[bool, Motion]]:
-        """Whether bodies rest, and their motions."""
+    def motions(self, keys: Iterable[int]) -> tuple[list[bool], F64]:
+        """Whether bodies [n] rest, and their motions [n, 13]."""
 
     def squeezed(self, key: int) -> float:
         """Metres by which bodies were pressed into a thing in the last step."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.core.ids import NOBODY, index_of
 from engine.core.units import TICK_S
-from engine.sim.physics.mirror import MOTION, Mirror, motion_of
+from engine.sim.physics.mirror import MOTION, Mirror
 from engine.sim.physics.solver import BODIES, LEAVES, PEOPLE, BrokenBodies, Hit, PhysicsError, Solver, Touch
 from engine.sim.physics.terrain import FIRST_WALL, SKY_M, WALL_M
 from engine.state import entities, events
@@ -58,14 +58,13 @@ def of(state: State) -> Mirror | None:
 
 def arrange(blueprint: Blueprint, state: State) -> None:
     """Tells physics what commands and handlers did to bodies; begins and ends with the first and the last of them."""
-    rows = state.rows(BODY)
-    if not len(rows):
+    if not len(state.rows(BODY)):
         state.physics = None
         return
     mirror = of(state)
     if mirror is None:
         state.physics = mirror = Mirror(_new_solver())
-    mirror.arrange(blueprint, state, rows)
+    mirror.arrange(blueprint, state)
 
 
 def _new_solver() -> Solver:
@@ -84,11 +83,13 @@ def move(blueprint: Blueprint, state: State) -> None:
     c = state.columns
     resting = [
         key
-        for key, motion in zip(mirror.ids, mirror.known.tolist(), strict=True)
+        for key, motion in (zip(mirror.ids, mirror.known.tolist(), strict=True) if mirror.fresh else ())
         if key in mirror.fresh and c.asleep[index_of(key)] and not any(motion[7:])  # what was pushed does not rest
     ]
     if resting:
         mirror.solver.lay_to_rest(resting)
+    if mirror.solver.rests():
+        return
     try:
         touches = mirror.solver.step()
         _read_back(state, mirror)
@@ -103,10 +104,8 @@ def move(blueprint: Blueprint, state: State) -> None:
 
 
 def _read_back(state: State, mirror: Mirror) -> None:
-    c = state.columns
-    found = mirror.solver.motions(mirror.ids)
-    motion = np.array([motion for _, motion in found], np.float64).reshape(-1, 13)
-    rows = state.rows(BODY)
+    c, rows = state.columns, state.span(BODY)
+    asleep, motion = mirror.solver.motions(mirror.ids)
     if not (np.abs(motion) <= LIMITS).all():  # NaN is not
         at = 0
         for name, width in MOTION:
@@ -123,8 +122,8 @@ def _read_back(state: State, mirror: Mirror) -> None:
     for name, width in MOTION:
         c[name][rows] = motion[:, at : at + width]
         at += width
-    c.asleep[rows] = [rests for rests, _ in found]
-    mirror.known = motion_of(state, rows)
+    c.asleep[rows] = asleep
+    mirror.known = motion  # what columns of float32 hold: physics itself computes in it
 
 
 def _complaint(state: State, key: int, component: str, why: str) -> str:

@@ -95,7 +95,8 @@ class _Body:
     def __init__(self, blueprint: Blueprint, state: State, obstacles: list[Box], x: float, y: float, z: float) -> None:
         self.blueprint, self.state = blueprint, state
         self.voxels, self.obstacles = state.voxels, obstacles
-        self.physics: Mirror | None = bodies.of(state)
+        physics = bodies.of(state)
+        self.physics: Mirror | None = physics if physics is not None and physics.is_near(*_box(x, y, z)) else None
         self.x, self.y, self.z = x, y, z
         self.stepped = 0.0  # metres gained by steps
         self.hit: Hit | None = None  # the body that stopped the last `reach`

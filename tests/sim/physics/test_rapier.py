@@ -123,7 +123,7 @@ def test_sleepers_sleep_until_touched_while_others_go_on() -> None:
     solver.lay_to_rest([7, 8])
     for _ in range(20):
         solver.step()
-    assert solver.motions([7])[0][0] and solver.motions([8])[0][0] and solver.motion(8)[2] == 1.0
+    assert solver.motions([7, 8])[0] == [True, True] and solver.motion(8)[2] == 1.0
     assert solver.motion(9)[2] < 2.6
     solver.push(8, (3000.0, 0.0, 0.0), (0.0, 0.0, 1.5))
     for _ in range(20):

@@ -370,8 +370,8 @@ class Breaking:
             motion[self.at] = self.value
         return tuple(motion)
 
-    def motions(self, keys: list[int]) -> list[tuple[bool, tuple[float, ...]]]:
-        return [(False, self.motion(key)) for key in keys]
+    def motions(self, keys: list[int]) -> tuple[list[bool], np.ndarray]:
+        return [False for _ in keys], np.array([self.motion(key) for key in keys])
 
 
 @pytest.mark.parametrize(
