@@ -187,7 +187,7 @@ def ground_of(voxels: VoxelGrid) -> Ground:
     """The ground of a voxel grid."""
     from engine.sim import floods
 
-    first, level = floods.nodes(voxels.solid)
+    first, level = floods.nodes(np.ascontiguousarray(voxels.solid))
     link = floods.links(first, level, voxels.solid.shape[1])
     layers = int(np.diff(first).max(initial=0))
     return Ground(voxels.solid.shape[1], first, level, link, floods.goings(link, level), floods.kinds(link), layers)

@@ -14,6 +14,7 @@ from engine.core.units import AIR, BRICK, VOXELS_PER_M
 from engine.state.blueprint import I32, U8
 
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 Corner = tuple[int, int, int]  # voxels
 
 
@@ -28,8 +29,15 @@ class VoxelGrid:
         # stamp, in every process and after every load.
         self.stamp: I64 = np.zeros((x // BRICK, y // BRICK, z // BRICK), np.int64)
         # [X, Y, 1 + Z/8 + 4] bit k of byte b: level 8 (b - 1) + k is solid. One byte of ground below, four of air.
-        self.solid: U8 = np.zeros((x, y, z // BRICK + 5), np.uint8)
-        self.solid[:, :, 0] = 0xFF
+        # It lies in a ring of solid ground, one column wide.
+        n_bytes = z // BRICK + 5
+        self.ringed: U8 = np.full((x + 2) * (y + 2) * n_bytes + 4, 0xFF, np.uint8)
+        self.solid: U8 = self.ringed[:-4].reshape(x + 2, y + 2, n_bytes)[1:-1, 1:-1]
+        self.solid[:, :, 1:] = 0
+        # Word a holds bytes a..a + 3 of all that; column (i, j) begins at ([i, j] + 1) . column_bytes.
+        self.words: U32 = np.ndarray((len(self.ringed) - 3,), "<u4", self.ringed, strides=(1,))
+        self.column_bytes: I64 = np.array([[(y + 2) * n_bytes], [n_bytes]])
+        self.n_columns: I64 = np.array([[x], [y]])
         self._repack(slice(0, x), slice(0, y))
         self.version = 0  # grows with every write: for who keeps something derived from this grid
         self._edits: tuple[I32, U8] | None = None  # cache of `edits()`

@@ -33,15 +33,32 @@ MOST_IN_RUN: Final = 24  # others in two or three cells that a walker minds; mor
 MOST_CELLS: Final = 1 << 16  # of the folded grid: a cell's number fits into 16 bits
 
 
-def mind(x: F64, y: F64, z: F64, vx: F64, vy: F64, stands: Bool) -> tuple[F64, F64]:
-    """Velocities [n] m/s that walkers at (x, y, z) [n] metres take, who want to go with (vx, vy).
+def mind(position: F64, velocity: F64, stands: Bool) -> F64:
+    """Velocities [2, n] m/s that walkers at `position` [3, n] metres take, who want to go with `velocity` [2, n].
 
     Those of `stands` [n] are not pushed: others make all the room.
     """
-    i, j = pairs(x, y, z)
-    if not len(i):
-        return vx, vy
-    n = len(x)
+    if position.shape[1] <= FEW:
+        i, j = pairs(position)
+        if not len(i):
+            return velocity
+        sums = asks(position, velocity, stands, i, j)
+    else:
+        from engine.sim.systems import throng
+
+        sums = throng.asks(position, velocity, stands, NEAR_M, TOUCH_M, PUSH_HZ, TALL_M, MOST_IN_RUN, MOST_CELLS)
+    new = velocity + sums[1:3] / np.maximum(YIELDS * sums[0], 1.0) + sums[3:5]
+    square, speed = new * new, velocity * velocity
+    most = np.maximum(speed[0] + speed[1], FASTEST_PUSH_M_S**2)
+    slower: F64 = new * np.sqrt(most / np.maximum(square[0] + square[1], most))
+    return slower
+
+
+def asks(position: F64, velocity: F64, stands: Bool, i: Rows, j: Rows) -> F64:
+    """What pairs (i, j) [p] ask of walkers, summed over all that one is in [5, n]: weight of those in front, velocity
+    to give for them (x, y), push (x, y); m/s. The sums over pairs where one is i and where one is j are added last.
+    """
+    (x, y, _), (vx, vy) = position, velocity
     dx, dy = x[j] - x[i], y[j] - y[i]
     distance = np.sqrt(dx * dx + dy * dy)
     same = distance < 1e-6  # in one another: the one with the lower slot goes west
@@ -62,27 +79,33 @@ def mind(x: F64, y: F64, z: F64, vx: F64, vy: F64, stands: Bool) -> tuple[F64, F
     push_i = np.where(stands[i], 0.0, np.where(stands[j], 2.0 * push, push))
     push_j = np.where(stands[j], 0.0, np.where(stands[i], 2.0 * push, push))
 
-    both = np.concatenate([i, j])
-    in_front = np.bincount(both, np.concatenate([weight * (yield_i > 0.0), weight * (yield_j > 0.0)]), n)
-    crowd = np.maximum(YIELDS * in_front, 1.0)
-    given_x = np.bincount(both, np.concatenate([-dx * yield_i - dy * side_i, dx * yield_j + dy * side_j]), n)
-    given_y = np.bincount(both, np.concatenate([-dy * yield_i + dx * side_i, dy * yield_j - dx * side_j]), n)
-    pushed_x = np.bincount(both, np.concatenate([-dx * push_i, dx * push_j]), n)
-    pushed_y = np.bincount(both, np.concatenate([-dy * push_i, dy * push_j]), n)
-    new_x, new_y = vx + given_x / crowd + pushed_x, vy + given_y / crowd + pushed_y
-
-    square, most = new_x * new_x + new_y * new_y, np.maximum(vx * vx + vy * vy, FASTEST_PUSH_M_S**2)
-    slower = np.sqrt(most / np.maximum(square, most))
-    return new_x * slower, new_y * slower
+    of_i = (
+        weight * (yield_i > 0.0),
+        -dx * yield_i - dy * side_i,
+        -dy * yield_i + dx * side_i,
+        -dx * push_i,
+        -dy * push_i,
+    )
+    of_j = (weight * (yield_j > 0.0), dx * yield_j + dy * side_j, dy * yield_j - dx * side_j, dx * push_j, dy * push_j)
+    n = len(x)
+    return np.array([np.bincount(i, a, n) + np.bincount(j, b, n) for a, b in zip(of_i, of_j, strict=True)])
 
 
-def pairs(x: F64, y: F64, z: F64) -> tuple[Rows, Rows]:
-    """All pairs (i, j) [p] of walkers nearer than NEAR_M and on the same floor, each once, in an order of their own."""
+def pairs(position: F64) -> tuple[Rows, Rows]:
+    """All pairs (i, j) [p] of walkers nearer than NEAR_M and on the same floor, each once, in an order of their own.
+
+    For more than FEW it is the slow definition of what `throng.py` goes through.
+    """
+    x, y, z = position
     i: Rows
     j: Rows
     if len(x) <= FEW:
         dx, dy = x[:, None] - x, y[:, None] - y
-        i, j = np.nonzero(dx * dx + dy * dy < NEAR_M * NEAR_M)
+        dx *= dx
+        dy *= dy
+        i, j = (dx + dy < NEAR_M * NEAR_M).nonzero()
+        if len(i) == len(x):
+            return i[:0], j[:0]  # each only itself
         keep = i < j
     else:
         i, j = _neighbours(x, y)
@@ -120,19 +143,19 @@ def _neighbours(x: F64, y: F64) -> tuple[I32, I32]:
     return first, second
 
 
-def around_player(player: F64, x: F64, y: F64, z: F64, vx: F64, vy: F64) -> tuple[F64, F64]:
-    """Velocities [n] of walkers; who would walk into the player (at `player` [3]) goes around at the same speed, on the
-    shorter side, and who stands in the player steps back.
+def around_player(player: F64, position: F64, velocity: F64) -> F64:
+    """Velocities [2, n] of walkers; who would walk into the player (at `player` [3]) goes around at the same speed, on
+    the shorter side, and who stands in the player steps back.
     """
-    player_x, player_y, player_z = player.tolist()
-    dx, dy = player_x - x, player_y - y
+    dx, dy, dz = player[:, None] - position
     square = dx * dx + dy * dy
-    near = (square < PERSONAL_M * PERSONAL_M) & (np.abs(z - player_z) < TALL_M)
-    if not near.any():
-        return vx, vy
+    near = (square < PERSONAL_M * PERSONAL_M) & (np.abs(dz) < TALL_M)
+    if not np.count_nonzero(near):
+        return velocity
+    vx, vy = velocity
     distance = np.sqrt(np.where(square > 0.0, square, 1.0))
     meets = near & (dx * vx + dy * vy > 0.0)
     speed = np.sqrt(vx * vx + vy * vy)
     along = np.where(dx * vy - dy * vx < 0.0, -speed, speed) / distance
     back = np.where(near, PUSH_HZ * np.maximum(TOUCH_M - distance, 0.0) / distance, 0.0)
-    return np.where(meets, -dy * along, vx) - dx * back, np.where(meets, dx * along, vy) - dy * back
+    return np.array([np.where(meets, -dy * along, vx) - dx * back, np.where(meets, dx * along, vy) - dy * back])

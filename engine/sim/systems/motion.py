@@ -13,7 +13,9 @@ from engine.state.components import NONE, WALKS
 from engine.state.voxels import VoxelGrid
 from engine.state.world import State
 
+F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 Bool = NDArray[np.bool_]
 
 RADIUS_M: Final = 0.25
@@ -24,87 +26,109 @@ TURN_RAD_S: Final = 5.0
 
 
 def walk(state: State) -> None:
-    """One tick of every walker: x, then y (so that it slides along walls), then the ground under it, then its yaw."""
-    c, voxels = state.columns, state.voxels
+    """One tick of every walker."""
+    c = state.columns
     rows = state.span(WALKS)
-    if not len(c.ground[rows]):
+    ground, yaw = c.ground[rows].astype(np.int64), c.yaw[rows]
+    if not len(ground):
         return
-    old_x, old_y, z = np.array(c.position[rows].T, order="C")
-    wanted_x, wanted_y = np.array(c.velocity[rows].T, order="C")
-    ground = c.ground[rows].astype(np.int64)
-    stands = c.behaviour[rows] == NONE
-    velocity_x, velocity_y = company.mind(old_x, old_y, z, wanted_x, wanted_y, stands)
-    velocity_x, velocity_y = company.around_player(c.position[0], old_x, old_y, z, velocity_x, velocity_y)
-    step_x, step_y = velocity_x * TICK_S, velocity_y * TICK_S
-    lowest = depth(voxels, ground)
+    position = np.array(c.position[rows].T, order="C")
+    wanted = np.array(c.velocity[rows].T, order="C")
+    velocity = company.mind(position, wanted, c.behaviour[rows] == NONE)
+    velocity = company.around_player(c.position[0], position, velocity)
+    if len(ground) <= company.FEW:
+        position, c.ground[rows], c.blocked[rows], c.yaw[rows] = strides(
+            state.voxels, position, wanted, velocity, ground, yaw
+        )
+    else:
+        from engine.sim.systems import throng
 
-    x = old_x + step_x
-    x = np.where(_footing(voxels, x + np.copysign(RADIUS_M, step_x), old_y, lowest)[1], x, old_x)
-    y = old_y + step_y
-    y = np.where(_footing(voxels, x, y + np.copysign(RADIUS_M, step_y), lowest)[1], y, old_y)
-    change, holds = _footing(voxels, x, y, lowest)
-    if len(slips := (~holds).nonzero()[0]):
-        falls = columns(voxels, old_x[slips], old_y[slips], lowest[slips]) & ((1 << BELOW) - 1) == 0
+        position, c.ground[rows], c.blocked[rows], c.yaw[rows] = throng.strides(
+            state.voxels.ringed, state.voxels.column_bytes, state.voxels.n_columns, _CHANGE,
+            position, wanted, velocity, ground, yaw, RADIUS_M, CLIMB_M_S * TICK_S, TURN_RAD_S * TICK_S, TICK_S
+        )  # fmt: skip
+    c.position[rows] = position.T
+
+
+def strides(
+    voxels: VoxelGrid, position: F64, wanted: F64, velocity: F64, ground: I64, yaw: F32
+) -> tuple[F64, I64, Bool, F64]:
+    """Where walkers at `position` [3, n] come who go with `velocity` [2, n]: their positions, the levels [n] (voxels)
+    that they stand on, whether the ground kept them [n], and their yaws [n].
+
+    First x, then y (so that they slide along walls), then the ground under them. They turn towards where they go and
+    where they `wanted` to go [2, n]. `throng.strides` does the same for many.
+    """
+    old, z = position[:2], position[2]
+    step = velocity * TICK_S
+    byte, bit = depth(voxels, ground)
+
+    aim = old + step
+    ahead = aim + np.copysign(RADIUS_M, step)
+    place = position.copy()
+    flat = place[:2]
+    flat[0] = ahead[0]
+    flat[0] = np.where(_change(voxels, flat, byte, bit) != NOWHERE, aim[0], old[0])
+    flat[1] = ahead[1]
+    flat[1] = np.where(_change(voxels, flat, byte, bit) != NOWHERE, aim[1], old[1])
+    change = _change(voxels, flat, byte, bit)
+    if len(slips := (change == NOWHERE).nonzero()[0]):
+        falls = columns(voxels, old[:, slips], byte[slips], bit[slips]) & ((1 << BELOW) - 1) == 0
         change[slips] = np.where(falls, -1, 0)
-        x[slips], y[slips] = old_x[slips], old_y[slips]
-    ground += change
+        flat[:, slips] = old[:, slips]
+    ground = ground + change
 
     rise = CLIMB_M_S * TICK_S
-    z = z + np.minimum(np.maximum(ground * VOXEL_M - z, -rise), rise)
-    for axis, value in enumerate((x, y, z)):
-        c.position[rows, axis] = value
-    c.ground[rows] = ground
-    dx, dy = x - old_x, y - old_y
-    c.blocked[rows] = dx * dx + dy * dy < 0.25 * (step_x * step_x + step_y * step_y)  # less than half as fast
+    place[2] = z + np.minimum(np.maximum(ground * VOXEL_M - z, -rise), rise)
+    moved = flat - old
+    moved *= moved
+    step *= step
+    blocked = moved[0] + moved[1] < 0.25 * (step[0] + step[1])  # less than half as fast
 
-    turn = wrapped_array(yaw_of(wanted_x + velocity_x, wanted_y + velocity_y) - c.yaw[rows])
-    most = TURN_RAD_S * TICK_S
-    turn = np.where((wanted_x != 0.0) | (wanted_y != 0.0), np.minimum(np.maximum(turn, -most), most), 0.0)
-    c.yaw[rows] = wrapped_array(c.yaw[rows] + turn)
+    facing, most = wanted + velocity, TURN_RAD_S * TICK_S
+    turn = np.minimum(np.maximum(wrapped_array(yaw_of(facing[0], facing[1]) - yaw), -most), most)
+    turn *= (wanted != 0.0).any(0)
+    return place, ground, blocked, wrapped_array(turn + yaw)
 
 
-def footing(voxels: VoxelGrid, x: F64, y: F64, ground: I64) -> tuple[I64, Bool]:
-    """Where one may stand at points (x, y) [n] metres when coming from levels `ground` [n] voxels.
+def footing(voxels: VoxelGrid, place: F64, ground: I64) -> tuple[I64, Bool]:
+    """Where one may stand at points `place` [2, n] metres when coming from levels `ground` [n] voxels.
 
     Returns the change of level [n] and whether one may stand at all: solid right below, seven voxels (1.75 m) of air
     above, at most STEP_VOXELS up or down; the highest place counts. Beyond the grid's sides there is none.
     """
-    return _footing(voxels, x, y, depth(voxels, ground))
+    change = _change(voxels, place, *depth(voxels, ground))
+    return change, change != NOWHERE
 
 
-def _footing(voxels: VoxelGrid, x: F64, y: F64, lowest: I64) -> tuple[I64, Bool]:
-    change = _CHANGE[columns(voxels, x, y, lowest)]
-    return change, change != _NOWHERE
+def _change(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> I64:
+    """The change of level [n] of those who go to points `place`; NOWHERE where they cannot stand."""
+    change: I64 = _CHANGE[columns(voxels, place, byte, bit)]
+    return change
 
 
-def depth(voxels: VoxelGrid, ground: I64) -> I64:
-    """The lowest bits [n] of columns that matter to those who stand on levels `ground` [n]; the first bit of a column
-    lies a byte below level 0.
+def depth(voxels: VoxelGrid, ground: I64) -> tuple[I64, U32]:
+    """Byte and bit [n] of column (0, 0) from which on columns matter to those who stand on levels `ground` [n]."""
+    lowest = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.solid.shape[2] - 3) * 8)
+    return (lowest >> 3) + voxels.column_bytes.sum(), (lowest & 7).astype(np.uint32)
+
+
+def columns(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> U32:
+    """Columns of voxels at points `place` [2, n] metres as words [n]: bit b of twelve is set where the voxel b levels
+    above that of `depth` is solid. All bits are set beyond the grid's sides.
     """
-    lowest: I64 = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.solid.shape[2] - 3) * 8)
-    return lowest
-
-
-def columns(voxels: VoxelGrid, x: F64, y: F64, lowest: I64) -> I64:
-    """Columns of voxels as words [n]: bit b of twelve is set where the voxel b levels above `lowest` [n] is solid.
-
-    All bits are set beyond the grid's sides.
-    """
-    nx, ny, n_bytes = voxels.solid.shape
-    i, j = np.floor(x * VOXELS_PER_M).astype(np.int64), np.floor(y * VOXELS_PER_M).astype(np.int64)
-    at = (i * ny + j) * n_bytes + (lowest >> 3)
-    flat = voxels.solid.reshape(-1)
-    word: I64 = flat.take(at, mode="clip").astype(np.int64)
-    word |= flat.take(at + 1, mode="clip").astype(np.int64) << 8
-    word |= flat.take(at + 2, mode="clip").astype(np.int64) << 16
-    outside = (i.view(np.uint64) >= nx) | (j.view(np.uint64) >= ny)  # a negative number is a huge one
-    word = ((word >> (lowest & 7)) | -outside.astype(np.int64)) & 0xFFF
+    cell = np.floor(place * VOXELS_PER_M).astype(np.int64)
+    cell = np.minimum(np.maximum(cell, -1), voxels.n_columns)
+    cell *= voxels.column_bytes
+    word: U32 = voxels.words[cell[0] + cell[1] + byte]
+    word >>= bit
+    word &= np.uint32(0xFFF)
     return word
 
 
 def _change_table() -> NDArray[np.int64]:
     """For every word of `columns` the change of level that finds one solid voxel with seven of air above it."""
-    table = np.full(1 << 12, _NOWHERE, np.int64)
+    table = np.full(1 << 12, NOWHERE, np.int64)
     for word in range(1 << 12):
         for up in range(STEP_VOXELS, -STEP_VOXELS - 1, -1):
             if word >> (up + BELOW - 1) & 0xFF == 1:
@@ -113,5 +137,5 @@ def _change_table() -> NDArray[np.int64]:
     return table
 
 
-_NOWHERE: Final = 127
+NOWHERE: Final = 127
 _CHANGE: Final = _change_table()  # [4096] voxels

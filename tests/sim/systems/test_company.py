@@ -17,10 +17,10 @@ def places(seed: int, n: int, size_m: float) -> np.ndarray:
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, FEW, FEW + 1, 400]), st.sampled_from([2.0, 30.0, 4000.0]))
 def test_every_pair_that_is_near_is_found_once(seed: int, n: int, size_m: float) -> None:
-    x, y, z = places(seed, n, max(size_m, 0.1 * n))
+    x, y, z = position = places(seed, n, max(size_m, 0.1 * n))
     x[::3] = x[0] + 0.01 * np.arange(len(x[::3]))  # a few who stand close together, also far out
     y[::3] = y[0]
-    i, j = pairs(x, y, z)
+    i, j = pairs(position)
     found = {(min(a, b), max(a, b)) for a, b in zip(i.tolist(), j.tolist(), strict=True)}
     near = (np.hypot(x[:, None] - x, y[:, None] - y) < NEAR_M) & (np.abs(z[:, None] - z) < company.TALL_M)
     wanted = {(a, b) for a, b in np.argwhere(near).tolist() if a < b}
@@ -31,30 +31,31 @@ def test_every_pair_that_is_near_is_found_once(seed: int, n: int, size_m: float)
 
 def test_a_throng_in_one_point_costs_no_more_than_its_number() -> None:
     n = 20_000
-    i, _ = pairs(np.full(n, 3.0), np.full(n, 3.0), np.zeros(n))
+    i, _ = pairs(np.array([[3.0], [3.0], [0.0]]).repeat(n, 1))
     assert n < len(i) <= 48 * n
 
 
 def test_who_stands_in_another_steps_aside_and_a_standing_one_stays() -> None:
-    x, y, z, still = np.array([1.0, 1.0]), np.array([2.0, 2.0]), np.zeros(2), np.zeros(2)
-    vx, vy = mind(x, y, z, still, still, np.array([False, False]))
+    place, still = np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 0.0]]), np.zeros((2, 2))
+    vx, vy = mind(place, still, np.array([False, False]))
     assert vx[0] == -vx[1] < 0.0 and not vy.any()
-    vx, vy = mind(x, y, z, still, still, np.array([True, False]))
+    vx, vy = mind(place, still, np.array([True, False]))
     assert vx[0] == 0.0 < vx[1]
-    vx, vy = mind(x, y + (0.0, 0.55), z, still, still, np.array([False, False]))
+    place[1, 1] += 0.55
+    vx, vy = mind(place, still, np.array([False, False]))
     assert not vx.any() and not vy.any()  # shoulder to shoulder is room enough
 
 
 def test_two_that_meet_pass_each_other_on_the_same_hand() -> None:
-    x, y, z = np.array([0.0, 0.6]), np.zeros(2), np.zeros(2)
-    vx, vy = mind(x, y, z, np.array([1.2, -1.2]), np.zeros(2), np.zeros(2, bool))
+    place = np.array([[0.0, 0.6], [0.0, 0.0], [0.0, 0.0]])
+    vx, vy = mind(place, np.array([[1.2, -1.2], [0.0, 0.0]]), np.zeros(2, bool))
     assert vx[0] == pytest.approx(-vx[1]) and 0.0 <= vx[0] < 1.2
     assert vy[0] == pytest.approx(-vy[1]) and abs(vy[0]) > 0.3
 
 
 def test_who_walks_behind_another_at_the_same_pace_is_not_held_up() -> None:
-    x, y, z = np.array([0.0, 0.55]), np.zeros(2), np.zeros(2)
-    vx, vy = mind(x, y, z, np.full(2, 1.2), np.zeros(2), np.zeros(2, bool))
+    place = np.array([[0.0, 0.55], [0.0, 0.0], [0.0, 0.0]])
+    vx, vy = mind(place, np.array([[1.2, 1.2], [0.0, 0.0]]), np.zeros(2, bool))
     assert vx.tolist() == [1.2, 1.2] and vy.tolist() == [0.0, 0.0]
 
 
@@ -63,11 +64,10 @@ def test_who_walks_behind_another_at_the_same_pace_is_not_held_up() -> None:
 def test_nobody_goes_first(seed: int, n: int) -> None:
     """Numbered the other way round, everybody does the same, but for the rounding of sums."""
     random = np.random.default_rng(seed)
-    x, y = random.uniform(0.0, np.sqrt(n) * 0.6, (2, n))
-    vx, vy = random.uniform(-1.5, 1.5, (2, n))
-    z, stands = np.zeros(n), random.random(n) < 0.1
-    a = np.array(mind(x, y, z, vx, vy, stands))
-    b = np.array(mind(x[::-1], y[::-1], z, vx[::-1], vy[::-1], stands[::-1]))[:, ::-1]
+    place = np.concatenate([random.uniform(0.0, np.sqrt(n) * 0.6, (2, n)), np.zeros((1, n))])
+    velocity, stands = random.uniform(-1.5, 1.5, (2, n)), random.random(n) < 0.1
+    a = mind(place, velocity, stands)
+    b = mind(place[:, ::-1].copy(), velocity[:, ::-1].copy(), stands[::-1].copy())[:, ::-1]
     np.testing.assert_allclose(a, b, atol=1e-12)
     assert np.isfinite(a).all() and np.hypot(*a).max() < 2.2
     assert TOUCH_M < NEAR_M

@@ -147,9 +147,9 @@ def test_footing_is_what_a_plain_search_finds(seed: int, height: int) -> None:
     voxels = (random.random((8, 8, height)) < 0.12).astype(np.uint8)
     voxels[:, :, 0] = random.random((8, 8)) < 0.5
     grid = VoxelGrid(voxels)
-    x, y = random.uniform(-0.5, 2.5, (2, 40))
+    x, y = at = random.uniform(-0.5, 2.5, (2, 40))
     ground = random.integers(-4, height + 12, 40)
-    change, stands = footing(grid, x, y, ground)
+    change, stands = footing(grid, at, ground)
     for k in range(40):
         expected = plain_footing(voxels, int(np.floor(x[k] * 4)), int(np.floor(y[k] * 4)), int(ground[k]))
         assert (int(change[k]) if stands[k] else None) == expected
