@@ -42,6 +42,8 @@ class Terrain:
         `scale` is how wide the largest hills are, in metres; each of the `octaves` is half as wide and `roughness`
         times as high as the one before. The upper 0.5 m are of `material`, what lies below `under`, slopes of more than
         45 degrees `steep`. Without `lowest` the ground begins 1 m above the box's floor.
+
+        >>> terrain((0, 0, 0), (32, 32, 6), "grass", under = "stone", scale = 24, seed = 7)
         """
         d, m = self.draft, self.draft.material
         lo, hi = voxel(low, "low"), voxel(high, "high")
@@ -70,6 +72,8 @@ class Terrain:
 
         `at` is (x, y); `height` is that of the ground there unless it is given; over `blend` metres around it the land
         rises or falls to what it was. Without a material the ground keeps its own.
+
+        >>> height = flatten((16, 16), radius = 4, material = "stone")
         """
         grid, (x, y) = self.draft.voxels(), self._column(at, "at")
         r, soft = number(radius, "radius", 0.25, 256.0), number(blend, "blend (m)", 0.0, 64.0)
@@ -84,13 +88,18 @@ class Terrain:
         """A way over the land through points (x, y), as wide as `width` metres; it cuts and fills to rise gently.
 
         Over `blend` metres on both sides the land meets it.
+
+        >>> road([(2, 2), (16, 12), (30, 30)], "stone", width = 2)
         """
         self._strip(points, material, width, blend, 0, False)
 
     def river(
         self, points: object, material: object, width: object = 4.0, depth: object = 0.5, blend: object = 3.0
     ) -> None:
-        """Water along points (x, y) from spring to end, `depth` metres below the land; it never flows upwards."""
+        """Water along points (x, y) from spring to end, `depth` metres below the land; it never flows upwards.
+
+        >>> river([(2, 30), (16, 20), (30, 4)], "stone", width = 3, depth = 0.5)
+        """
         self._strip(points, material, width, blend, voxels(depth, "depth"), True)
 
     def _strip(self, points: object, material: object, width: object, blend: object, sink: int, falls: bool) -> None:
@@ -122,7 +131,10 @@ class Terrain:
         return min(x, nx - 1), min(y, ny - 1)
 
     def ground_at(self, x: object, y: object) -> float:
-        """How high the ground is at a place, in metres: the top of its highest voxel, 0 where there is none."""
+        """How high the ground is at a place, in metres: the top of its highest voxel, 0 where there is none.
+
+        >>> spawn("crate", at = (10, 10, ground_at(10, 10)))
+        """
         self.draft.work(RAGGED)
         return land.top(self.draft.voxels(), *self._column((x, y), "the place"))[0] * VOXEL_M
 
@@ -138,6 +150,9 @@ class Terrain:
         """Places on the ground between two corners (x, y), no two nearer than `spacing` metres, in a list.
 
         `on` are the materials that may be there: one, or a list. At most `count` are found.
+
+        >>> for x, y, z in scatter((2, 2), (30, 30), spacing = 5, on = "grass", seed = 3):
+        ...     blob((x, y, z), 0.75, "grass")
         """
         lo, hi = self._column(low, "low"), self._column(high, "high")
         if lo[0] >= hi[0] or lo[1] >= hi[1]:
@@ -151,7 +166,11 @@ class Terrain:
         return [(x * VOXEL_M, y * VOXEL_M, z * VOXEL_M) for x, y, z in found]
 
     def repeat(self, at: object, step: object, count: object, then: object = None, rows: object = 1) -> list[Metres]:
-        """Places in a row: `count` of them, `step` (x, y, z) apart, the first at `at`; in `rows` rows, `then` apart."""
+        """Places in a row: `count` of them, `step` (x, y, z) apart, the first at `at`; in `rows` rows, `then` apart.
+
+        >>> for at in repeat((4, 4, 1), step = (3, 0, 0), count = 5, then = (0, 6, 0), rows = 2):
+        ...     column(at, 0.3, 3, "stone")
+        """
         first, one = point(at, "at"), point(step, "step")
         other = (0.0, 0.0, 0.0) if then is None else point(then, "then")
         n, m = integer(count, "count", 1, MAX_LENGTH), integer(rows, "rows", 1, MAX_LENGTH)
@@ -169,7 +188,11 @@ class Terrain:
     def ring(
         self, centre: object, radius: object, count: object, start_deg: object = 0.0
     ) -> list[tuple[Metres, float]]:
-        """Places around a centre, each with the angle yaw_deg under which one looks from there to the centre."""
+        """Places around a centre, each with the angle yaw_deg under which one looks from there to the centre.
+
+        >>> for at, yaw_deg in ring((16, 16, 1), radius = 4, count = 8):
+        ...     spawn("crate", at = at, yaw_deg = yaw_deg)
+        """
         x, y, z = point(centre, "centre")
         r, n = number(radius, "radius (m)", 0.0, 4096.0), integer(count, "count", 1, MAX_LENGTH)
         start, made = number(start_deg, "start_deg", -3600.0, 3600.0), []
@@ -180,7 +203,10 @@ class Terrain:
         return made
 
     def snap(self, value: object) -> float | Metres:
-        """The nearest multiple of 0.25 m: of a number, or of each number of (x, y, z)."""
+        """The nearest multiple of 0.25 m: of a number, or of each number of (x, y, z).
+
+        >>> fill((2, 2, 1), snap((4.1, 4.2, 3)), "stone")
+        """
 
         def nearest(v: object) -> float:
             return math.floor(number(v, "value") * VOXELS_PER_M + 0.5) * VOXEL_M
