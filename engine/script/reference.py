@@ -63,7 +63,7 @@ def signature_of(function: Callable[..., object]) -> str:
     """A signature as authors write it: names and defaults."""
     words = []
     for p in list(inspect.signature(function).parameters.values())[1:]:
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" if p.kind == p.VAR_POSITIONAL else ""
         words.append(star + p.name + ("" if p.default is p.empty else f" = {_written(p.default)}"))
     return ", ".join(words)
 
