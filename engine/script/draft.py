@@ -109,9 +109,12 @@ class Draft:
                 raise WorldFileError(
                     f"{axis} = {a * VOXEL_M:g}..{b * VOXEL_M:g} reaches outside the world (0..{n * VOXEL_M:g} metres)"
                 )
-        self.voxels_written += work * int(
-            np.prod([max(0, min(b, n) - max(a, 0)) for a, b, n in zip(low, high, size, strict=True)], dtype=np.int64)
-        )
+        inside = [max(0, min(b, n) - max(a, 0)) for a, b, n in zip(low, high, size, strict=True)]
+        self.work(work * inside[0] * inside[1] * inside[2])
+
+    def work(self, voxels: int) -> None:
+        """Counts what a shape writes, or what takes as long as writing so many voxels."""
+        self.voxels_written += voxels
         if self.voxels_written > MAX_VOXELS_WRITTEN:
             raise LimitError(f"the shapes of a world may write {MAX_VOXELS_WRITTEN:,} voxels together, not more")
 

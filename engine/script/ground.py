@@ -44,6 +44,8 @@ class Ground:
         `hour` is when it begins (18.5, or "18:30"), `day_rate` how many seconds of its day pass in one (0: the sun is
         fixed). `latitude` and `sun_turn` are in degrees, `haze` goes from 0, clear, to 1, overcast, `fog` is in 1/m,
         `exposure` opens the camera, `night` is the colour of the dark sky. sky(...) says how these change over the day.
+
+        >>> world("home", size = (32, 32, 16), hour = "18:30", day_rate = 60)
         """
         d = self.draft
         if d.grid is not None:
@@ -68,6 +70,9 @@ class Ground:
 
         The last one of a day leads over to the first one of the next. `haze` is 0, clear, to 1, overcast; `fog` in
         1/m (0.02 hides what is 100 m away), `exposure` opens the camera. What is not given is as world(...) says.
+
+        >>> sky(at = "6:00", fog = 0.02, haze = 0.8)
+        >>> sky(at = "9:30", fog = 0, haze = 0.2)
         """
         d = self.draft
         d.voxels()  # world(...) comes first
@@ -100,6 +105,9 @@ class Ground:
         """Gives a surface a name: its colour, the radiance it shines with, how its colour varies, and its polish.
 
         `roughness` 1 is matte, 0.05 nearly a mirror; `metal` 1 reflects in its own colour and has no other.
+
+        >>> material("copper", "#b87333", roughness = 0.3, metal = 1)
+        >>> material("embers", "#401008", emission = (6, 1.5, 0.3))
         """
         label = text(name, "the material's name", 60)
         if not label or label.startswith("#") or label == "air":
@@ -122,12 +130,18 @@ class Ground:
         return lo, hi
 
     def fill(self, low: object, high: object, material: object) -> None:
-        """A solid box of voxels."""
+        """A solid box of voxels.
+
+        >>> fill((4, 4, 1), (8, 8, 3), "stone")
+        """
         lo, hi = self._box(low, high)
         shapes.fill(self.draft.voxels(), lo, hi, self.draft.material(material))
 
     def clear(self, low: object, high: object) -> None:
-        """Air in a box: a window, a passage."""
+        """Air in a box: a window, a passage.
+
+        >>> clear((5, 4, 1), (6, 5, 3))
+        """
         lo, hi = self._box(low, high)
         shapes.fill(self.draft.voxels(), lo, hi, AIR)
 
@@ -140,7 +154,10 @@ class Ground:
         roof: object = None,
         thickness: object = 0.25,
     ) -> None:
-        """A hollow box: walls, and a floor and a roof where they are given."""
+        """A hollow box: walls, and a floor and a roof where they are given.
+
+        >>> room((10, 10, 1), (18, 16, 4.25), wall = "stone", floor = "oak", roof = "oak")
+        """
         lo, hi = self._box(low, high)
         t = voxels(thickness, "thickness")
         if not 0 < 2 * t < min(hi[0] - lo[0], hi[1] - lo[1]):
@@ -151,7 +168,10 @@ class Ground:
         shapes.room(self.draft.voxels(), lo, hi, m(wall, "wall"), under, above, t)
 
     def column(self, base: object, radius: object, height: object, material: object) -> None:
-        """An upright round column or disc of voxels; its axis stands on the grid point `base`."""
+        """An upright round column or disc of voxels; its axis stands on the grid point `base`.
+
+        >>> column((6, 6, 1), radius = 0.5, height = 4, material = "stone")
+        """
         b, h = voxel(base, "base"), voxels(height, "height")
         r = number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
         reach = math.ceil(r)
@@ -159,7 +179,10 @@ class Ground:
         shapes.column(self.draft.voxels(), b, r, h, self._or_air(material))
 
     def sphere(self, centre: object, radius: object, material: object) -> None:
-        """A ball of voxels around a grid point; material "air" hollows one out."""
+        """A ball of voxels around a grid point; material "air" hollows one out.
+
+        >>> sphere((16, 16, 4), radius = 3, material = "air")
+        """
         c, r = voxel(centre, "centre"), number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
         reach = math.ceil(r)
         low, high = (c[0] - reach, c[1] - reach, c[2] - reach), (c[0] + reach, c[1] + reach, c[2] + reach)
@@ -170,32 +193,47 @@ class Ground:
         return AIR if material == "air" else self.draft.material(material)
 
     def arch(self, low: object, high: object, through: object = None, material: object = "air") -> None:
-        """A round-headed opening in a box; it passes along `through`, "x" or "y", or else along the shorter side."""
+        """A round-headed opening in a box; it passes along `through`, "x" or "y", or else along the shorter side.
+
+        >>> arch((12, 10, 1), (14, 10.25, 3.5))
+        """
         lo, hi = self._box(low, high, ROUND)
         shorter = "x" if hi[0] - lo[0] <= hi[1] - lo[1] else "y"
         axis = shapes.AXES[one_of(shorter if through is None else through, "through", shapes.AXES)]
         shapes.arch(self.draft.voxels(), lo, hi, self._or_air(material), axis)
 
     def stairs(self, low: object, high: object, material: object, rises: object) -> None:
-        """A solid flight of 0.25 m steps that fills a box and rises towards "+x", "-x", "+y" or "-y"."""
+        """A solid flight of 0.25 m steps that fills a box and rises towards "+x", "-x", "+y" or "-y".
+
+        >>> stairs((4, 4, 1), (8, 6, 3), "stone", rises = "+x")
+        """
         lo, hi = self._box(low, high)
         axis, sign = shapes.RISES[one_of(rises, "rises", shapes.RISES)]
         shapes.stairs(self.draft.voxels(), lo, hi, self.draft.material(material), axis, sign)
 
     def gable(self, low: object, high: object, material: object, ridge: object = "x", end_wall: object = None) -> None:
-        """A hollow pitched roof over a box, its ridge along "x" or "y"; `end_wall` closes its two gables."""
+        """A hollow pitched roof over a box, its ridge along "x" or "y"; `end_wall` closes its two gables.
+
+        >>> gable((9, 9, 4), (19, 17, 8), "oak", ridge = "x", end_wall = "stone")
+        """
         lo, hi = self._box(low, high)
         axis = shapes.AXES[one_of(ridge, "ridge", shapes.AXES)]
         end = None if end_wall is None else self.draft.material(end_wall, "end_wall")
         shapes.gable(self.draft.voxels(), lo, hi, self.draft.material(material), axis, end)
 
     def pyramid(self, low: object, high: object, material: object) -> None:
-        """A solid stepped pyramid in a box, its tip up."""
+        """A solid stepped pyramid in a box, its tip up.
+
+        >>> pyramid((20, 20, 1), (28, 28, 5), "stone")
+        """
         lo, hi = self._box(low, high)
         shapes.pyramid(self.draft.voxels(), lo, hi, self.draft.material(material))
 
     def blob(self, centre: object, radius: object, materials: object, density: object = 0.85, seed: object = 0) -> None:
-        """Foliage in air only: a ragged ball that mixes some materials; `radius` is a number or (x, y, z)."""
+        """Foliage in air only: a ragged ball that mixes some materials; `radius` is a number or (x, y, z).
+
+        >>> blob((6, 6, 6), 2, ["grass", "stone"], seed = 3)
+        """
         c = voxel(centre, "centre")
         rx, ry, rz = radius if isinstance(radius, list | tuple) and len(radius) == 3 else (radius, radius, radius)
         r = tuple(number(v, "radius", 0.25, 32.0) * VOXELS_PER_M for v in (rx, ry, rz))
@@ -216,7 +254,10 @@ class Ground:
     def weather(
         self, low: object, high: object, old: object, new: object, amount: object = 0.2, seed: object = 0
     ) -> None:
-        """Turns patches of one material into another: moss, worn plaster, a path through grass."""
+        """Turns patches of one material into another: moss, worn plaster, a path through grass.
+
+        >>> weather((0, 0, 0.75), (32, 32, 1), "grass", "stone", amount = 0.3)
+        """
         lo, hi = self._box(low, high, RAGGED)
         m = self.draft.material
         share, key = number(amount, "amount", 0.0, 1.0), integer(seed, "seed", 0, 2**31)

@@ -66,6 +66,9 @@ class Imports:
         `scale` is metres for a unit of the file (a voxel: 0.1; glTF: 1), or `height` says how tall it is in metres.
         `yaw_deg` turns it within the prefab, `frame` chooses from a .vox animation, `glow` and `lamps` are factors on
         what shines and on the lamps that came with it.
+
+        >>> cart = model("assets/cart.glb", height = 1.5)
+        >>> spawn(cart, at = (8, 12, 1))
         """
         wanted = text(file, "file", 200)
         label = text(wanted if name is None else name, "the prefab's name", 200)
@@ -117,6 +120,8 @@ class Imports:
         `scale` is metres for a unit of the file (a voxel: 0.25, one voxel of the world; glTF: 1), or `height` says how
         tall it is. `turns` are quarter turns counter-clockwise. At most `colours` materials are made of its colours.
         `clear` empties the box around it first.
+
+        >>> stamp("assets/stone_lantern.vox", at = (8, 8, 1), turns = 1)
         """
         wanted = text(file, "file", 200)
         foot = voxel(at, "at")

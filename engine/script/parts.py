@@ -31,7 +31,10 @@ class Parts:
         return None if material is None else self.draft.material(material)
 
     def box(self, low: object, high: object, material: object = None) -> Shape:
-        """A part: a box with flat faces."""
+        """A part: a box with flat faces.
+
+        >>> prefab("step", [box((-0.5, -0.5, 0), (0.5, 0.5, 0.2), "stone")])
+        """
         lo, hi = point(low, "low", -FARTHEST_M, FARTHEST_M), point(high, "high", -FARTHEST_M, FARTHEST_M)
         if any(a >= b for a, b in zip(lo, hi, strict=True)):
             raise WorldFileError(f"box low {lo} must be below high {hi} on every axis")
@@ -48,7 +51,10 @@ class Parts:
         along: object = "z",
         smooth: object = True,
     ) -> Shape:
-        """A part: a cylinder from `base` along an axis; `top` is its other radius (0 makes a cone)."""
+        """A part: a cylinder from `base` along an axis; `top` is its other radius (0 makes a cone).
+
+        >>> prefab("cone", [cylinder((0, 0, 0), radius = 0.3, height = 0.8, material = "oak", top = 0)])
+        """
         r = number(radius, "radius", 0.001, FARTHEST_M)
         return {
             "part": "cylinder",
@@ -65,7 +71,10 @@ class Parts:
     def ball(
         self, centre: object, radius: object, material: object = None, sides: object = 10, smooth: object = True
     ) -> Shape:
-        """A part: a low-poly ball, or an ellipsoid when `radius` is (x, y, z)."""
+        """A part: a low-poly ball, or an ellipsoid when `radius` is (x, y, z).
+
+        >>> prefab("egg", [ball((0, 0, 0.5), radius = (0.3, 0.3, 0.5), material = "stone")])
+        """
         three = radius if isinstance(radius, list | tuple) else (radius, radius, radius)
         return {
             "part": "ball",
@@ -77,22 +86,34 @@ class Parts:
         }
 
     def wedge(self, low: object, high: object, material: object = None, rises: object = "+x") -> Shape:
-        """A part: a slope that fills a box, from nothing at one side to its full height at "+x", "-x", "+y" or "-y"."""
+        """A part: a slope that fills a box, from nothing at one side to its full height at "+x", "-x", "+y" or "-y".
+
+        >>> prefab("ramp", [wedge((-1, -0.5, 0), (1, 0.5, 0.5), "oak", rises = "+x")])
+        """
         made = self.box(low, high, material)
         return made | {"part": "wedge", "rises": one_of(rises, "rises", RISES)}
 
     # --- solids -------------------------------------------------------------------------------------------------------
 
     def union(self, *shapes: object) -> Shape:
-        """A solid: all that lies in one shape or another; where they meet, the later one's material counts."""
+        """A solid: all that lies in one shape or another; where they meet, the later one's material counts.
+
+        >>> sculpt(union(ball((8, 8, 2), 2), ball((10, 8, 2), 2)), "stone")
+        """
         return {"part": "union", "of": list(shapes)}
 
     def difference(self, shape: object, *less: object) -> Shape:
-        """A solid: the first shape without all that lies in the others."""
+        """A solid: the first shape without all that lies in the others.
+
+        >>> sculpt(difference(ball((8, 8, 1), 5), ball((8, 8, 1), 4), box((7, 2, 1), (9, 8, 3))), "stone")
+        """
         return {"part": "difference", "of": [shape, *less]}
 
     def intersection(self, *shapes: object) -> Shape:
-        """A solid: what lies in all the shapes, made of what the first one is made of."""
+        """A solid: what lies in all the shapes, made of what the first one is made of.
+
+        >>> sculpt(intersection(box((4, 4, 1), (12, 12, 9)), ball((8, 8, 5), 5)), "stone")
+        """
         return {"part": "intersection", "of": list(shapes)}
 
     def sculpt(
@@ -102,6 +123,8 @@ class Parts:
 
         `material` is that of the whole (else each part's own); "air" carves. `only` "air" leaves what is there, "solid"
         changes only what is there.
+
+        >>> sculpt(cylinder((0, 8, 0), radius = 1.5, height = 12, along = "x"), "air", at = (4, 4, 2))
         """
         leaves: list[Shape] = []
         root = _checked(shape, leaves, len(self.draft.materials), 0)
@@ -121,6 +144,8 @@ class Parts:
         """A thing to spawn, made of parts around its origin on the ground, looking along +x.
 
         `collider` (x, y, z) is the full size of the box that bumps into things; without it, the box around all parts.
+
+        >>> prefab("stool", [box((-0.2, -0.2, 0), (0.2, 0.2, 0.45), "oak")], collider = (0.4, 0.4, 0.45))
         """
         label = text(name, "the prefab's name", 60)
         if not label or label in self.draft.prefabs:

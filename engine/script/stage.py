@@ -24,7 +24,10 @@ class Stage:
         self.draft = draft
 
     def trigger(self, name: object, low: object, high: object) -> str:
-        """A box that says when somebody comes in or leaves: events "enter" and "leave" (name, entity)."""
+        """A box that says when somebody comes in or leaves: events "enter" and "leave" (name, entity).
+
+        >>> trigger("doorstep", (12, 8, 1), (14, 10, 3))
+        """
         label = read_text(name, "the trigger's name", 60)
         if not label or label in self.draft.triggers:
             raise WorldFileError(f"there is already a trigger named '{label}'" if label else "a trigger needs a name")
@@ -42,6 +45,9 @@ class Stage:
 
         `count` is how often it must be done, `text` what is shown in place of the name. A goal `after` another is shown
         once that one is reached.
+
+        >>> goal("fish", "Catch three fish", count = 3)
+        >>> goal("dinner", "Bring them home", after = "fish")
         """
         label = read_text(name, "the goal's name", 60)
         if not label or label in self.draft.goals:
@@ -64,7 +70,11 @@ class Stage:
         keys: object = None,
         fov_deg: object = 60.0,
     ) -> None:
-        """A view: still (at, look_at), or a rail with keys=[(seconds, at, look_at), ...] that starts at 0 s."""
+        """A view: still (at, look_at), or a rail with keys=[(seconds, at, look_at), ...] that starts at 0 s.
+
+        >>> camera("well", at = (20, 4, 3), look_at = (20, 12, 1), fov_deg = 50)
+        >>> camera("flight", keys = [(0, (4, 4, 3), (16, 16, 1)), (6, (28, 4, 3), (16, 16, 1))])
+        """
         label = read_text(name, "the camera's name", 60)
         if not label or label in self.draft.cameras:
             raise WorldFileError(f"there is already a camera named '{label}'" if label else "a camera needs a name")
@@ -94,7 +104,10 @@ class Stage:
         self.draft.cameras[label] = CameraRail(label, table[:, 0], table[:, 1:4], yaw, table[:, 5], fov)
 
     def player(self, at: object, yaw_deg: object = 0.0) -> None:
-        """Where the visitor stands at first (the feet), and where it looks."""
+        """Where the visitor stands at first (the feet), and where it looks.
+
+        >>> player(at = (4, 16, 1), yaw_deg = 45)
+        """
         if self.draft.player_start is not None:
             raise WorldFileError("player(...) may be said once; this is the second")
         place = self.draft.place(at, "at")
@@ -104,7 +117,12 @@ class Stage:
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def on(self, event: object, handler: object) -> None:
-        """Calls a top-level function of the world file for every event of that name, with the event's arguments."""
+        """Calls a top-level function of the world file for every event of that name, with the event's arguments.
+
+        >>> def lights_out():
+        ...     set_lamp(find("lantern"), False)
+        >>> on("dawn", lights_out)
+        """
         kind = read_text(event, "event", 60)
         name = handler.name if isinstance(handler, Function) else read_text(handler, "handler", 200)
         names = self.draft.handlers.setdefault(kind, [])
@@ -114,7 +132,10 @@ class Stage:
         names.append(name)
 
     def var(self, name: object, value: object) -> None:
-        """A variable that handlers read with get(name) and change with put(name, value)."""
+        """A variable that handlers read with get(name) and change with put(name, value).
+
+        >>> var("coins", 3)
+        """
         label = read_text(name, "the variable's name", 60)
         if not label or label in self.draft.variables:
             raise WorldFileError(f"there is already a variable named '{label}'" if label else "a variable needs a name")

@@ -36,7 +36,10 @@ class Things:
         dusk: object = False,
         offset: object = (0, 0, 0),
     ) -> dict[str, object]:
-        """For spawn(lamp=...): a box that shines. `dusk` lamps switch themselves on at dusk and off at dawn."""
+        """For spawn(lamp=...): a box that shines. `dusk` lamps switch themselves on at dusk and off at dawn.
+
+        >>> spawn("crate", at = (6, 6, 1), lamp = lamp(size = 0.2, power = 60, dusk = True, offset = (0, 0, 1)))
+        """
         edges = size if isinstance(size, list | tuple) else (size, size, size)
         return {
             "lamp_size": point(edges, "size", 0.05, 4.0),
@@ -52,6 +55,8 @@ class Things:
     ) -> dict[str, object]:
         """For spawn(door=...): a box of voxels, solid while shut. It swings around its low corner, or goes as far aside
         as `slide` (x, y, z) says.
+
+        >>> spawn(door = door((12, 10, 1), (13, 10.25, 3), "oak"), name = "front door")
         """
         lo, hi = voxel(low, "low"), voxel(high, "high")
         self.draft.window(lo, hi, cut=False)
@@ -83,6 +88,8 @@ class Things:
         `size` (x, y, z) of another shape, else that of the prefab's collider; density in kg/m3. What is `kinematic`
         only goes as its velocity says. `asleep` waits until something touches it; `contacts` sends "contact" (entity,
         other, impulse). `tilt_deg` leans it forward.
+
+        >>> spawn("crate", at = (9, 9, 3), body = body(density = 400, bounce = 0.2))
         """
         made: dict[str, object] = {
             "shape": one_of(shape, "shape", SHAPES),
@@ -108,7 +115,10 @@ class Things:
         return made
 
     def hinge(self, at: object = (0, 0, 0), axis: object = (0, 0, 1), to: object = "") -> dict[str, object]:
-        """For body(hinge=...): it turns around an axis through a point of its own frame, on the world or a body."""
+        """For body(hinge=...): it turns around an axis through a point of its own frame, on the world or a body.
+
+        >>> spawn("crate", at = (9, 9, 3), body = body(hinge = hinge(at = (0, 0, 0.8), axis = (1, 0, 0))))
+        """
         x, y, z = point(axis, "axis")
         length = math.sqrt(x * x + y * y + z * z)
         if length < 1e-6:
@@ -148,6 +158,9 @@ class Things:
         "seek" (seeks: a place or a name), "flee" (flees: a name, else the player; radius),
         "schedule" (schedule) or "none". What has a `carrier` (a name, or "player") goes with it, `carried_at` metres
         before, left of and above its feet.
+
+        >>> spawn("person", at = (8, 12, 1), name = "Eva", behaviour = "wander", place = "market", radius = 6)
+        >>> spawn("crate", name = "basket", carrier = "Eva")
         """
         d = self.draft
         d.count("spawn", len(d.spawns))

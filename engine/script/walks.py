@@ -30,7 +30,10 @@ class Walks:
         self.draft = draft
 
     def path(self, points: object) -> int:
-        """A ring of points to patrol; its number goes into spawn(path=...)."""
+        """A ring of points to patrol; its number goes into spawn(path=...).
+
+        >>> spawn("person", at = (4, 4, 1), behaviour = "patrol", path = path([(4, 4, 1), (20, 4, 1), (20, 20, 1)]))
+        """
         self.draft.count("path", len(self.draft.paths))
         if not isinstance(points, list | tuple) or not 2 <= len(points) <= MAX_PATH_POINTS:
             raise WorldFileError(f"path(...) takes a list of 2 to {MAX_PATH_POINTS} points (x, y, z)")
@@ -39,7 +42,10 @@ class Walks:
         return len(self.draft.paths) - 1
 
     def place(self, name: object, at: object, radius: object = 1.0) -> str:
-        """A named disc on the ground that walkers seek, each its own spot in it; `at` is its centre."""
+        """A named disc on the ground that walkers seek, each its own spot in it; `at` is its centre.
+
+        >>> place("well", at = (20, 12, 1), radius = 2)
+        """
         label = text(name, "the place's name", 60)
         if not label or label in self.draft.places:
             raise WorldFileError(f"there is already a place named '{label}'" if label else "a place needs a name")
@@ -54,6 +60,9 @@ class Walks:
         """What to do from which hour on: [(6, "market"), ("20:30", "home")]; its number goes into spawn(schedule=...).
 
         Each entry names a place to seek, or one of the behaviours none, patrol, wander and follow.
+
+        >>> day = schedule([(6, "market"), ("12:30", "wander"), (20.5, "none")])
+        >>> spawn("person", at = (8, 12, 1), behaviour = "schedule", schedule = day, place = "market")
         """
         self.draft.count("schedule", len(self.draft.schedules))
         if not isinstance(entries, list | tuple) or not 1 <= len(entries) <= MAX_SCHEDULE_ENTRIES:

@@ -73,7 +73,7 @@ def act(who):
         ('build((0, 0, 0), (1, 1, 1), "stnoe")', "did you mean 'stone'?"),
         ('build((0, 0, 0), (1, 1, 99), "stone")', "not inside this world"),
         ("LIST.append(1)", "mmutable"),
-        ("say()", "it takes (line, seconds)"),
+        ("say()", "it takes (line, seconds, who)"),
         ("say(3)", "must be a string"),
         ('set_lamp(find("bob"), "off")', "on must be True or False, not 'off'"),
         ("random(5)", "stream is 5, it must be a text"),
