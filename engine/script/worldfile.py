@@ -65,6 +65,7 @@ class LoadedWorld:
     blueprint: Blueprint
     script: WorldScript
     notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
+    files: tuple[Path, ...] = ()  # all that was read: the world file first, then what it loads and its assets
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,11 @@ def _read(path_or_name: str | Path) -> _Read:
     main = assets.read_text(path, shown)
     draft, hands = Draft(name=path.stem, folder=path.parent), Hands()
 
+    files = [path]
+
     def read(wanted: str) -> str:
-        return assets.read_text(assets.loadable(path.parent, wanted), wanted)
+        files.append(assets.loadable(path.parent, wanted))
+        return assets.read_text(files[-1], wanted)
 
     box = Sandbox({}, read)
     box.hosts = _hosts(draft, hands, box)
@@ -110,7 +114,8 @@ def _read(path_or_name: str | Path) -> _Read:
         blueprint = draft.finish(digest.digest())
     except WorldFileError as error:
         raise WorldFileError(error.message, shown) from None
-    world = LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)))
+    files += [path.parent / name for name in draft.assets]
+    world = LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files))
     return _Read(path, draft, box, world)
 
 
