@@ -217,6 +217,9 @@ class _Reload:
         for field in fields(State):
             if field.name not in OF_THEIR_OWN:
                 setattr(made, field.name, deepcopy(getattr(state, field.name)))
+        counts = {goal.name: goal.count for goal in new.goals}
+        progress = made.story.progress
+        made.story.progress = {name: min(done, counts[name]) for name, done in progress.items() if name in counts}
         if old.start_hour == new.start_hour:
             made.clock = state.clock
         for name, value in state.variables.items():

@@ -8,7 +8,7 @@ import pytest
 from engine.core.ids import pack
 from engine.sim import actions
 from engine.sim.step import step
-from engine.state.blueprint import Blueprint, Spawn, Trigger
+from engine.state.blueprint import Blueprint, Goal, Spawn, Trigger
 from engine.state.commands import Command
 from engine.state.components import DOOR_SWING_TICKS
 from engine.state.reload import reloaded
@@ -168,6 +168,16 @@ def test_variables_of_handlers_stay_and_those_that_the_file_changed_are_new() ->
     state.variables |= {"a": 10, "b": 20, "own": 5}
     made, _ = reloaded(world, again(world, variables={"a": 1, "b": 3, "new": 4}), state)
     assert made.variables == {"a": 10, "b": 3, "new": 4, "own": 5}
+
+
+def test_goals_keep_how_far_they_have_come_within_their_new_counts() -> None:
+    world = again(lively_world(), goals=(Goal("find", "Find", 5), Goal("gone", "Go", 1)))
+    state = new_state(world, 1)
+    actions.progress(world, state, "find", 3)
+    actions.progress(world, state, "gone")
+    made, _ = reloaded(world, again(world, goals=(Goal("find", "Find two", 2), Goal("new", "New", 1))), state)
+    assert made.story.progress == {"find": 2}
+    assert state.story.progress == {"find": 3, "gone": 1}
 
 
 def test_a_new_hour_is_taken_and_a_handler_that_failed_gets_a_chance() -> None:
