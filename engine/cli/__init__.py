@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from engine.cli import measuring, picturing, playing, recordings, running, teaching, verifying
+from engine.cli import authoring, measuring, picturing, playing, recordings, running, teaching, verifying
 from engine.cli.speech import say
 from engine.core.errors import DaguerreError
 
@@ -24,7 +24,8 @@ app = typer.Typer(
 app.command()(playing.play)
 app.command()(running.run)
 app.command()(picturing.render)
-app.command()(running.check)
+app.command()(authoring.new)
+app.command()(authoring.check)
 app.command()(verifying.verify)
 app.command()(recordings.record)
 app.command()(recordings.replay)

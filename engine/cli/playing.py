@@ -99,14 +99,17 @@ def play_in_window(
         window.say("Placing people and things", 0.3)
         state = new_state(loaded, seed) if load is None else load_state(loaded, load)
         window.say("Starting the camera", 0.4)
+        from engine.play.authoring import Author
         from engine.play.loop import loop
         from engine.play.machine import kernels_are_compiled
         from engine.play.session import Session
+        from engine.script.worldfile import load as read_world
 
         renderer = renderer_for(size_px, look)
         renderer.texels_per_frame = TEXELS_PER_FRAME
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
-        session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping)
+        author = Author(loaded, lambda: read_world(world))  # without a rehearsal: who saves it has just written it
+        session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping, author=author)
         window.say("Tracing light" if kernels_are_compiled() else "Compiling light kernels (first start only)", 0.6)
         try:
             pace = loop(window, session, frames_per_s=PLAY_FRAMES_PER_S, seconds=seconds)

@@ -1,4 +1,4 @@
-"""`daguerre run` and `daguerre check`: worlds without pictures."""
+"""`daguerre run`: a world without pictures."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,8 +7,8 @@ import typer
 
 from engine.cli.options import Inputs, Json, Load, Seed, Ticks, World
 from engine.cli.speech import answer, say
-from engine.cli.worlds import load_state, load_world, new_state, read_inputs, rehearsed, run_to, save_state
-from engine.core.errors import SnapshotError, WorldFileError
+from engine.cli.worlds import load_state, load_world, new_state, read_inputs, run_to, save_state
+from engine.core.errors import SnapshotError
 
 if TYPE_CHECKING:
     from engine.state.story import Ending, Standing
@@ -69,20 +69,3 @@ def told(goals: "list[Standing]", ending: "Ending | None") -> dict[str, Any]:
     if ending is not None:
         found["ending"] = {"title": ending.title, "text": ending.text, "won": ending.won, "tick": ending.tick}
     return found
-
-
-def check(world: World, as_json: Json = False) -> None:
-    """Read a world file and list everything that is wrong with it."""
-    from engine.script.worldfile import check as problems_of
-
-    rehearsed(world, lint=True)
-    problems = problems_of(world)
-    errors = [
-        {"file": p.file, "line": p.line or None, "column": p.column or None, "message": p.message} for p in problems
-    ]
-    lines = [":".join(str(part) for part in (p.file, p.line, p.column) if part) + f": {p.message}" for p in problems]
-    if not errors:
-        load_world(world)  # says what its models leave out
-    answer(as_json, {"ok": not errors, "errors": errors}, "\n".join(lines) if lines else f"{world}: ok")
-    if errors:
-        raise typer.Exit(WorldFileError.exit_code)

@@ -54,6 +54,12 @@ class Cameras:
         self._rail_start = 0  # the tick from which a rail's time counts
         self._free = blueprint.cameras[0].at(0.0)
 
+    def follow(self, blueprint: Blueprint) -> None:
+        """Look at another version of the world, through the player's eyes where the camera in use is gone."""
+        self._blueprint = blueprint
+        if self.name not in (*camera_names(blueprint), FREE):
+            self.name = EYES
+
     def next(self, tick: int, shown: Camera | None) -> None:
         """Change to the next one; a rail starts at its beginning, the free camera where the last picture was taken."""
         names = (*camera_names(self._blueprint), FREE)

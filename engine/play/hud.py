@@ -17,6 +17,7 @@ U8 = NDArray[np.uint8]
 INK = (244, 240, 232, 255)
 QUIET = (176, 172, 164, 255)
 ACCENT = (255, 190, 110, 255)
+ALARM = (255, 128, 108, 255)
 GLASS = (12, 13, 18, 176)
 MIN_TEXT_PX = 11
 TINTS = np.array([(40, 200, 60), (255, 150, 30), (255, 30, 30)], np.uint8)  # of REUSED, REGENERATED and STALE tiles
@@ -32,6 +33,7 @@ HELP = (
     ("Tab", "next look"),
     ("N", "network on or off"),
     ("P", "pause"),
+    ("R", "from the beginning"),
     (".", "one tick while paused"),
     ("Backspace", "hold: back in time"),
     ("F5  F9", "save, and go back to the save"),
@@ -55,6 +57,7 @@ class Overlay:
     help: bool = False
     stats: tuple[tuple[str, str], ...] = ()  # rows of name and value; empty hides the panel
     bars: tuple[tuple[str, float], ...] = field(default=())  # rows of name and share 0..1, drawn under the statistics
+    problem: str = ""  # what is wrong with the world file that is being written, until it is mended
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ def panels(overlay: Overlay, width_px: int, height_px: int) -> list[Panel]:
     if overlay.notice:
         rgba = _line(overlay.notice, text_px, width_px - 2 * margin, ACCENT)
         placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, margin))
+    if overlay.problem:
+        rgba = _line(overlay.problem, text_px, width_px - 2 * margin, ALARM)
+        placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, 4 * margin))
     if overlay.subtitle:
         rgba = _line(overlay.subtitle, round(text_px * 1.5), width_px - 4 * margin, INK, overlay.speaker)
         placed.append(Panel(rgba, (width_px - rgba.shape[1]) // 2, height_px - rgba.shape[0] - round(height_px / 18)))
@@ -168,9 +174,9 @@ def _glass(width_px: int, height_px: int, radius_px: int) -> tuple[Image.Image, 
 
 @lru_cache(maxsize=32)
 def _line(text: str, text_px: int, room_px: int, ink: tuple[int, int, int, int], speaker: str = "") -> U8:
-    """One or more centred lines of text on dark glass, under the name of who says them: [h, w, 4]."""
+    """Centred lines of text on dark glass, broken to fit, under the name of who says them: [h, w, 4]."""
     font = _font(text_px)
-    lines = list(_broken(text, font, room_px - 2 * text_px))
+    lines = [line for part in text.split("\n") for line in _broken(part, font, room_px - 2 * text_px)]
     if speaker:
         lines.insert(0, speaker)
     width = round(max(font.getlength(line) for line in lines)) + 2 * text_px

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from engine.core.errors import DaguerreError
 from engine.play import files, hud
+from engine.play.authoring import Author
 from engine.play.cameras import EYES, FREE, Cameras, Held
 from engine.play.hud import Overlay
 from engine.play.loop import Input
@@ -18,8 +19,9 @@ from engine.script.worldfile import LoadedWorld
 from engine.sim.clock import FixedClock
 from engine.sim.extract import extract
 from engine.state.commands import Command
+from engine.state.reload import reloaded, sharing
 from engine.state.story import Ending, Standing
-from engine.state.world import State
+from engine.state.world import State, new_state
 from engine.view import LOOKS, Frame, View
 
 NOTICE_S = 2.0
@@ -62,11 +64,12 @@ class Session:
         keeping: Keeping | None = None,
         watching: bool = False,
         after_tick: Callable[[State], str | None] = lambda state: None,
+        author: Author | None = None,
     ) -> None:
         """`recorded` commands are given to the world at their ticks; `notice` is said over the first pictures.
 
         `watching` keeps the player's own hands off the world. What `after_tick` returns is said, and the world stops
-        there. OutputError where a recording cannot be begun.
+        there. With an `author` the world follows its files. OutputError where a recording cannot be begun.
         """
         self.world, self.pictures = world, pictures
         self.timeline = Timeline(world, state, keeping or Keeping(), self._say)
@@ -80,7 +83,7 @@ class Session:
         self._alpha = 0.0
         self._pending: list[tuple[str, Mapping[str, float | bool]]] = []  # until a tick takes it: no tap is lost
         self._held = Held()
-        self._watching, self._after_tick = watching, after_tick
+        self._watching, self._after_tick, self._author = watching, after_tick, author
         self._back_s: float | None = None  # how long time has run backwards; None while it runs forwards
         self._single_steps = 0
         self._last_view: View | None = None
@@ -108,6 +111,7 @@ class Session:
             "forth": self._go_on,
             "save": lambda: self._say(self.timeline.save()),
             "load": self._load,
+            "restart": self._restart,
             "quit": self._quit,
         }
 
@@ -137,6 +141,8 @@ class Session:
         """Run the whole ticks that fit, and move the free camera."""
         self._elapsed_s = min(max(elapsed_ns / 1e9, 0.0), LONGEST_FRAME_S)
         self._notice_s -= self._elapsed_s
+        if self._author is not None and self._back_s is None:
+            self._follow_file(self._author)
         if self._back_s is not None:
             self._back_s += self._elapsed_s
             beat = self._clock.advance(elapsed_ns)
@@ -179,7 +185,26 @@ class Session:
             help=self._help,
             stats=rows,
             bars=bars,
+            problem=self._author.problem if self._author is not None else "",
         )
+
+    # ---- the file that is being written
+
+    def _follow_file(self, author: Author) -> None:
+        """Goes on in the new version of the world when it was saved; in the old one where the new one is wrong."""
+        read = author.look(self._elapsed_s)
+        if read is None:
+            return
+        try:
+            blueprint = sharing(self.world.blueprint, read.blueprint)
+            state, lost = reloaded(self.world.blueprint, blueprint, self.state)
+            self.world = replace(read, blueprint=blueprint)
+            self.timeline.go_on_in(self.world, state)
+        except DaguerreError as error:
+            author.refuse(error)
+            return
+        self._cameras.follow(blueprint)
+        self._say("; ".join(("the file was saved: the world follows", *lost)))
 
     # ---- ticks and cameras
 
@@ -237,6 +262,12 @@ class Session:
         self._say(self.timeline.load())
         self._pending = []
         self._send_held()
+
+    def _restart(self) -> None:
+        self.timeline.go_on_in(self.world, new_state(self.world.blueprint, self.state.seed))
+        self._pending = []
+        self._send_held()
+        self._say("from the beginning")
 
     def _step_once(self) -> None:
         self.paused = True

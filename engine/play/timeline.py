@@ -87,6 +87,11 @@ class Timeline:
                     self._stop_recording(error)
         self._is_back_from = None
 
+    def go_on_in(self, world: LoadedWorld, state: State) -> None:
+        """Goes on with a state of another version of the world; its past and its recording begin there."""
+        self.world, self.state = world, state
+        self._begin()
+
     # ---- saves
 
     def save(self) -> str:

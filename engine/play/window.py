@@ -39,6 +39,7 @@ TAPS = {
     pygame.K_e: "use",
     pygame.K_SPACE: "jump",
     pygame.K_p: "pause",
+    pygame.K_r: "restart",
     pygame.K_PERIOD: "single step",
     pygame.K_TAB: "next look",
     pygame.K_n: "network",

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -74,7 +75,7 @@ def arguments_of(event: str) -> tuple[str, ...] | None:
 def _sent(box: Sandbox) -> set[str]:
     """The events that emit(...) names anywhere in the world's files; ANYTHING where only running will tell."""
     found = set()
-    for source in _sources(box):
+    for source in sources(box):
         for call in _calls(source.tree, "emit"):
             first = call.args[0] if call.args else None
             is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
@@ -82,7 +83,8 @@ def _sent(box: Sandbox) -> set[str]:
     return found
 
 
-def _sources(box: Sandbox) -> Iterator[Source]:
+def sources(box: Sandbox) -> Iterator[Source]:
+    """All files of a world that can be read."""
     for name, text in box.texts.items():
         try:
             yield read(name, text)
@@ -98,7 +100,12 @@ def _calls(tree: ast.AST, function: str) -> Iterator[ast.Call]:
 
 def suspicions(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> list[WorldFileError]:
     """What loads and is probably a mistake all the same."""
-    return [*_places(blueprint, draft, box, shown), *_names(draft, box), *_unused(box, shown)]
+    return [
+        *_places(blueprint, draft, box, shown),
+        *_names(draft, box),
+        *_unused(box, shown),
+        *_idle(blueprint, draft, box, shown),
+    ]
 
 
 def _places(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> Iterator[WorldFileError]:
@@ -134,12 +141,12 @@ def _solid_at(blueprint: Blueprint, position: tuple[float, float, float] | list[
 
 def _names(draft: Draft, box: Sandbox) -> Iterator[WorldFileError]:
     """find("...") of a name that no spawn has, where handlers name nothing themselves."""
-    sources = list(_sources(box))
-    spawned = [call for source in sources for call in _calls(source.tree, "spawn_at")]
+    files = list(sources(box))
+    spawned = [call for source in files for call in _calls(source.tree, "spawn_at")]
     if any(len(call.args) > 2 or any(k.arg in ("name", None) for k in call.keywords) for call in spawned):
         return
     known = {*draft.spawn_names, "player"}
-    for source in sources:
+    for source in files:
         for call in _calls(source.tree, "find"):
             first = call.args[0] if call.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value not in known:
@@ -156,3 +163,36 @@ def _unused(box: Sandbox, shown: str) -> Iterator[WorldFileError]:
         if isinstance(statement, ast.FunctionDef) and statement.name not in used:
             message = f"nothing calls {statement.name}(); name it in on(event, {statement.name}), or take it out"
             yield error_at(message, source.place(statement), source.text)
+
+
+def _idle(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> Iterator[WorldFileError]:
+    """What the main file declares and no file ever names again, and the world has not got either."""
+    said = Counter(
+        node.value
+        for source in sources(box)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    kept = {
+        call.lineno: call
+        for source in sources(box)
+        if source.name == shown
+        for statement in ast.walk(source.tree)
+        if isinstance(statement, ast.Expr) and isinstance(call := statement.value, ast.Call)
+    }  # calls whose result nobody takes
+    laid = {blueprint.materials.names[i] for i in np.unique(blueprint.voxels)}
+    laid |= {blueprint.materials.names[i] for p in blueprint.prefabs for i in np.unique(p.material)}
+    used = {
+        "material": laid,
+        "prefab": {blueprint.prefabs[spawn.prefab].name for spawn in blueprint.spawns},
+        "trigger": set(draft.triggers) if {"enter", "leave"} & draft.handlers.keys() else set(),
+        "place": set(),
+        "goal": set(),
+        "var": set(),
+    }
+    for (function, *names), place in draft.said_at.items():
+        if function not in used or place[0] != shown or not names or names[0] in used[function]:
+            continue
+        if said[names[0]] == 1 and place[1] in kept:
+            why = "no on('enter', ...) or on('leave', ...) asks for it" if function == "trigger" else "nothing uses it"
+            yield error_at(f"{function} '{names[0]}': {why}", place, box.texts[shown])

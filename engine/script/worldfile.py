@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import starlark
@@ -12,6 +12,7 @@ from engine.script import assets, lint, remarks
 from engine.script.api import declarations
 from engine.script.budget import Budget
 from engine.script.draft import Draft
+from engine.script.dryrun import Tried, tried
 from engine.script.handlers import Hands
 from engine.script.objects import Function
 from engine.script.sandbox import Sandbox, friendly
@@ -51,7 +52,7 @@ class WorldScript:
         try:
             self._box.call(handler_name, args, budget)
         except DaguerreError as error:
-            raise ScriptFailure(handler_name, str(error)) from None
+            raise ScriptFailure(handler_name, str(error)) from error
         finally:
             self._hands.let_go()
             state.script_steps += budget.spent
@@ -65,6 +66,7 @@ class LoadedWorld:
     blueprint: Blueprint
     script: WorldScript
     notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
+    files: tuple[Path, ...] = ()  # all that was read: the world file first, then what it loads and its assets
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,11 @@ def _read(path_or_name: str | Path) -> _Read:
     main = assets.read_text(path, shown)
     draft, hands = Draft(name=path.stem, folder=path.parent), Hands()
 
+    files = [path]
+
     def read(wanted: str) -> str:
-        return assets.read_text(assets.loadable(path.parent, wanted), wanted)
+        files.append(assets.loadable(path.parent, wanted))
+        return assets.read_text(files[-1], wanted)
 
     box = Sandbox({}, read)
     box.hosts = _hosts(draft, hands, box)
@@ -110,7 +115,8 @@ def _read(path_or_name: str | Path) -> _Read:
         blueprint = draft.finish(digest.digest())
     except WorldFileError as error:
         raise WorldFileError(error.message, shown) from None
-    world = LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)))
+    files += [path.parent / name for name in draft.assets]
+    world = LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files))
     return _Read(path, draft, box, world)
 
 
@@ -137,19 +143,36 @@ def _hosts(draft: Draft, hands: Hands, box: Sandbox) -> dict[str, Host]:
     return hosts
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What a world file looks like to who checks it."""
+
+    problems: list[Problem]
+    tried: Tried = field(default_factory=Tried)  # its handlers
+
+
 def check(path_or_name: str | Path) -> list[Problem]:
-    """All that is wrong with a world file: what keeps it from loading, what looks like a mistake, and what linter and
-    type checker say.
+    """All that is wrong with a world file, see `examine`."""
+    return examine(path_or_name).problems
+
+
+def examine(path_or_name: str | Path) -> Findings:
+    """All that is wrong with a world file: what keeps it from loading, handlers that fail when they are tried, what
+    looks like a mistake, and what linter and type checker say.
     """
     found: list[Problem] = []
+    handlers = Tried()
     try:
         path = assets.find_world(path_or_name)
         text = assets.read_text(path, str(path))
     except DaguerreError as error:
-        return [Problem(str(path_or_name), 0, 0, str(error))]
+        return Findings([Problem(str(path_or_name), 0, 0, str(error))])
     known = {*declarations(Draft()), *Hands().functions()}
     try:
         read = _read(path)
+        trees = [source.tree for source in remarks.sources(read.box)]
+        handlers = tried(read.loaded.blueprint, read.loaded.script, trees)
+        found += [_problem(error, path) for error in handlers.failures]
         found += [_problem(e, path) for e in remarks.suspicions(read.loaded.blueprint, read.draft, read.box, str(path))]
     except WorldFileError as error:
         found.append(_problem(error, path))
@@ -170,7 +193,7 @@ def check(path_or_name: str | Path) -> list[Problem]:
                     queue.append((wanted, assets.read_text(assets.loadable(path.parent, wanted), wanted)))
                 except DaguerreError:
                     continue  # load() above has told
-    return found
+    return Findings(found, handlers)
 
 
 def _problem(error: WorldFileError, path: Path) -> Problem:

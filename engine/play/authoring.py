@@ -1,0 +1,69 @@
+"""A world that is played while its file is written: when a file of it is saved, the world is read again.
+
+Where it cannot be read, the last good world goes on and `problem` says what is wrong, until a save mends it.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from engine.core.errors import DaguerreError, WorldFileError
+from engine.script.worldfile import LoadedWorld
+
+LOOK_EVERY_S = 0.1  # at the files; a save is taken up when two looks find the same, so that no half file is read
+Trace = tuple[tuple[int, int], ...]  # of each file when it was written, ns, and its bytes; -1 where there is none
+
+
+class Author:
+    """Looks at the files of one world."""
+
+    def __init__(self, world: LoadedWorld, read: Callable[[], LoadedWorld]) -> None:
+        """`read` reads the world file anew; it raises DaguerreError where that is wrong."""
+        self.problem = ""
+        self._read, self._files = read, world.files
+        self._known = self._last = _trace(self._files)
+        self._since_look_s = 0.0
+
+    def look(self, elapsed_s: float) -> LoadedWorld | None:
+        """The world as it is written now, once after every save that can be read; else None."""
+        self._since_look_s += elapsed_s
+        if self._since_look_s < LOOK_EVERY_S:
+            return None
+        self._since_look_s = 0.0
+        last, self._last = self._last, _trace(self._files)
+        if self._last == self._known or self._last != last:
+            return None
+        self._known = self._last
+        try:
+            world = self._read()
+        except DaguerreError as error:
+            self.refuse(error)
+            return None
+        if world.files != self._files:
+            self._files = world.files
+            self._known = self._last = _trace(self._files)
+        self.problem = ""
+        return world
+
+    def refuse(self, error: DaguerreError) -> None:
+        """Says from now on that the file as it is cannot be played."""
+        self.problem = told(error)
+
+
+def told(error: DaguerreError) -> str:
+    """An error in the words of an overlay: the file without its folder, the place, what is wrong, the line itself."""
+    if not isinstance(error, WorldFileError) or error.file is None:
+        return str(error)
+    place = ":".join(str(part) for part in (Path(error.file).name, error.line, error.column) if part)
+    line = error.excerpt.split("\n")[0].strip()
+    return f"{place}: {error.message}" + (f"\n{line}" if line else "")
+
+
+def _trace(files: Iterable[Path]) -> Trace:
+    def of(path: Path) -> tuple[int, int]:
+        try:
+            found = path.stat()
+        except OSError:  # an editor may take a file away for a moment while it saves
+            return (-1, -1)
+        return found.st_mtime_ns, found.st_size
+
+    return tuple(of(path) for path in files)
