@@ -24,6 +24,9 @@ def evaluate(
     spp: Annotated[int | None, typer.Option(min=1, max=1 << 20, help="Samples of the teacher; 1024, quick 64.")] = None,
     views: Annotated[int | None, typer.Option(min=1, max=8, help="Views of each world; 4, quick 1.")] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Also rank where the error comes from.")] = False,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="With --quick too: the path tracer's quality against time.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Only draw one PNG of all looks side by side.")
     ] = None,
@@ -61,6 +64,7 @@ def evaluate(
             spp=spp,
             views=views,
             with_sources=sources,
+            with_ladder=ladder,
             report=lambda line: progress.console.print(Text(line), soft_wrap=True),
             watch=None if page is None else page.add,
             progress=progress,

@@ -8,7 +8,7 @@ import math
 
 import moderngl
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.film.tiles import tile_grid
@@ -22,21 +22,17 @@ F32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
-def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, rows, kind, place, normal, albedo, own, is_body):  # type: ignore[no-untyped-def]
-    """Fill the arrays of `Pixels` where the material is glossy, and `rows` with their numbers; returns how many."""
+@njit(parallel=True, cache=True, nogil=True)
+def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, kind, place, normal, albedo, own, is_body):  # type: ignore[no-untyped-def]
+    """Fill the arrays of `Pixels` where the material is glossy; `kind` is 0 elsewhere."""
     height, width = keys.shape
-    n = 0
-    for y in range(height):
+    for y in prange(height):
         for x in range(width):
             m = coded[y, x, 3]
             i = y * width + x
-            kind[i] = 0
+            kind[i] = m if glossy[m] else 0
             if not glossy[m]:
                 continue
-            kind[i] = m
-            rows[n] = i
-            n += 1
             depth = surface[y, x, 0]
             fx, fy = np.int16(surface[y, x, 1] & 0xFFFF) / 32767.0, np.int16(surface[y, x, 1] >> 16) / 32767.0
             fz = 1.0 - abs(fx) - abs(fy)
@@ -60,7 +56,6 @@ def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, rows, kind,
                     (key >> 9 & 511) * scale,
                     (key >> 18 & 511) * scale,
                 )
-    return n
 
 
 @njit(cache=True, nogil=True)
@@ -75,16 +70,6 @@ def _differs(coded, coded_before, surface, surface_before, keys, keys_before, di
                 or coded[y, x, 3] != coded_before[y, x, 3]
                 or keys[y, x] != keys_before[y, x]
             )
-
-
-@njit(cache=True, nogil=True)
-def _mark(rows, width, before, after, tiles):  # type: ignore[no-untyped-def]
-    """Mark the tiles of pixels whose values differ."""
-    for i in rows:
-        for c in range(4):
-            if before[i, c] != after[i, c]:
-                tiles[i // width >> 4, i % width >> 4] = True
-                break
 
 
 class Gloss:
@@ -109,7 +94,6 @@ class Gloss:
         self._coded, self._coded_before = (np.zeros((height, width, 4), np.uint8) for _ in range(2))
         self._surface, self._surface_before = (np.zeros((height, width, 4), np.uint32) for _ in range(2))
         self._keys_before = np.zeros((height, width), np.uint32)
-        self._rows = np.empty(n, np.int32)
         self._kind, self._is_body = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
         self._place, self._normal, self._albedo, self._own = (np.zeros((n, 3), np.float32) for _ in range(4))
 
@@ -142,15 +126,15 @@ class Gloss:
             self._read(view, gbuffer, keys, glossy, elsewhere)
         if not len(self.rows):
             return changed
-        before = self._reflections.values.copy()
         pixels = Pixels(
             self.size_px[0], np.asarray(view.camera.position, np.float64), self._kind, self._place, self._normal,
             self._albedo, self._own, self._is_body,
         )  # fmt: skip
         angle = 2.0 * math.tan(view.camera.fov_y / 2) / self.size_px[1]
-        self._reflections.update(scene_of(view.sky, light), view.lamps, pixels, angle, view.materials, self.rows)
+        self._reflections.update(
+            scene_of(view.sky, light), view.lamps, pixels, angle, view.materials, self.rows, changed
+        )
         self.traced = self._reflections.traced
-        _mark(self.rows, self.size_px[0], before, self._reflections.values, changed)
         if fresh or changed.any():
             self.texture.write(self._reflections.values)
         return changed
@@ -174,12 +158,12 @@ class Gloss:
         gbuffer.surface.read_into(self._surface)
         forward, right, up = view.camera.axes()
         t = math.tan(view.camera.fov_y / 2)
-        n = _unpack(
+        _unpack(
             self._coded, self._surface, keys, glossy, np.asarray(view.camera.position, np.float64),
             forward - right * (t * width / height) + up * t, right * (2 * t / height), up * (-2 * t / height),
-            self._rows, self._kind, self._place, self._normal, self._albedo, self._own, self._is_body,
+            self._kind, self._place, self._normal, self._albedo, self._own, self._is_body,
         )  # fmt: skip
-        self.rows = self._rows[:n]
+        self.rows = np.flatnonzero(self._kind).astype(np.int32)
         self.tiles[self.rows // width >> 4, self.rows % width >> 4] = True
         if not elsewhere:
             differs = np.zeros(keys.size, np.bool_)

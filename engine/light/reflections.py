@@ -8,8 +8,10 @@ Importance Sampling", EGSR 2008), and the sky beyond. What the rays bring is ave
 a highlight from the point of a ball of its size that lies nearest to the mirror direction (ibid.), with four shadow
 rays. The sun's highlight is the resolve shader's, which has its shadow map.
 
-Rough lobes are traced at every other pixel both ways, a part of their rays at each of 4 x 4 such pixels in turn
-(interleaved sampling; Keller and Heidrich, EGWR 2001), and blended by a tent in which all sixteen parts weigh the same.
+Rough lobes are traced on a grid of every second pixel both ways, of every fourth where the lobe is wide enough, a part
+of their rays at each of 4 x 4 such pixels in turn (interleaved sampling; Keller and Heidrich, EGWR 2001), and blended
+by a tent in which all sixteen parts weigh the same. Pixels that have too few of their kind around them for one grid
+take the next finer one, and at last trace for themselves.
 Limits: bodies are not seen in reflections, and what is seen is matte.
 """
 
@@ -34,8 +36,9 @@ I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 
 SHARP = 0.1  # roughness up to which a lobe is one ray at every pixel
-RAYS_OF = ((SHARP, 1), (0.4, 2), (1.0, 3))  # rays of a lobe at each pixel of the coarse grid, by roughness
-TURNS = 4  # the coarse grid's pixels take turns in blocks of 4 x 4, and a tent reaches 4 of them
+RAYS_OF = ((SHARP, 1), (0.4, 2), (1.0, 3))  # rays of a lobe at each pixel of a grid, by roughness
+STEPS = (4, 2)  # pixels from one pixel of a grid to the next
+TURNS = 4  # a grid's pixels take turns in blocks of 4 x 4, and a tent reaches 4 of them
 LEAST_LOBE = 0.7  # alpha over the tent's reach (radians) below which a tent would blur what a lobe shows
 ALONE_RAYS = 8  # of a rough pixel that has no neighbours to share with
 ALIKE = 0.97  # cosine between normals of pixels that share what they see
@@ -46,6 +49,13 @@ AMBIENT = 0.45  # part of the sky that the raster look takes to be open, as in i
 def rays_of(roughness: float) -> int:
     """How many rays a lobe is traced with."""
     return next(rays for most, rays in RAYS_OF if roughness <= most + 1e-6)
+
+
+def widest_step(roughness: float, pixel_angle: float) -> int:
+    """The coarsest grid whose tent a lobe hides; 1 is every pixel. `pixel_angle` in radians."""
+    if rays_of(roughness) == 1:
+        return 1
+    return next((step for step in STEPS if roughness**2 >= step * TURNS * pixel_angle * LEAST_LOBE), 1)
 
 
 @njit(cache=True)
@@ -165,8 +175,8 @@ def _lobe(scene, o, n, v, roughness, own, first, step, count, light, out):
 
 
 @njit(parallel=True, cache=True)
-def trace_lobes(scene, pixels, roughness, rays, rows, turns, incoming):
-    """Fill incoming [n, 3] at some rows. `turns`: each row traces its part of the rays; else it stands alone."""
+def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, incoming):
+    """Fill incoming [n, 3] at some rows: their part of the rays on a grid of some step; at step 1 each stands alone."""
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         o, n, v, light = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.float32)
         for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
@@ -174,9 +184,9 @@ def trace_lobes(scene, pixels, roughness, rays, rows, turns, incoming):
             m = pixels.kind[i]
             stand(pixels, i, o, n, v)
             count, first, step = rays[m], 0, 1
-            if turns:
+            if grid_step > 1:
                 x, y = i % pixels.width, i // pixels.width
-                first, step = _turn(x >> 1, y >> 1), TURNS * TURNS
+                first, step = _turn(x // grid_step, y // grid_step), TURNS * TURNS
             elif count > 1:
                 count = ALONE_RAYS
             _lobe(scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, incoming[i])
@@ -184,7 +194,7 @@ def trace_lobes(scene, pixels, roughness, rays, rows, turns, incoming):
 
 @njit(cache=True)
 def _turn(x, y):
-    """Which part of the rays a pixel of the coarse grid traces: neighbours' parts are far apart (Bayer's matrix)."""
+    """Which part of the rays a pixel of a grid traces: neighbours' parts are far apart (Bayer's matrix)."""
     a, b = (x ^ y) & 1, y & 1
     c, d = (x >> 1 ^ y >> 1) & 1, y >> 1 & 1
     return 8 * a + 4 * b + 2 * c + d
@@ -211,21 +221,21 @@ def _most_off(pixels, i):
 
 
 @njit(parallel=True, cache=True)
-def blend(pixels, coarse, rows, traced, blended, share):
-    """Give coarse rows of blended [n, 3] the tent-weighted mean of `traced` at the coarse [n] pixels that are alike.
+def blend(pixels, on_grid, step, rows, traced, blended, share):
+    """Give rows of blended [n, 3] the tent-weighted mean of `traced` at those `on_grid` [n] pixels that are alike.
 
     share [n] is the part of the tent's weight that these have.
     """
     width, height = pixels.width, len(pixels.kind) // pixels.width
     for k in prange(len(rows)):
         i = rows[k]
-        x, y = (i % width) >> 1, (i // width) >> 1
+        x, y = (i % width) // step, (i // width) // step
         most = _most_off(pixels, i)
         total, r, g, b = 0.0, 0.0, 0.0, 0.0
-        for ay in range(max(y - TURNS + 1, 0), min(y + TURNS, (height + 1) >> 1)):
-            for ax in range(max(x - TURNS + 1, 0), min(x + TURNS, (width + 1) >> 1)):
-                j = 2 * ay * width + 2 * ax
-                if coarse[j] and _is_alike(pixels, i, j, most):
+        for ay in range(max(y - TURNS + 1, 0), min(y + TURNS, (height + step - 1) // step)):
+            for ax in range(max(x - TURNS + 1, 0), min(x + TURNS, (width + step - 1) // step)):
+                j = step * (ay * width + ax)
+                if on_grid[j] and _is_alike(pixels, i, j, most):
                     w = float((TURNS - abs(ax - x)) * (TURNS - abs(ay - y)))
                     total += w
                     r += w * traced[j, 0]
@@ -236,8 +246,8 @@ def blend(pixels, coarse, rows, traced, blended, share):
 
 
 @njit(parallel=True, cache=True)
-def spread(pixels, coarse, rows, blended, coarse_lamps, incoming, lamps, share):
-    """Give rows of incoming [n, 3], lamps [n, 6] and share the mean of the coarse pixels around that are alike."""
+def spread(pixels, on_grid, step, rows, blended, grid_lamps, grid_share, incoming, lamps, share):
+    """Give rows of incoming [n, 3], lamps [n, 6] and share what lies between the alike pixels of a grid."""
     width, height = pixels.width, len(pixels.kind) // pixels.width
     for k in prange(len(rows)):
         i = rows[k]
@@ -245,28 +255,37 @@ def spread(pixels, coarse, rows, blended, coarse_lamps, incoming, lamps, share):
         most = _most_off(pixels, i)
         total, held, r, g, b = 0.0, 0.0, 0.0, 0.0, 0.0
         lamps[i] = 0.0
-        for ay in range(y & ~1, min(y + (y & 1) + 1, height), 2):
-            for ax in range(x & ~1, min(x + (x & 1) + 1, width), 2):
+        for ay in range(y - y % step, height, step):
+            wy = 1.0 - abs(ay - y) / step
+            if wy <= 0.0:
+                break
+            for ax in range(x - x % step, width, step):
+                w = wy * (1.0 - abs(ax - x) / step)
+                if w <= 0.0:
+                    break
                 j = ay * width + ax
-                if coarse[j] and _is_alike(pixels, i, j, most):
-                    total += 1.0
-                    held += share[j]
+                if on_grid[j] and _is_alike(pixels, i, j, most):
+                    total += w
+                    held += w * grid_share[j]
                     for c in range(6):
-                        lamps[i, c] += coarse_lamps[j, c]
-                    r += blended[j, 0]
-                    g += blended[j, 1]
-                    b += blended[j, 2]
+                        lamps[i, c] += w * grid_lamps[j, c]
+                    r += w * blended[j, 0]
+                    g += w * blended[j, 1]
+                    b += w * blended[j, 2]
+        share[i] = 0.0
         if total > 0.0:
+            share[i] = held / total
             incoming[i, 0], incoming[i, 1], incoming[i, 2] = r / total, g / total, b / total
             for c in range(6):
                 lamps[i, c] /= total
-        if not coarse[i]:
-            share[i] = held / max(total, 1.0)
 
 
 @njit(parallel=True, cache=True)
-def shade(pixels, roughness, metal, table, rows, incoming, lamps, out):
-    """Fill rows of out [n, 4]: radiance of the lobe, and what is left of diffuse light (of 1)."""
+def shade(pixels, roughness, metal, table, rows, incoming, lamps, out, tiles):
+    """Fill rows of out [n, 4]: radiance of the lobe, and what is left of diffuse light (of 1).
+
+    tiles [H, W] of 16 pixels are marked where a pixel's value is another than before.
+    """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         o, n, v = np.empty(3), np.empty(3), np.empty(3)
         for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
@@ -275,10 +294,27 @@ def shade(pixels, roughness, metal, table, rows, incoming, lamps, out):
             stand(pixels, i, o, n, v)
             nv = min(max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.01), 1.0)
             a, b = lobe_sum(table, nv, roughness[m])
-            for c in range(3):
-                f0 = VARNISH_F0 * (1.0 - metal[m]) + metal[m] * pixels.albedo[i, c]
-                out[i, c] = incoming[i, c] * (f0 * a + b) + lamps[i, c] + f0 * lamps[i, 3 + c]
-            out[i, 3] = (1.0 - metal[m]) * (1.0 - (VARNISH_F0 * a + b))
+            differs = False
+            for c in range(4):
+                if c < 3:
+                    f0 = VARNISH_F0 * (1.0 - metal[m]) + metal[m] * pixels.albedo[i, c]
+                    value = np.float32(incoming[i, c] * (f0 * a + b) + lamps[i, c] + f0 * lamps[i, 3 + c])
+                else:
+                    value = np.float32((1.0 - metal[m]) * (1.0 - (VARNISH_F0 * a + b)))
+                differs |= value != out[i, c]
+                out[i, c] = value
+            if differs:
+                tiles[i // pixels.width >> 4, i % pixels.width >> 4] = True
+
+
+class _Traced:
+    """What pixels of one grid traced, kept while a pixel and the light are the same."""
+
+    def __init__(self, n: int, step: int) -> None:
+        self.step = step  # pixels; 1 is those that trace for themselves
+        self.incoming = np.zeros((n, 3), np.float32)
+        self.lamps = np.zeros((n, 6), np.float32)
+        self.holds = np.zeros(n, np.bool_)  # where both are what tracing would give
 
 
 class Reflections:
@@ -287,52 +323,56 @@ class Reflections:
     def __init__(self, n: int) -> None:
         """`n` pixels."""
         self.values = np.zeros((n, 4), np.float32)  # what `shade` makes; the resolve shader reads it
-        self._turned = np.zeros((n, 3), np.float32)  # what coarse pixels traced in their turn
-        self._whole = np.zeros((n, 3), np.float32)  # what pixels traced for themselves
-        self._is_turned, self._is_whole = np.zeros(n, np.bool_), np.zeros(n, np.bool_)  # where these hold
+        self._grids, self._alone = [_Traced(n, step) for step in STEPS], _Traced(n, 1)
         self._blended, self._incoming = np.zeros((n, 3), np.float32), np.zeros((n, 3), np.float32)
-        self._turned_lamps, self._whole_lamps, self._lamps = (np.zeros((n, 6), np.float32) for _ in range(3))
-        self._share = np.zeros(n, np.float32)
+        self._lamps = np.zeros((n, 6), np.float32)
+        self._grid_share, self._share = np.zeros(n, np.float32), np.zeros(n, np.float32)
         self.traced = 0  # pixels that traced rays in the last update
 
     def forget(self, pixels: NDArray[np.bool_] | None = None) -> None:
         """What some pixels [n] traced no longer holds; None is all of them."""
-        self._is_turned[slice(None) if pixels is None else pixels] = False
-        self._is_whole[slice(None) if pixels is None else pixels] = False
+        for kept in (*self._grids, self._alone):
+            kept.holds[slice(None) if pixels is None else pixels] = False
 
     def update(
-        self, scene: Scene, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32
-    ) -> None:
-        """Fill `values` at the glossy pixels `rows`, in growing order. `pixel_angle` is a pixel's width in radians."""
+        self, scene: Scene, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32,
+        tiles: NDArray[np.bool_],
+    ) -> None:  # fmt: skip
+        """Fill `values` at the glossy pixels `rows`, in growing order, and mark the `tiles` in which any differs.
+
+        `pixel_angle` is a pixel's width in radians.
+        """
         rough = np.where(materials.glossy, materials.roughness, 1.0).astype(np.float32)
         rays = np.array([rays_of(float(r)) for r in rough], np.int64)
-        fine = (rays == 1) | (rough**2 < 2 * TURNS * pixel_angle * LEAST_LOBE)
-        sharp = fine[pixels.kind[rows]]
-        width = pixels.width
-        is_coarse = ~sharp & (rows % width % 2 == 0) & (rows // width % 2 == 0)
-        coarse = np.zeros(len(pixels.kind), np.bool_)
-        coarse[rows[is_coarse]] = True
-        balls = balls_of(lamps)
+        widest = np.array([widest_step(float(r), pixel_angle) for r in rough])[pixels.kind[rows]]
+        parts = (scene, balls_of(lamps), pixels, rough, materials.metal, rays)
+        column, line = rows % pixels.width, rows // pixels.width
+        on_grid = np.empty(len(pixels.kind), np.bool_)
+        self._share[rows] = 0.0
         self.traced = 0
-        parts = (scene, balls, pixels, rough, materials.metal, rays)
-        self._trace(parts, rows[is_coarse], True)
-        blend(pixels, coarse, rows[is_coarse], self._turned, self._blended, self._share)
-        spread(
-            pixels, coarse, rows[~sharp], self._blended, self._turned_lamps, self._incoming, self._lamps, self._share
-        )  # fmt: skip
-        alone = rows[sharp | (self._share[rows] < LEAST_SHARE)]
-        self._trace(parts, alone, False)
-        self._incoming[alone], self._lamps[alone] = self._whole[alone], self._whole_lamps[alone]
-        shade(pixels, rough, materials.metal, lobe_table(), rows, self._incoming, self._lamps, self.values)
-
-    def _trace(self, parts: tuple[Scene, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, turns: bool) -> None:
-        scene, balls, pixels, rough, metal, rays = parts
-        traced, holds = (self._turned, self._is_turned) if turns else (self._whole, self._is_whole)
-        rows = rows[~holds[rows]]
-        if len(rows):
-            trace_lobes(scene, pixels, rough, rays, rows, turns, traced)
-            light_lobes(
-                scene, balls, pixels, rough, metal, rows, self._turned_lamps if turns else self._whole_lamps
+        for grid in self._grids:
+            step = grid.step
+            wanted = (widest >= step) & (self._share[rows] < LEAST_SHARE)
+            at = rows[wanted & (column % step == 0) & (line % step == 0)]
+            self._trace(parts, at, grid)
+            on_grid[:] = False
+            on_grid[at] = True
+            blend(pixels, on_grid, step, at, grid.incoming, self._blended, self._grid_share)
+            spread(
+                pixels, on_grid, step, rows[wanted], self._blended, grid.lamps, self._grid_share, self._incoming,
+                self._lamps, self._share,
             )  # fmt: skip
-            holds[rows] = True
+        alone = rows[self._share[rows] < LEAST_SHARE]
+        self._trace(parts, alone, self._alone)
+        self._incoming[alone], self._lamps[alone] = self._alone.incoming[alone], self._alone.lamps[alone]
+        shade(pixels, rough, materials.metal, lobe_table(), rows, self._incoming, self._lamps, self.values, tiles)
+
+    def _trace(self, parts: tuple[Scene, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, kept: _Traced) -> None:
+        """Trace what of some rows is not kept."""
+        scene, balls, pixels, rough, metal, rays = parts
+        rows = rows[~kept.holds[rows]]
+        if len(rows):
+            trace_lobes(scene, pixels, rough, rays, rows, kept.step, kept.incoming)
+            light_lobes(scene, balls, pixels, rough, metal, rows, kept.lamps)
+            kept.holds[rows] = True
             self.traced += len(rows)

@@ -6,14 +6,18 @@ by the G-buffer's, so the comparison is about light alone. Glossy materials are 
 what they mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky,
 shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
 (Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
-network's measured frame time, at least one, denoised too. Its time is reported as samples times the steady cost of a
-sample in the long reference run, plus the denoising: what a path tracer that never starts or compiles would take.
+network's measured frame time, at least one, denoised too.
+
+Times are processor time of all threads, so that a busy machine tells the same: of a network's frame all of it, with the
+camera moving and the world warm; of the path tracer tracing and denoising, without starting, loading and compiling.
 
 What the first choice leaves out is told apart: `as_seen` holds the final frame, softened edges and all, against a
-teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1, 2, 4, ... samples.
+teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1, 2, 4, ... samples, denoised;
+`raw_ladder` is the same without the denoiser.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -81,7 +85,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Rung:
-    """The path tracer with a few samples, denoised."""
+    """The path tracer with a few samples."""
 
     spp: int
     ms: float
@@ -101,9 +105,10 @@ class Comparison:
     compared: float  # share of pixels that are not the same in all pictures by construction
     frame_ms: float  # of the network, camera moving, world warm
     equal_time_spp: int
-    equal_time_ms: float  # steady cost of the equal-time path tracer, denoising included
+    equal_time_ms: float  # of the equal-time path tracer, denoising included
     teacher_spp: int  # samples that the teacher's picture holds: what was asked for, or more
     ladder: tuple[Rung, ...] = ()
+    raw_ladder: tuple[Rung, ...] = ()
     as_seen: Scores = field(default_factory=dict)  # of the final frames; `unfiltered` is the teacher at pixel centres
     cause: NDArray[np.int64] | None = None  # [H, W] index into sources.CAUSES
 
@@ -166,32 +171,33 @@ def compare(
     seen = renderer.gbuffer(view)
     frame_ms = _moving_frame_ms(renderer, view)
     traced = reference(view, renderer.size_px, spp, watch)
-    truth, sample_s = traced.picture, traced.seconds_per_sample
+    truth = traced.picture
     compared = _same_surface(view, seen, truth)
     as_it_is = view.materials.glossy[seen.material]
     wanted = metrics.tone_mapped(_with_albedo_of(seen, truth, compared, linear["net"], as_it_is), view.sky.exposure)
 
-    def of_rival(count: int) -> tuple[F32, float]:
+    def climbed(count: int, denoise: bool) -> tuple[F32, float]:
         """The path tracer's linear picture and its milliseconds."""
-        found = rival(view, renderer.size_px, count).picture
-        return _with_albedo_of(seen, found, compared, linear["net"], as_it_is), 1e3 * (
-            count * sample_s + found.denoise_s
-        )
+        found = rival(view, renderer.size_px, count, denoise).picture
+        picture = _with_albedo_of(seen, found, compared, linear["net"], as_it_is)
+        return picture, 1e3 * (found.trace_s + found.denoise_s)
 
     equal_spp, equal_ms = 0, 0.0
     if with_equal_time:
-        equal_spp = max(1, int(frame_ms / 1e3 / sample_s))
-        linear["equal_time"], equal_ms = of_rival(equal_spp)
+        one = rival(view, renderer.size_px, 1).picture
+        equal_spp = max(1, int((frame_ms / 1e3 - one.denoise_s) / one.trace_s))
+        linear["equal_time"], equal_ms = climbed(equal_spp, True)
     shown = {name: metrics.tone_mapped(picture, view.sky.exposure) for name, picture in linear.items()}
     shown = {name: np.where(compared[..., None], picture, shown["net"]) for name, picture in shown.items()}
-    ladder = []
+    ladders: dict[bool, list[Rung]] = {True: [], False: []}
     for count in rungs(spp) if with_ladder else ():
-        picture, ms = of_rival(count)
-        row = _scores({"it": metrics.tone_mapped(picture, view.sky.exposure)}, wanted)
-        ladder.append(Rung(count, round(ms, 2), **{key: row[key]["it"] for key in METRICS}))
+        for denoise, ladder in ladders.items():
+            picture, ms = climbed(count, denoise)
+            row = _scores({"it": metrics.tone_mapped(picture, view.sky.exposure)}, wanted)
+            ladder.append(Rung(count, round(ms, 2), **{key: row[key]["it"] for key in METRICS}))
     return Comparison(
         shot, wanted, shown, _scores(shown, wanted), float(compared.mean()), frame_ms, equal_spp, equal_ms, traced.spp,
-        tuple(ladder), as_seen(view, renderer, spp) if with_as_seen else {},
+        tuple(ladders[True]), tuple(ladders[False]), as_seen(view, renderer, spp) if with_as_seen else {},
         sources.causes(view, seen, linear["net"]) if with_causes else None,
     )  # fmt: skip
 
@@ -235,6 +241,7 @@ def evaluate(
     spp: int | None = None,
     views: int | None = None,
     with_sources: bool = False,
+    with_ladder: bool = False,
     report: Callable[[str], None] | None = None,
     watch: Callable[[Comparison], None] | None = None,
     progress: Progress | None = None,
@@ -242,8 +249,9 @@ def evaluate(
 ) -> dict[str, object]:
     """Compare all shots: {"views": [...], "mean": {...}, ...} as `daguerre eval --json` prints it.
 
-    Quick means one view of each world at 320 x 180 with 64 samples; else 4 views at 640 x 360 with 1024, and for the
-    first view of each world and condition the path tracer's ladder and the frame as seen. After each shot `report` gets
+    Quick means one view of each world at 320 x 180 with 64 samples, and the path tracer's ladder only `with_ladder`;
+    else 4 views at 640 x 360 with 1024, and for the first view of each world and condition the ladder and the frame as
+    seen. After each shot `report` gets
     a line of text and `watch` the comparison. Raises WorldFileError, WeightsError, GraphicsError, TeacherError or
     OutputError.
     """
@@ -267,7 +275,7 @@ def evaluate(
         first = (shot.world, shot.condition) not in seen_first
         seen_first.add((shot.world, shot.condition))
         more = first and not quick
-        result = compare(shot, renderer, samples, True, more, more, with_sources, tell)
+        result = compare(shot, renderer, samples, True, first and (with_ladder or not quick), more, with_sources, tell)
         rows.append(row_of(result))
         if result.cause is not None:
             squared = ((result.pictures["net"] - result.teacher) ** 2).mean(-1)
@@ -298,6 +306,7 @@ def row_of(result: Comparison) -> dict[str, object]:
         "teacher_spp": result.teacher_spp,
         "compared": round(result.compared, 4),
         "ladder": [asdict(rung) for rung in result.ladder],
+        "raw_ladder": [asdict(rung) for rung in result.raw_ladder],
         "as_seen": result.as_seen,
     }
 
@@ -339,12 +348,13 @@ def sheet(
 
 
 def _moving_frame_ms(renderer: Renderer, view: View) -> float:
-    """Median time of a frame while the camera turns and the world is warm."""
+    """Median processor time of a frame while the camera turns and the world is warm."""
     times = []
     for k in range(TIMED_FRAMES + 1):
         camera = replace(view.camera, yaw=view.camera.yaw + 0.01 * k)
-        frame = renderer.render(replace(view, camera=camera, previous_camera=camera))
-        times.append(float(str(frame.stats["frame_ms"])))
+        begin = time.process_time()
+        renderer.render(replace(view, camera=camera, previous_camera=camera))
+        times.append(1e3 * (time.process_time() - begin))
     return statistics.median(times[1:])
 
 

@@ -45,11 +45,6 @@ class Traced:
     spp: int  # samples per pixel that it holds
     chunks: int = 1  # traced runs that it is the mean of
 
-    @property
-    def seconds_per_sample(self) -> float:
-        """Path tracing of one sample for every pixel, starting and compiling spread over all samples."""
-        return self.picture.trace_s / self.spp
-
 
 def folder() -> Path:
     """Where path-traced pictures are kept."""
@@ -77,22 +72,22 @@ def reference(
     return replace(kept, picture=denoised(kept.picture))
 
 
-def rival(view: View, size_px: tuple[int, int], spp: int) -> Traced:
-    """A view at exactly `spp` samples, denoised, from random numbers of its own. Raises as `reference` does."""
-    path = folder() / f"{_digest(view, size_px)}-{spp}.npz"
+def rival(view: View, size_px: tuple[int, int], spp: int, denoise: bool = True) -> Traced:
+    """A view at exactly `spp` samples from random numbers of its own. Raises as `reference` does."""
+    path = folder() / f"{_digest(view, size_px)}-{spp}-samples.npz"
     kept = _read(path)
     if kept is None:
         kept = Traced(teacher.picture(view, size_px, spp, seed=RIVAL_SEED + spp), spp)
         _write(path, kept)
-    return replace(kept, picture=denoised(kept.picture))
+    return replace(kept, picture=denoised(kept.picture)) if denoise else kept
 
 
 def denoised(picture: Picture) -> Picture:
     """Open Image Denoise with albedo and normal as guides; they are taken through pixel centres, so hold no noise."""
     _warm_up()
-    begin = time.perf_counter()
+    begin = time.process_time()
     radiance = _denoise(picture.radiance, np.clip(picture.albedo, 0, 1), picture.normal)
-    return replace(picture, radiance=radiance, denoise_s=time.perf_counter() - begin)
+    return replace(picture, radiance=radiance, denoise_s=time.process_time() - begin)
 
 
 def _denoise(radiance: F32, albedo: F32, normal: F32) -> F32:

@@ -162,11 +162,31 @@ def equal_quality_sentence(ladder: Mapping[str, Any], metric: str) -> str:
     return f"The path tracer needs {found['times']:.1f} x the network's time for the network's {name}."
 
 
+def ladder_sentences(ladder: Mapping[str, Any]) -> list[str]:
+    """Equal time and equal quality in words."""
+    return [
+        *(equal_time_sentence(ladder, which) for which in ("denoised", "raw")),
+        *(equal_quality_sentence(ladder, metric) for metric in ("flip", "psnr")),
+    ]
+
+
+def equal_time_sentence(ladder: Mapping[str, Any], which: str) -> str:
+    """What the path tracer makes of the network's time, in words; `which` is "denoised" or "raw"."""
+    found, least = ladder["equal_time"][which], ladder["rungs"][0]["spp"]
+    how = "denoised" if which == "denoised" else "not denoised"
+    if found["fits"]:
+        return f"In the network's time the path tracer, {how}, has {found['times']:.1f} x the network's FLIP."
+    return (
+        f"The path tracer does not fit into the network's time: {least} sample, {how}, takes "
+        f"{found['ms'] / ladder['net']['ms']:.1f} x as long and has {found['times']:.1f} x the network's FLIP."
+    )
+
+
 def chart(ladder: Mapping[str, Any], metric: str) -> str:
     """The path tracer's quality against time as an inline SVG, with the network's point."""
     width, height, left, right, top, bottom = 620, 380, 62, 20, 34, 46
-    rungs, net = ladder["rungs"], ladder["net"]
-    times, values = [r["ms"] for r in rungs] + [net["ms"]], [r[metric] for r in rungs] + [net[metric]]
+    rungs, raw, net = ladder["rungs"], ladder["raw"], ladder["net"]
+    times, values = ([point[key] for point in (*rungs, *raw, net)] for key in ("ms", metric))
     low_t, high_t = math.log10(min(times)) - 0.15, math.log10(max(times)) + 0.15
     margin = 0.08 * (max(values) - min(values)) or 0.1
     low_v, high_v = min(values) - margin, max(values) + margin
@@ -188,17 +208,21 @@ def chart(ladder: Mapping[str, Any], metric: str) -> str:
     for value in _ticks(low_v, high_v):
         out.append(f'<path d="M{left} {y(value)}H{width - right}" stroke="#333"/>')
         out.append(f'<text x="{left - 8}" y="{y(value) + 4}" text-anchor="end">{value:g}</text>')
-    line = " ".join(f"{x(r['ms'])},{y(r[metric])}" for r in rungs)
     out.append(f'<path d="M{left} {y(net[metric])}H{width - right}" stroke="#f0b35a" stroke-dasharray="4 4"/>')
-    out.append(f'<polyline points="{line}" fill="none" stroke="#8fb8de" stroke-width="2"/>')
-    for rung in rungs:
-        out.append(f'<circle cx="{x(rung["ms"])}" cy="{y(rung[metric])}" r="4" fill="#8fb8de"/>')
-        out.append(f'<text x="{x(rung["ms"])}" y="{y(rung[metric]) - 9}" text-anchor="middle">{rung["spp"]}</text>')
+    for steps, colour in ((raw, "#7d8288"), (rungs, "#8fb8de")):
+        line = " ".join(f"{x(r['ms'])},{y(r[metric])}" for r in steps)
+        out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for rung in steps:
+            out.append(f'<circle cx="{x(rung["ms"])}" cy="{y(rung[metric])}" r="4" fill="{colour}"/>')
+            out.append(f'<text x="{x(rung["ms"])}" y="{y(rung[metric]) - 9}" text-anchor="middle">{rung["spp"]}</text>')
     out.append(f'<circle cx="{x(net["ms"])}" cy="{y(net[metric])}" r="6" fill="#f0b35a"/>')
     at_left = x(net["ms"]) < width / 2
     place = f'x="{x(net["ms"]) + (10 if at_left else -10)}" text-anchor="{"start" if at_left else "end"}"'
     out.append(f'<text {place} y="{y(net[metric]) + 18}" style="fill:#f0b35a">network</text>')
-    out.append(f'<text x="{width - right}" y="{height - 8}" text-anchor="end">numbers: samples per pixel</text></svg>')
+    out.append(
+        f'<text x="{width - right}" y="{height - 8}" text-anchor="end">numbers: samples per pixel; grey: not denoised'
+        "</text></svg>"
+    )
     return "".join(out)
 
 
@@ -245,14 +269,15 @@ def _by_world(groups: Mapping[str, Mapping[str, Mapping[str, float]]], what: str
 def _ladder(ladder: Mapping[str, Any]) -> str:
     net = ladder["net"]
     rows = [
-        [str(r["spp"]), f"{r['ms']:,.0f}", f"{r['psnr']:.2f}", f"{r['ssim']:.4f}", f"{r['flip']:.4f}"]
-        for r in ladder["rungs"]
+        [f"{r['spp']}{how}", f"{r['ms']:,.0f}", f"{r['psnr']:.2f}", f"{r['ssim']:.4f}", f"{r['flip']:.4f}"]
+        for how, steps in ((", denoised", ladder["rungs"]), ("", ladder["raw"]))
+        for r in steps
     ]
     rows.append(["network", f"{net['ms']:,.1f}", f"{net['psnr']:.2f}", f"{net['ssim']:.4f}", f"{net['flip']:.4f}"])
-    sentences = " ".join(f"<strong>{equal_quality_sentence(ladder, metric)}</strong>" for metric in ("flip", "psnr"))
     return (
-        f"<p>{sentences} Means over the first view of each world and condition; the path tracer's time is its steady "
-        "cost per sample plus denoising, on the same machine.</p>"
+        f"<p><strong>{' '.join(ladder_sentences(ladder))}</strong> Means over the first view of each world and "
+        "condition. Times are processor time of all threads on one machine; the path tracer's are tracing and "
+        "denoising alone.</p>"
         f'<div class="charts">{chart(ladder, "flip")}{chart(ladder, "psnr")}</div>'
         + _table(["samples", "ms", *UNITS.values()], rows)
     )

@@ -39,24 +39,45 @@ def mean_scores(rows: Sequence[Mapping[str, object]]) -> dict[str, dict[str, flo
 
 
 def ladder_of(rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """The path tracer's mean ladder, the network's place beside it, and how much longer equal quality takes.
+    """The path tracer's mean ladders, the network's place beside them, and what equal quality and equal time come to.
 
-    {"rungs": [{spp, ms, psnr, ssim, flip}], "net": {ms, psnr, ssim, flip}, "factor": {"psnr", "flip"}}, all over the
-    shots that have a ladder; {} if none has.
+    {"rungs": [{spp, ms, psnr, ssim, flip}], "raw": the same without denoiser, "net": {ms, psnr, ssim, flip}, "factor":
+    {"psnr", "flip"}, "equal_time": {"denoised", "raw"}}, all over the shots that have a ladder; {} if none has.
     """
     chosen = [row for row in rows if row["ladder"]]
     if not chosen:
         return {}
-    ladders: list[list[dict[str, float]]] = [row["ladder"] for row in chosen]  # type: ignore[misc]
-    steps = [
+    steps, raw = (_mean_ladder([row[key] for row in chosen]) for key in ("ladder", "raw_ladder"))  # type: ignore[misc]
+    net = {"ms": round(float(np.mean([float(str(row["frame_ms"])) for row in chosen])), 2)}
+    net |= mean_scores(chosen)["net"]
+    factor = {key: equal_quality(steps, net, key) for key in ("psnr", "flip")}
+    at_once = {"denoised": equal_time(steps, net), "raw": equal_time(raw, net)}
+    return {"rungs": steps, "raw": raw, "net": net, "factor": factor, "equal_time": at_once}
+
+
+def _mean_ladder(ladders: Sequence[Sequence[Mapping[str, float]]]) -> list[dict[str, float]]:
+    return [
         {"spp": ladders[0][k]["spp"]}
         | {key: round(float(np.mean([ladder[k][key] for ladder in ladders])), 4) for key in ("ms", *METRICS)}
         for k in range(min(len(ladder) for ladder in ladders))
     ]
-    net = {"ms": round(float(np.mean([float(str(row["frame_ms"])) for row in chosen])), 2)}
-    net |= mean_scores(chosen)["net"]
-    factor = {key: equal_quality(steps, net, key) for key in ("psnr", "flip")}
-    return {"rungs": steps, "net": net, "factor": factor}
+
+
+def equal_time(steps: Sequence[Mapping[str, float]], net: Mapping[str, float]) -> dict[str, float | bool]:
+    """The path tracer's FLIP in the network's time: {"flip", "times" the network's FLIP, "fits", "ms"}.
+
+    Between rungs FLIP is interpolated over the logarithm of time. If not even the first rung fits into the network's
+    time, it stands for all, with its own `ms`; if time is left after the last, that one does.
+    """
+    ms, flip = [rung["ms"] for rung in steps], [rung["flip"] for rung in steps]
+    found = float(np.interp(np.log(net["ms"]), np.log(ms), flip))
+    fits = net["ms"] >= ms[0]
+    return {
+        "flip": round(found, 4),
+        "times": round(found / max(net["flip"], 1e-9), 2),
+        "fits": fits,
+        "ms": min(net["ms"], ms[-1]) if fits else ms[0],
+    }
 
 
 def equal_quality(

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.teach.report import TITLES, UNITS, equal_quality_sentence
+from engine.teach.report import TITLES, UNITS, ladder_sentences
 from engine.teach.sources import CAUSES
 
 SHORT = {"net": "network", "classical": "classical", "raster": "raster", "equal_time": "equal time"}
@@ -19,7 +19,7 @@ def score_tables(result: Mapping[str, Any]) -> Group:
     if result["as_seen"]:
         parts.append(_means("as seen: final frames, antialiased", result["as_seen"]))
     if result["ladder"]:
-        parts += [Text(equal_quality_sentence(result["ladder"], metric)) for metric in ("flip", "psnr")]
+        parts += [Text(sentence) for sentence in ladder_sentences(result["ladder"])]
     if result["sources"]:
         parts.append(_sources(result))
     return Group(*parts)

@@ -47,8 +47,8 @@ class Picture:
     emission: F32  # [H, W, 3] linear RGB radiance
     normal: F32  # [H, W, 3] unit, world; 0 where there is none
     distance: F32  # [H, W] metres from the eye along the ray, inf for the sky
-    trace_s: float  # seconds of path tracing
-    denoise_s: float  # seconds of denoising
+    trace_s: float  # seconds of path tracing: processor time of all threads, starting and compiling apart
+    denoise_s: float  # seconds of denoising, likewise
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def teacher_that_says(renderer, shot, look):
 def answers(picture, monkeypatch):
     """Whatever is asked of the teacher, this is the answer: a picture that took 0.01 s."""
     monkeypatch.setattr(module, "reference", lambda view, size_px, spp, watch=None: Traced(picture, spp))
-    monkeypatch.setattr(module, "rival", lambda view, size_px, spp: Traced(picture, spp))
+    monkeypatch.setattr(module, "rival", lambda view, size_px, spp, denoise=True: Traced(picture, spp))
 
 
 def test_a_look_held_against_itself_is_perfect(world, renderer, shot, monkeypatch):
@@ -87,7 +87,7 @@ def test_a_look_held_against_itself_is_perfect(world, renderer, shot, monkeypatc
     assert result.scores["psnr"]["equal_time"] == 100
     assert result.scores["psnr"]["classical"] < 40
     assert 0.6 < result.compared < 1
-    assert result.equal_time_spp == max(1, int(result.frame_ms / 1e3 / (0.01 / 4)))
+    assert result.equal_time_spp == max(1, int(result.frame_ms / 1e3 / 0.01)) and result.equal_time_ms == 10.0
 
 
 def test_pixels_that_cannot_be_compared_are_equal_in_all_pictures(renderer, shot, monkeypatch):
@@ -160,7 +160,8 @@ def test_the_result_has_the_promised_form_and_the_teacher_is_asked_once(world, t
         assert view["psnr"]["classical"] > view["psnr"]["raster"] - 3 and view["psnr"]["classical"] > 18
         assert [rung["spp"] for rung in view["ladder"]] == [1, 2, 4]
         assert view["as_seen"]["psnr"].keys() == {"net", "classical", "raster", "unfiltered"}
-        assert view["ladder"][2]["psnr"] > view["ladder"][0]["psnr"]
+        assert view["ladder"][2]["psnr"] > view["ladder"][0]["psnr"] > view["raw_ladder"][0]["psnr"]
+        assert all(a["ms"] > b["ms"] > 0 for a, b in zip(view["ladder"], view["raw_ladder"], strict=True))
     assert first["mean"].keys() == names == first["worlds"]["tiny"].keys() == first["conditions"]["day"].keys()
     psnr = [view["psnr"]["net"] for view in first["views"]]
     assert first["mean"]["net"]["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
@@ -171,6 +172,8 @@ def test_the_result_has_the_promised_form_and_the_teacher_is_asked_once(world, t
     again = evaluate([world], quick=True, size_px=SIZE, spp=16)
     assert again["views"][0]["psnr"]["classical"] == first["views"][0]["psnr"]["classical"]
     assert again["ladder"] == {} and again["as_seen"] == {} and again["sources"] == []
+    asked = evaluate([world], quick=True, size_px=SIZE, spp=16, with_ladder=True)["ladder"]
+    assert [rung["flip"] for rung in asked["rungs"]] == [rung["flip"] for rung in first["ladder"]["rungs"]]
 
 
 def test_the_frame_as_seen_is_held_against_averaged_pixels(renderer, shot, monkeypatch):

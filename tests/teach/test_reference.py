@@ -47,7 +47,7 @@ def test_a_reference_grows_by_what_is_missing(view, asked):
     first = reference(view, SIZE, 6, told.append)
     assert asked == [(4, 0), (2, 1)] and told == [0, 4, 6]
     np.testing.assert_allclose(first.picture.radiance, 2 / 6)
-    assert first.spp == 6 and first.seconds_per_sample == 0.5
+    assert first.spp == 6 and first.picture.trace_s == 3.0
     more = reference(view, SIZE, 12, told.append)
     assert asked[2:] == [(4, 2), (2, 3)] and told[3:] == [6, 10, 12]
     np.testing.assert_allclose(more.picture.radiance, (0 * 4 + 1 * 2 + 2 * 4 + 3 * 2) / 12, rtol=1e-6)
@@ -81,6 +81,13 @@ def test_a_rival_has_the_samples_asked_for_and_its_own_chance(view, asked):
         assert rival(view, SIZE, 2).spp == 2
     assert len(asked) == 2 and asked[1] == (2, module.RIVAL_SEED + 2)
     assert reference(view, SIZE, 4).picture.radiance.max() == 0  # not mixed up with the rival
+
+
+def test_a_rival_may_stay_as_it_was_traced(view, asked, monkeypatch):
+    rival(view, SIZE, 2)
+    monkeypatch.setattr(module, "denoised", None)
+    assert rival(view, SIZE, 2, denoise=False).picture.radiance.min() == module.RIVAL_SEED + 2
+    assert len(asked) == 1
 
 
 def test_a_damaged_file_is_traced_again(view, asked, kept):

@@ -7,13 +7,24 @@ from rich.console import Console
 
 from engine.core.errors import OutputError
 from engine.teach.evaluate import Comparison, Rung, Shot, row_of
-from engine.teach.report import Report, _ticks, _time_ticks, chart, equal_quality_sentence, page, stem_of
+from engine.teach.report import (
+    Report,
+    _ticks,
+    _time_ticks,
+    chart,
+    equal_quality_sentence,
+    equal_time_sentence,
+    page,
+    stem_of,
+)
 from engine.teach.scores import METRICS, summary
 from engine.teach.tables import score_tables
 from tests.teach.views_for_tests import tiny_view
 
 NAMES = ("net", "classical", "raster", "equal_time")
 LADDER = (Rung(1, 200.0, 20.0, 0.8, 0.2), Rung(2, 300.0, 25.0, 0.85, 0.1), Rung(4, 500.0, 28.0, 0.9, 0.06))
+
+RAW = (Rung(1, 100.0, 10.0, 0.3, 0.6), Rung(2, 200.0, 13.0, 0.4, 0.5), Rung(4, 400.0, 16.0, 0.5, 0.4))
 
 
 class Reader(HTMLParser):
@@ -48,7 +59,8 @@ def comparisons():
         pictures = {n: np.clip(truth + 0.02 * (i + 1), 0, 1).astype(np.float32) for i, n in enumerate(NAMES)}
         scores = {key: {n: round(f(x, truth), 4) for n, x in pictures.items()} for key, f in METRICS.items()}
         shot = Shot(world, "view 1", condition, view)
-        out.append(Comparison(shot, truth, pictures, scores, 0.9, 20.0, 1, 200.0, 64, LADDER if k != 1 else (), scores))
+        ladders = (LADDER, RAW) if k != 1 else ((), ())
+        out.append(Comparison(shot, truth, pictures, scores, 0.9, 20.0, 1, 200.0, 64, *ladders, scores))
     return out
 
 
@@ -110,11 +122,19 @@ def test_equal_quality_in_words(result, found, wanted):
     assert wanted in equal_quality_sentence({**result["ladder"], "factor": {"flip": found}}, "flip")
 
 
+def test_equal_time_in_words(result):
+    assert "1 sample, denoised, takes 10.0 x as long" in equal_time_sentence(result["ladder"], "denoised")
+    assert "1 sample, not denoised, takes 5.0 x as long" in equal_time_sentence(result["ladder"], "raw")
+    fits = {**result["ladder"], "equal_time": {"raw": {"flip": 0.2, "times": 3.14, "fits": True, "ms": 20.0}}}
+    assert "not denoised, has 3.1 x the network's FLIP" in equal_time_sentence(fits, "raw")
+
+
 def test_the_drawing_has_a_point_for_every_rung_and_the_network(result):
     drawing = chart(result["ladder"], "flip")
-    assert drawing.count("<circle") == len(LADDER) + 1 and "network" in drawing and "nan" not in drawing
+    assert drawing.count("<circle") == len(LADDER) + len(RAW) + 1 and "network" in drawing and "nan" not in drawing
     alike = {**result["ladder"], "net": {**result["ladder"]["net"], "flip": 0.1}}
-    alike["rungs"] = [{**rung, "flip": 0.1} for rung in alike["rungs"]]
+    for key in ("rungs", "raw"):
+        alike[key] = [{**rung, "flip": 0.1} for rung in alike[key]]
     assert "nan" not in chart(alike, "flip")
 
 

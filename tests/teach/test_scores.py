@@ -1,6 +1,6 @@
 import pytest
 
-from engine.teach.scores import equal_quality, ladder_of, mean_scores, summary
+from engine.teach.scores import equal_quality, equal_time, ladder_of, mean_scores, summary
 
 
 def rung(spp, ms, psnr, flip):
@@ -16,6 +16,7 @@ def row(world, condition, psnr, ladder=()):
         "flip": {"net": 0.1, "raster": 0.3},
         "frame_ms": 20.0,
         "ladder": list(ladder),
+        "raw_ladder": [{**step, "ms": step["ms"] / 2, "flip": 2 * step["flip"]} for step in ladder],
         "as_seen": {},
     }
 
@@ -54,3 +55,19 @@ def test_the_ladder_is_over_the_shots_that_have_one():
     assert ladder["net"] == {"ms": 20.0, "psnr": 30.0, "ssim": 0.9, "flip": 0.1}
     assert ladder["rungs"] == STEPS and isinstance(ladder["rungs"][0]["spp"], int)
     assert ladder["factor"]["flip"] == {"times": 10.0, "reached": True, "spp": 2}
+    assert [step["flip"] for step in ladder["raw"]] == [0.4, 0.2, 0.1]
+    assert ladder["equal_time"]["denoised"] == {"flip": 0.2, "times": 2.0, "fits": False, "ms": 100.0}
+    assert ladder["equal_time"]["raw"] == {"flip": 0.4, "times": 4.0, "fits": False, "ms": 50.0}
+
+
+@pytest.mark.parametrize(
+    ("net_ms", "wanted"),
+    [
+        (99.0, {"flip": 0.2, "times": 2.0, "fits": False, "ms": 100.0}),
+        (100.0, {"flip": 0.2, "times": 2.0, "fits": True, "ms": 100.0}),
+        (141.4214, {"flip": 0.15, "times": 1.5, "fits": True, "ms": 141.4214}),
+        (9e3, {"flip": 0.05, "times": 0.5, "fits": True, "ms": 400.0}),
+    ],
+)
+def test_equal_time_is_read_off_between_the_rungs(net_ms, wanted):
+    assert equal_time(STEPS, {"ms": net_ms, "flip": 0.1}) == wanted
