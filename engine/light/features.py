@@ -60,7 +60,7 @@ class SceneFeatures:
         rows = self._row[self._outer]
         gather.trace_texels(
             self.transport.voxels, no_furniture(), self.surface.place, self.surface.page_row, self.surface.page_texel,
-            self._outer, rows, self._hit, self._code,
+            self._outer, rows, np.full(n, gather.ALL_RAYS, np.uint64), self._hit, self._code,
         )  # fmt: skip
         share = np.zeros((n, gather.BINS), np.float32)
         gather.ray_shares(rows, self._hit, self._code, share)
@@ -85,10 +85,13 @@ class SceneFeatures:
         passes = passes_for(self.albedo[self._material[self.texels]])
         relight.run(self.transport, self.albedo, self.emission, direct, sky, passes)
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
-        gather.gather_light(
-            place, self._outer, self._row[self._outer], self._hit, self._code, relight.texel_radiance,
-            np.zeros((0, 3), np.float32), sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, moment,
+        rows, from_sky = self._row[self._outer], np.zeros_like(moment)
+        gather.gather_sky(
+            place, self._outer, rows, self._hit, self._code, sky.sun_direction, sky.zenith, sky.horizon, sky.glow,
+            sky.ground, from_sky,
         )  # fmt: skip
+        no_parts = np.zeros((0, 3), np.float32)
+        gather.gather_light(rows, self._hit, self._code, relight.texel_radiance, no_parts, from_sky, moment)
         wanted = self._wanted
         probe = np.empty((len(wanted), 3), np.float32)
         rows = np.arange(len(wanted), dtype=np.int32)

@@ -29,6 +29,10 @@ SKY = -1  # `ray_hit` of a ray that leaves the world
 PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n it is PART - n
 CODE = 80.0  # steps of `ray_code` for one bin
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
+ALL_RAYS = np.uint64(2**TEXEL_RAYS - 1)
+SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
+REACH_OF_CODE = 0.5 * 2.0 ** (1.5 * np.arange(256) / CODE) + 1e-3  # metres
+SPIRAL_COS, SPIRAL_SIN = np.cos(SPIRAL), np.sin(SPIRAL)
 
 
 @njit(cache=True)
@@ -38,20 +42,27 @@ def bin_of_distance(t):
 
 
 @njit(cache=True)
-def texel_ray(place, t, k, origin, direction):
+def texel_turn(place, t):
+    """What tells the rays of texel t from those of others: two hashes of its face, cosine and sine of the second."""
+    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+    a, b = unit_hash(x, y, z, 2 * side + 21), unit_hash(x, y, z, 2 * side + 22)
+    return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
+
+
+@njit(cache=True)
+def texel_ray(place, t, turn, k, origin, direction):
     """Ray k of texel t: origin [3] metres and unit direction [3], by Fibonacci's spiral turned by a hash of the face.
 
     Malley's method: points spread evenly over a disc, lifted to the half sphere, follow the cosine law (Pharr, Jakob
     and Humphreys, "Physically Based Rendering", 4th edition, section A.5.3).
     """
-    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+    a, b, cos_b, sin_b = turn
     axis, sign = face_centre(place, t, origin)
     u, v = (axis + 1) % 3, (axis + 2) % 3
-    a, b = unit_hash(x, y, z, 2 * side + 21), unit_hash(x, y, z, 2 * side + 22)
     r2 = (k + a) / TEXEL_RAYS
-    angle = 2.0 * math.pi * ((k * 0.6180339887498949 + b) % 1.0)
     r = math.sqrt(r2)
-    direction[u], direction[v] = r * math.cos(angle), r * math.sin(angle)
+    direction[u] = r * (SPIRAL_COS[k] * cos_b - SPIRAL_SIN[k] * sin_b)
+    direction[v] = r * (SPIRAL_SIN[k] * cos_b + SPIRAL_COS[k] * sin_b)
     direction[axis] = sign * math.sqrt(max(1.0 - r2, 1e-6))
     origin[u] += 0.25 * ((k * 0.7548776662466927 + b) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
     origin[v] += 0.25 * ((k * 0.5698402909980532 + a) % 1.0 - 0.5)
@@ -59,8 +70,9 @@ def texel_ray(place, t, k, origin, direction):
 
 
 @njit(parallel=True, cache=True)
-def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, ray_hit, ray_code):
-    """Trace the rays of some texels: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n) and ray_code [R, 64] at `rows`.
+def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, void, ray_hit, ray_code):
+    """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n)
+    and ray_code [R, 64] at `rows`.
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
@@ -71,8 +83,11 @@ def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, r
         near = np.empty(MOST_NEAR, np.int32)
         face_centre(place, texels[i], origin)
         n = bodies_between(furniture, origin, origin, NEAR_M, near)
+        turn = texel_turn(place, texels[i])
         for k in range(TEXEL_RAYS):
-            texel_ray(place, texels[i], k, origin, direction)
+            if not void[row] >> np.uint64(k) & np.uint64(1):
+                continue
+            texel_ray(place, texels[i], turn, k, origin, direction)
             t, side, x, y, z = first_hit(
                 voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4
             )
@@ -105,45 +120,54 @@ def patch_level(code):
     return 2 if code <= 213 else 3  # 8 m
 
 
-@njit(parallel=True, cache=True)
-def gather_light(
-    place, texels, rows, ray_hit, ray_code, texel_radiance, part_radiance, sun, zenith, horizon, glow, ground, moment
-):  # fmt: skip
-    """What the rays of some texels bring, by bin: moment [R, 4, 3] e at `rows`; their sum is the gathered light.
+@njit(cache=True)
+def _add_to_bins(code, light, bins):
+    """Add light [3] to the two bins [4, 3] between which a code lies."""
+    at = np.float32(code) / np.float32(CODE)
+    b = min(int(at), BINS - 2)
+    far = at - np.float32(b)
+    for c in range(3):
+        bins[b, c] += (1 - far) * light[c]
+        bins[b + 1, c] += far * light[c]
 
-    part_radiance [N, 3] is what the furniture shines with.
-    """
+
+@njit(parallel=True, cache=True)
+def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glow, ground, sky):
+    """What the rays of some texels that leave the world bring, by bin: sky [R, 4, 3] at `rows`, summed over rays."""
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
         light = np.empty(3, np.float32)
         row = rows[i]
-        moment[row] = 0.0
+        sky[row] = 0.0
+        turn = texel_turn(place, texels[i])
         for k in range(TEXEL_RAYS):
-            hit, code = ray_hit[row, k], ray_code[row, k]
-            if hit >= 0:
-                level = patch_level(code)
-                for c in range(3):
-                    light[c] = texel_radiance[hit, level, c]
-            elif hit == SKY:
-                texel_ray(place, texels[i], k, origin, direction)
+            if ray_hit[row, k] == SKY:
+                texel_ray(place, texels[i], turn, k, origin, direction)
                 sky_towards(
                     np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
                     glow, ground, light,
                 )  # fmt: skip
+                _add_to_bins(ray_code[row, k], light, sky[row])
+
+
+@njit(parallel=True, cache=True)
+def gather_light(rows, ray_hit, ray_code, texel_radiance, part_radiance, sky, moment):
+    """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
+
+    part_radiance [N, 3] is what the furniture shines with, sky [R, 4, 3] what `gather_sky` found.
+    """
+    for i in prange(len(rows)):
+        row = rows[i]
+        bins = sky[row].copy()
+        for k in range(TEXEL_RAYS):
+            hit, code = ray_hit[row, k], ray_code[row, k]
+            if hit >= 0:
+                _add_to_bins(code, texel_radiance[hit, patch_level(code)], bins)
             elif hit <= PART:
-                for c in range(3):
-                    light[c] = part_radiance[PART - hit, c]
-            else:
-                continue
-            at = np.float32(code) / np.float32(CODE)
-            b = min(int(at), BINS - 2)
-            far = at - np.float32(b)
-            for c in range(3):
-                moment[row, b, c] += (1 - far) * light[c]
-                moment[row, b + 1, c] += far * light[c]
+                _add_to_bins(code, part_radiance[PART - hit], bins)
         for b in range(BINS):
             for c in range(3):
-                moment[row, b, c] /= np.float32(TEXEL_RAYS)
+                moment[row, b, c] = bins[b, c] / np.float32(TEXEL_RAYS)
 
 
 @njit(parallel=True, cache=True)
@@ -189,25 +213,34 @@ def _rays_towards(place, t, low, high):
     return max(int(least * least * TEXEL_RAYS - 1.5), 0), min(int(most * most * TEXEL_RAYS + 1.5), TEXEL_RAYS)
 
 
+@njit(cache=True)
+def _rays_crossing(place, t, code, low, high):
+    """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
+    crossing = np.uint64(0)
+    first, last = np.empty(len(low), np.int64), np.empty(len(low), np.int64)
+    n = 0
+    for b in range(len(low)):
+        first[b], last[b] = _rays_towards(place, t, low[b], high[b])
+        n += max(last[b] - first[b], 0)
+    if n == 0:
+        return crossing
+    origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), texel_turn(place, t)
+    for b in range(len(low)):
+        for k in range(first[b], last[b]):
+            texel_ray(place, t, turn, k, origin, direction)
+            reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
+            if crosses_box(
+                origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
+            ):
+                crossing |= np.uint64(1) << np.uint64(k)
+    return crossing
+
+
 @njit(parallel=True, cache=True)
-def rays_cross(place, texels, rows, ray_code, low, high, crosses):
-    """Which of some texels [n] have a ray that touches one of the boxes [m, 3] (metres): crosses [n]."""
+def rays_cross(place, texels, rows, ray_code, low, high, void):
+    """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
     for i in prange(len(texels)):
-        origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
-        crosses[i] = False
-        for b in range(len(low)):
-            first, last = _rays_towards(place, texels[i], low[b], high[b])
-            for k in range(first, last):
-                texel_ray(place, texels[i], k, origin, direction)
-                code = ray_code[rows[i], k]
-                reach = 1e4 if code >= 240 else 0.5 * 2.0 ** (1.5 * code / CODE) + 1e-3
-                if crosses_box(
-                    origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
-                ):
-                    crosses[i] = True
-                    break
-            if crosses[i]:
-                break
+        void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high)
 
 
 @njit(parallel=True, cache=True)

@@ -23,7 +23,7 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 7) + 3
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 8) + 8 + 2
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 
 
@@ -94,6 +94,17 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, v
 
 
 @njit(parallel=True, cache=True)
+def _lit_lamps_void(rows, void, lamp_of, is_lit, out):
+    """Which of some rows [n] want factors: all of them, or those of a lamp that is lit. Others can wait until it is."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        out[i] = void[row] == ALL
+        for k in range(lamp_of.shape[1]):
+            if void[row] >> k & 1 and lamp_of[row, k] >= 0 and is_lit[lamp_of[row, k]]:
+                out[i] = True
+
+
+@njit(parallel=True, cache=True)
 def _in_reach(place, texels, low, high, reach, near):
     """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
     for i in prange(len(texels)):
@@ -126,9 +137,11 @@ class TexelPool:
         self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
         self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 64] texel, SKY or BLOCKED
         self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 64] how far, see gather.py
-        self.rays_valid = np.zeros(0, np.bool_)  # [R]
+        self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for every ray that must be traced
         self.rays_wait = np.zeros(0, np.bool_)  # [R] shows the probes' light until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
+        self.sky = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] what its rays to the sky bring
+        self.sky_checked = np.zeros(0, np.int32)  # [R] relight since which `sky` is right, -1 none
         self.moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] e that its rays bring from each bin
         self.checked = np.zeros(0, np.int32)  # [R] relight at which `moment` (or the probes' light) was right, -1 none
         self.moment_at = np.zeros(0, np.int32)  # [R] decode in which `moment` changed
@@ -137,6 +150,7 @@ class TexelPool:
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
         self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows
+        self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
         self.e_lamp = np.zeros((0, 4, 3), np.float32)  # [R, 4, 3]
@@ -163,11 +177,9 @@ class TexelPool:
         rows, texels = rows[~gone], texels[~gone]
         if not len(texels):
             return
-        crosses = np.zeros(len(texels), np.bool_)
-        gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, crosses)
+        gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if furniture_moved:  # its parts have other numbers now
-            crosses |= (self.ray_hit[rows] <= gather.PART).any(1)
-        self.rays_valid[rows[crosses]] = False
+            self.rays_void[rows[(self.ray_hit[rows] <= gather.PART).any(1)]] = gather.ALL_RAYS
         around = self.row_of_texel[change.reweighed]
         around = around[around >= 0]
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
@@ -225,13 +237,13 @@ class TexelPool:
         fresh = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
-        self.rays_valid[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = False, False, ALL
+        self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
         self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
         return self.row_of_texel[texels]
 
     def waits(self, rows: I32) -> Bool:
         """Which rows [n] show a stand-in for light that is still to be worked out."""
-        return np.asarray(self.rays_wait[rows] | (self.lamps_void[rows] != 0))
+        return np.asarray(self.rays_wait[rows] | self.lamps_wait[rows])
 
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
@@ -245,16 +257,17 @@ class TexelPool:
         around, ring = self._around(texels, transport)
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
-        void = np.flatnonzero(~self.rays_valid[rows])[:most]
+        void = np.flatnonzero(self.rays_void[rows])[:most]
         if len(void):
             gather.trace_texels(
                 transport.voxels, furniture, surface.place, surface.page_row, surface.page_texel, outer[void],
-                rows[void], self.ray_hit, self.ray_code,
+                rows[void], self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
-            self.rays_valid[rows[void]] = True
-            self.checked[rows[void]] = -1
-        old = np.flatnonzero(self.rays_valid[rows] & (self.checked[rows] != relit.stamp))
+            self.rays_void[rows[void]] = 0
+            self.checked[rows[void]] = self.sky_checked[rows[void]] = -1
+        is_traced = self.rays_void[rows] == 0
+        old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         _rows_that_read(
             rows[old], self.ray_hit, self.ray_code, self.checked, relit.texel_changed_at, relit.sky_changed_at,
@@ -262,15 +275,21 @@ class TexelPool:
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
-        gather.gather_light(
-            surface.place, outer[old], rows[old], self.ray_hit, self.ray_code, relit.texel_radiance,
-            part_radiance, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, self.moment,
+        other = old[self.sky_checked[rows[old]] != relit.sky_changed_at]
+        gather.gather_sky(
+            surface.place, outer[other], rows[other], self.ray_hit, self.ray_code, sky.sun_direction, sky.zenith,
+            sky.horizon, sky.glow, sky.ground, self.sky,
         )  # fmt: skip
+        self.sky_checked[rows[other]] = relit.sky_changed_at
+        gather.gather_light(
+            rows[old], self.ray_hit, self.ray_code, relit.texel_radiance, part_radiance, self.sky, self.moment
+        )
         self.moment_at[rows[old]] = self.now
 
         n = len(self.texel_of_row)
-        ring_at, ring_whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
-        _state_around(around_ring, self.row_of_texel, self.moment_at, self.rays_valid, ring_at, ring_whole)
+        ring_at, ring_whole, traced = np.zeros(n, np.int32), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        traced[rows] = is_traced
+        _state_around(around_ring, self.row_of_texel, self.moment_at, traced, ring_at, ring_whole)
         newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
         _state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
         rows = self.row_of_texel[texels]
@@ -322,16 +341,20 @@ class TexelPool:
         are worked out, of `most` texels if given; the others get the coarse lamp light that bounces are made of.
         """
         rows = self.row_of_texel[texels]
-        void = np.flatnonzero(self.lamps_void[rows])[:most]
+        is_void = np.empty(len(rows), np.bool_)
+        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, radiance.any(1), is_void)
+        void = np.flatnonzero(is_void)[:most]
         fine_factors(
             transport.voxels, lamps.furniture, transport.surface.place, texels[void], rows[void], lamps.shapes,
             self.lamps_void, self.lamp_of, self.factor_of,
         )  # fmt: skip
         self.lamps_void[rows[void]] = 0
         self.lit_checked[rows[void]] = -1
+        is_void[void] = False
+        self.lamps_wait[rows] = is_void
         lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
         newest = at[lamp_of].max(1)  # the last entry is for none
-        valid, since = self.lamps_void[rows] == 0, self.lit_checked[rows]
+        valid, since = ~is_void, self.lit_checked[rows]
         before = self.e_lamp[rows]
         fine_light(rows[valid & ((since < 0) | (newest > since))], self.lamp_of, self.factor_of, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)

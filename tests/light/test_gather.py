@@ -8,7 +8,7 @@ import pytest
 from engine.light import gather
 from engine.light.features import SceneFeatures
 from engine.light.furniture import first_part_met, furniture_of, no_furniture
-from engine.light.gather import BINS, BLOCKED, PART, SKY, TEXEL_RAYS
+from engine.light.gather import ALL_RAYS, BINS, BLOCKED, PART, SKY, TEXEL_RAYS
 from engine.light.surface import face_centre
 from engine.light.trace import INSIDE, NOTHING, first_hit
 from engine.view import sky_radiance
@@ -27,7 +27,7 @@ def number_of_places(scene: SceneFeatures) -> dict[tuple[int, ...], int]:
 
 def ray(place: np.ndarray, texel: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     origin, direction = np.empty(3), np.empty(3)
-    gather.texel_ray(place, texel, k, origin, direction)
+    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, origin, direction)
     return origin, direction
 
 
@@ -37,7 +37,7 @@ def traced(scene: SceneFeatures, texels: np.ndarray, furniture=None) -> tuple[np
     surface = scene.surface
     gather.trace_texels(
         scene.transport.voxels, furniture or no_furniture(), surface.place, surface.page_row, surface.page_texel,
-        texels, np.arange(len(texels), dtype=np.int32), hit, code,
+        texels, np.arange(len(texels), dtype=np.int32), np.full(len(texels), ALL_RAYS, np.uint64), hit, code,
     )  # fmt: skip
     return hit, code
 
@@ -122,7 +122,9 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     outside = sky(blue=0.6)
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
     args = (outside.sun_direction, outside.zenith, outside.horizon, outside.glow, outside.ground)
-    gather.gather_light(place, texels, rows, hit, code, radiance, part, *args, moment)
+    from_sky = np.full((n + 9, BINS, 3), 7.0, np.float32)
+    gather.gather_sky(place, texels, rows, hit, code, *args, from_sky)
+    gather.gather_light(rows, hit, code, radiance, part, from_sky, moment)
     share = np.full((n + 9, BINS), 7.0, np.float32)
     gather.ray_shares(rows, hit, code, share)
 
@@ -219,15 +221,23 @@ def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.
     _, code = traced(scene, texels)
     low = rng.uniform(0, [14, 14, 5], (3, 3))
     high = low + rng.uniform(0.25, 1.5, (3, 3))
-    crosses = np.zeros(len(texels), np.bool_)
-    gather.rays_cross(place, texels, np.arange(len(texels), dtype=np.int32), code, low, high, crosses)
-    touched = np.zeros(len(texels), np.bool_)
+    void = np.zeros(len(texels), np.uint64)
+    gather.rays_cross(place, texels, np.arange(len(texels), dtype=np.int32), code, low, high, void)
+    crosses = void[:, None] >> np.arange(TEXEL_RAYS, dtype=np.uint64) & np.uint64(1) > 0
+    touched = np.zeros((len(texels), TEXEL_RAYS), np.bool_)
     for i, texel in enumerate(texels):
         for k in range(TEXEL_RAYS):
             origin, direction = ray(place, texel, k)
             t = first_hit(scene.transport.voxels, *origin, *direction, 30.0)[0]
             points = origin + direction * np.linspace(0, t, 200)[:, None]
             for a, b in zip(low, high, strict=True):
-                touched[i] |= bool(((points >= a) & (points <= b)).all(1).any())
+                touched[i, k] |= bool(((points >= a) & (points <= b)).all(1).any())
     assert (crosses[touched]).all()
-    assert touched.sum() > 20 and not crosses.all()
+    assert touched.sum() > 20 and crosses.mean() < 0.2
+    # Those alone are traced again.
+    hit, code_again = np.full((len(texels), TEXEL_RAYS), 99, np.int32), np.zeros((len(texels), TEXEL_RAYS), np.uint8)
+    gather.trace_texels(
+        scene.transport.voxels, no_furniture(), place, scene.surface.page_row, scene.surface.page_texel, texels,
+        np.arange(len(texels), dtype=np.int32), void, hit, code_again,
+    )  # fmt: skip
+    assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()
