@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import of_yaws
 from engine.state.blueprint import Materials, Prefab
+from engine.state.bricks import Bricks
 from engine.state.camera import Camera
 from engine.state.story import Ending, Standing
 
@@ -36,6 +37,16 @@ class VoxelView:
     stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in the blueprint, else a 63-bit hash of its voxels
     # [X, Y, Z] as in the blueprint: the same array as long as it is the same world; empty where nobody knows.
     base: U8 = field(default_factory=lambda: _UNSAID)
+
+
+@dataclass(frozen=True)
+class Land:
+    """The voxels of a large world: too many for an array, so renderers cut a window (engine/film/window.py)."""
+
+    material: Bricks  # [X, Y, Z] as it is now; read-only, moves on with the next step
+    stamp: I64  # as of a VoxelView
+    base: Bricks  # as in the blueprint: the same object as long as it is the same world
+    version: int  # another one whenever a stamp may be another
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class View:
     speaker: str = ""  # who says it, "" for nobody
     goals: tuple[Standing, ...] = ()  # that the player knows of
     ending: Ending | None = None
+    land: Land | None = None  # of a large world; `voxels` is empty then, until a window is cut
 
 
 def sky_radiance(sky: SkyView, direction: F32) -> F32:

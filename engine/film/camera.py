@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXEL_M
 from engine.film import tiles
 from engine.film.gloss import Gloss
+from engine.film.window import Window
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.light.pages import SLOTS_PER_BAND
 from engine.raster.bodies import PosedBodies, Poser
 from engine.raster.context import open_context
+from engine.raster.far import FarField
 from engine.raster.gbuffer import (
     BodyMesh,
     GBuffer,
@@ -88,8 +90,12 @@ class Renderer:
         self._lights: dict[str, LightCache] = {}
         self._atlases: dict[str, Atlases] = {}
         self._meshes, self._poser = Meshes(), Poser()
+        self._window = Window()
+        self._far: FarField | None = None  # of a large world
+        self._far_of: object = None  # the world that it shows
         with self.context:
             self._static, self._bodies = StaticMesh(self.context), BodyMesh(self.context)
+            self._far_static = StaticMesh(self.context)
             self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
@@ -170,6 +176,7 @@ class Renderer:
         """
         start = time.perf_counter()
         stats: dict[str, object] = {}
+        view = self._window.of(view)
         with self.context:
             drawn_tiles = self._draw(view, stats, picture=True)
             if drawn_tiles:
@@ -188,6 +195,7 @@ class Renderer:
 
         `decorated` adds what a path tracer of the same scene does not have: the sun's disc, stars and fog.
         """
+        view = self._window.of(view)
         with self.context:
             self._draw(view, {}, picture=False)
             assert self._gbuffer is not None and self._materials is not None
@@ -200,7 +208,7 @@ class Renderer:
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
         with self.context:
-            self._draw(view, {}, picture=False)
+            self._draw(self._window.of(view), {}, picture=False)
             self._drawn = None
             assert self._gbuffer is not None
             return self._gbuffer.arrays()
@@ -208,7 +216,7 @@ class Renderer:
     def reflections(self, view: View) -> F32:
         """What glossy pixels reflect but for the sun, and the part of diffuse light that is left to them: [H, W, 4]."""
         with self.context:
-            self._draw(view, {}, picture=False)
+            self._draw(self._window.of(view), {}, picture=False)
             self._drawn = None
             return self._gloss.values()
 
@@ -223,6 +231,7 @@ class Renderer:
             self.invalidate()
         self._follow_materials(view)
         remeshed = self._follow_voxels(view)
+        self._follow_far(view)
         posed = self._poser.pose(view)
         self._lap(stats, "world")
         light = self.light
@@ -249,6 +258,7 @@ class Renderer:
                 self._materials[1],
                 rects,
                 self._screen.keys,
+                None if self._far is None else (self._far, self._far_static),
             )
             self._lap(stats, "gbuffer")
         screen = self._screen
@@ -352,6 +362,17 @@ class Renderer:
             self._shadow.occupancy.follow(view.voxels, remeshed, float(high[2]))
         return remeshed
 
+    def _follow_far(self, view: View) -> None:
+        if view.land is None:
+            self._far = self._far_of = None
+            return
+        if self._far is None or self._far_of is not view.land.base:
+            self._far, self._far_of = FarField(view.land), view.land.base
+            self._far_static.release()
+        if self._far.follow(view.land, self._window.low, self._window.high):
+            self._far_static.update(self._far.meshes)
+            self._drawn = None
+
     def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: NDArray[np.int32] | None) -> bool:
         """Draw the shadow maps where needed; says whether the frame of the map moved (all shadows may differ)."""
         voxels_changed = remeshed is None or len(remeshed) > 0
@@ -428,7 +449,15 @@ class Renderer:
         with self.context:
             for atlases in self._atlases.values():
                 atlases.release()
-            for thing in (self._static, self._bodies, self._shadow, self._resolve, self._gbuffer, self._gloss):
+            for thing in (
+                self._static,
+                self._far_static,
+                self._bodies,
+                self._shadow,
+                self._resolve,
+                self._gbuffer,
+                self._gloss,
+            ):
                 if thing is not None:
                     thing.release()
             if self._materials is not None:

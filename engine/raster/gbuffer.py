@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from engine.raster import patterns
 from engine.raster.bodies import PosedBodies
+from engine.raster.far import SCALE, FarField
 from engine.raster.meshes import VERTEX, Meshes, PageTable, vertices_of_quads
 from engine.raster.programs import program, set_uniforms
 from engine.raster.visibility import Rect, Sight, clip_from_world
@@ -327,6 +328,8 @@ class GBuffer:
         self._depth_only = context.framebuffer(depth_attachment=self._depth)
         defines = {"PATTERN_M": patterns.PATTERN_M, "PATTERN_TEXELS": float(patterns.TEXELS)}
         defines["PATTERN_LEVELS"] = float(patterns.LEVELS)
+        self._defines = defines
+        self._far: moderngl.Program | None = None  # draws the far field; made when there is one
         self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)
         self._occluders = program(context, "voxels.vert", "shadow.frag")
         self._bodies = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, **defines)
@@ -348,8 +351,9 @@ class GBuffer:
         materials: moderngl.Texture,
         rects: list[Rect],
         likely: NDArray[np.integer],
+        far: tuple[FarField, StaticMesh] | None = None,
     ) -> None:
-        """Fill rectangles of the targets.
+        """Fill rectangles of the targets; `far` is the far field of a large world with its buffers.
 
         `likely` are surface pages that may well be in view, such as those of the last picture. Their depth is drawn
         first, and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
@@ -372,6 +376,10 @@ class GBuffer:
         set_uniforms(self._bodies, **common)
         set_uniforms(self._skins, **common, picture=2, glow_picture=3)
         set_uniforms(self._occluders, **common)
+        if far is not None:
+            if self._far is None:
+                self._far = program(self.context, "voxels.vert", "gbuffer.frag", FAR_SCALE=SCALE, **self._defines)
+            set_uniforms(self._far, **common, far_origin=tuple(far[0].origin_m))
         materials.use(0)
         self._patterns.use(1)
         context = self.context
@@ -402,6 +410,10 @@ class GBuffer:
         for rect in rects:
             self.target.scissor = rect
             static.draw(self._voxels, table, sight.sees_pages(table, rect))
+            if far is not None and self._far is not None:
+                beyond = Sight(far[0].scaled(camera), self.size_px, self._depth_read if len(before) else None)
+                blocks = far[0].meshes.table
+                far[1].draw(self._far, blocks, beyond.sees_pages(blocks, rect))
             seen = sight.sees(*bodies.boxes, rect)
             bodies.draw(self._bodies, seen & ~bodies.has_skin)
             bodies.draw_coats(self._skins, seen)

@@ -20,6 +20,7 @@ LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the 
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
 HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
+FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
 GLOSSY = " glossy"  # what the names of regions with glossy pixels end in
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
@@ -194,6 +195,7 @@ class Resolve:
             SKY=not region.startswith("plain"),
             SURFACES=region != "sky",
             GLOSSY=region.endswith(GLOSSY),
+            FAR=view.land is not None,
         )
         width, height = self.size_px
         camera, sky, frame = view.camera, view.sky, shadow.frame
@@ -236,6 +238,7 @@ class Resolve:
             fog_density=float(sky.fog_density) if decorated else 0.0,
             ambient_up=tuple(0.45 * up_e),  # less than half of the sky is open to a place among walls
             ambient_down=tuple(0.45 * down_e),
+            far_ambient=1.0 if atlases is None else FAR_AMBIENT,
             sun_direction=tuple(float(x) for x in sky.sun_direction),
             sun=tuple(float(x) for x in sky.sun),
             sky_zenith=tuple(float(x) for x in sky.zenith),

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
@@ -13,6 +12,7 @@ from engine.script.budget import Spot
 from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Goal, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
+from engine.state.bricks import Bricks, Grid
 from engine.state.camera import CameraRail
 from engine.state.components import MAX_BODIES, MAX_ENTITIES
 from engine.state.story import MAX_GOALS
@@ -20,7 +20,8 @@ from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 
 PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
 
-MAX_VOXELS = 128 * 1024 * 1024  # one byte each: 512 x 512 x 128 m
+MAX_VOXELS = 2048 * 1024 * 1024  # 1024 x 1024 x 32 m; a snapshot tells them by 31 bits
+MAX_DENSE = 128 * 1024 * 1024  # 256 x 256 x 32 m: a larger world is kept by brick
 MAX_VOXELS_WRITTEN = 1024 * 1024 * 1024  # by all shapes together
 ROUND = 4  # what a voxel of a round shape counts for
 RAGGED = 16  # and of one that draws a number for each
@@ -42,7 +43,6 @@ MAX_COUNTS = {
     "handler": 4096,
 }
 
-U8 = NDArray[np.uint8]
 Colour = tuple[float, float, float]
 Voxel = tuple[int, int, int]
 
@@ -57,7 +57,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)  # what imported models say and the world leaves out
     lights: dict[str, tuple[Light, ...]] = field(default_factory=dict)  # prefab -> lamps that came with its model
     finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
-    grid: U8 | None = None
+    grid: Grid | None = None
     sky: Sky = field(default_factory=Sky)
     sky_keys: list[tuple[float, Sky]] = field(default_factory=list)  # by hour
     start_hour: float = 12.0
@@ -82,7 +82,7 @@ class Draft:
     vertices: int = 0
     said_at: dict[tuple[str, ...], Spot] = field(default_factory=dict)  # (function, texts) -> where in which file
 
-    def voxels(self) -> U8:
+    def voxels(self) -> Grid:
         """The grid, once world(...) has made one."""
         if self.grid is None:
             raise WorldFileError("world(...) must come first: it says how large the world is")
@@ -171,7 +171,10 @@ class Draft:
                     verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), verb)
                     near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
-        grid.flags.writeable = False
+        if isinstance(grid, Bricks):
+            grid.freeze()
+        else:
+            grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
@@ -205,7 +208,7 @@ class Draft:
         )
 
 
-def grid_of(size_voxels: Voxel) -> U8:
+def grid_of(size_voxels: Voxel) -> Grid:
     """An empty grid; its edges are whole bricks."""
     for axis, n in zip("xyz", size_voxels, strict=True):
         if n <= 0 or n % BRICK:
@@ -217,4 +220,4 @@ def grid_of(size_voxels: Voxel) -> U8:
     total = size_voxels[0] * size_voxels[1] * size_voxels[2]
     if total > MAX_VOXELS:
         raise LimitError(f"a world may hold {MAX_VOXELS:,} voxels, not {total:,}")
-    return np.zeros(size_voxels, np.uint8)
+    return Bricks(size_voxels) if total > MAX_DENSE else np.zeros(size_voxels, np.uint8)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from engine.core.rng import stream_key, uniform
 from engine.core.units import AIR
 from engine.script.noise import fractal
+from engine.state.bricks import Grid
 
-U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -32,7 +32,7 @@ def _tiles(low: Sequence[int], high: Sequence[int]) -> Iterator[tuple[slice, sli
 
 
 def raise_land(
-    grid: U8,
+    grid: Grid,
     low: Voxel,
     high: Voxel,
     lowest: int,
@@ -62,20 +62,20 @@ def raise_land(
         grid[x, y, full:top] = np.where(z < level[..., None], made, before)
 
 
-def tops(grid: U8, x: slice, y: slice) -> I64:
+def tops(grid: Grid, x: slice, y: slice) -> I64:
     """[n, m] the level of the ground of some columns: above their highest voxel, 0 where there is none."""
     solid = np.asarray(grid[x, y, :]) != AIR
     return np.where(solid.any(-1), solid.shape[2] - np.argmax(solid[..., ::-1], -1), 0).astype(np.int64)
 
 
-def top(grid: U8, x: int, y: int) -> tuple[int, int]:
+def top(grid: Grid, x: int, y: int) -> tuple[int, int]:
     """The level of the ground of a column, and its material; (0, AIR) where there is none."""
     column = np.asarray(grid[x : x + 1, y : y + 1, :]).reshape(-1)
     solid = np.flatnonzero(column)
     return (int(solid[-1]) + 1, int(column[solid[-1]])) if len(solid) else (0, AIR)
 
 
-def level(grid: U8, x: slice, y: slice, wanted: F64, inside: Bool, touched: Bool, material: int | None) -> None:
+def level(grid: Grid, x: slice, y: slice, wanted: F64, inside: Bool, touched: Bool, material: int | None) -> None:
     """Brings columns to a height [n, m]: what is above goes, what is missing is filled.
 
     `touched` columns change their height, `inside` ones get the material too, the others keep that of their ground.
@@ -97,7 +97,9 @@ def level(grid: U8, x: slice, y: slice, wanted: F64, inside: Bool, touched: Bool
     grid[x, y, low:high] = np.where(touched[..., None], made, part)
 
 
-def clearing(grid: U8, centre: tuple[int, int], radius: float, blend: float, height: int, material: int | None) -> None:
+def clearing(
+    grid: Grid, centre: tuple[int, int], radius: float, blend: float, height: int, material: int | None
+) -> None:
     """A level disc of ground; over `blend` voxels around it the land rises or falls to what it was."""
     reach = math.ceil(radius + blend)
     x, y = (slice(max(0, c - reach), min(n, c + reach)) for c, n in zip(centre, grid.shape, strict=False))
@@ -113,7 +115,7 @@ def _far(x: slice, y: slice, to_x: float, to_y: float) -> F64:
 
 
 def _blend(
-    grid: U8, x: slice, y: slice, height: F64, far: F64, radius: float, blend: float, material: int | None
+    grid: Grid, x: slice, y: slice, height: F64, far: F64, radius: float, blend: float, material: int | None
 ) -> None:
     t = np.clip((far - radius) / blend, 0.0, 1.0) if blend > 0.0 else (far > radius).astype(np.float64)
     t = t * t * (3.0 - 2.0 * t)
@@ -122,7 +124,7 @@ def _blend(
 
 
 def strip(
-    grid: U8, points: Sequence[tuple[float, float]], width: float, blend: float, sink: int, falls: bool, material: int
+    grid: Grid, points: Sequence[tuple[float, float]], width: float, blend: float, sink: int, falls: bool, material: int
 ) -> None:
     """A road or a river along points: its height is that of the ground, averaged along it, `sink` voxels lower.
 
@@ -166,7 +168,7 @@ def _samples(a: tuple[float, float], b: tuple[float, float]) -> F64:
     return np.asarray(np.array(a) + (np.array(b) - np.array(a)) * t)
 
 
-def _inside(grid: U8, p: Sequence[float]) -> tuple[int, int]:
+def _inside(grid: Grid, p: Sequence[float]) -> tuple[int, int]:
     x, y = (min(max(math.floor(v), 0), n - 1) for v, n in zip(p, grid.shape, strict=False))
     return x, y
 
@@ -180,7 +182,7 @@ def _averaged(heights: F64) -> F64:
 
 
 def scattered(
-    grid: U8,
+    grid: Grid,
     low: tuple[int, int],
     high: tuple[int, int],
     spacing: float,

@@ -15,6 +15,7 @@ from engine.script.sandbox import Sandbox
 from engine.script.values import hint
 from engine.state import events
 from engine.state.blueprint import Blueprint
+from engine.state.bricks import materials_in
 from engine.state.entities import player_fits
 
 ANYTHING = "*"  # no event can have this name in `_sent`: it stands for any
@@ -180,7 +181,7 @@ def _idle(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> Itera
         for statement in ast.walk(source.tree)
         if isinstance(statement, ast.Expr) and isinstance(call := statement.value, ast.Call)
     }  # calls whose result nobody takes
-    laid = {blueprint.materials.names[i] for i in np.unique(blueprint.voxels)}
+    laid = {blueprint.materials.names[i] for i in materials_in(blueprint.voxels)}
     laid |= {blueprint.materials.names[i] for p in blueprint.prefabs for i in np.unique(p.material)}
     used = {
         "material": laid,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import AIR
+from engine.state.bricks import Grid
 
-U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Voxel = tuple[int, int, int]
@@ -21,7 +21,7 @@ AXES = {"x": 0, "y": 1}
 RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
 
 
-def window_of(grid: U8, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
+def window_of(grid: Grid, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
     """The part of a box low..high that lies in the grid."""
     x, y, z = (slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, grid.shape, strict=True))
     return x, y, z
@@ -41,12 +41,12 @@ def centres(window: tuple[slice, slice, slice]) -> tuple[F64, F64, F64]:
     return x[:, None, None], y[None, :, None], z[None, None, :]
 
 
-def fill(grid: U8, low: Voxel, high: Voxel, material: int) -> None:
+def fill(grid: Grid, low: Voxel, high: Voxel, material: int) -> None:
     """A solid box; with air it cuts one out."""
     grid[window_of(grid, low, high)] = material
 
 
-def room(grid: U8, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: int | None, thickness: int) -> None:
+def room(grid: Grid, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: int | None, thickness: int) -> None:
     """A hollow box: walls all round, a slab below and above (None leaves that side open), air inside."""
     t = thickness
     fill(grid, low, high, wall)
@@ -59,7 +59,7 @@ def room(grid: U8, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: 
         fill(grid, (low[0], low[1], high[2] - t), high, roof)
 
 
-def column(grid: U8, base: Voxel, radius: float, height: int, material: int) -> None:
+def column(grid: Grid, base: Voxel, radius: float, height: int, material: int) -> None:
     """An upright cylinder whose axis stands on the corner `base`."""
     reach = math.ceil(radius)
     low = (base[0] - reach, base[1] - reach, base[2])
@@ -69,7 +69,7 @@ def column(grid: U8, base: Voxel, radius: float, height: int, material: int) -> 
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
-def sphere(grid: U8, centre: Voxel, radius: float, material: int) -> None:
+def sphere(grid: Grid, centre: Voxel, radius: float, material: int) -> None:
     """A ball around a corner of the grid."""
     reach = math.ceil(radius)
     low = (centre[0] - reach, centre[1] - reach, centre[2] - reach)
@@ -79,7 +79,7 @@ def sphere(grid: U8, centre: Voxel, radius: float, material: int) -> None:
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
-def arch(grid: U8, low: Voxel, high: Voxel, material: int, through: int) -> None:
+def arch(grid: Grid, low: Voxel, high: Voxel, material: int, through: int) -> None:
     """An opening with a round head that passes along axis `through`; the head is at most half as high as wide."""
     across = 1 - through
     half = (high[across] - low[across]) / 2
@@ -92,7 +92,7 @@ def arch(grid: U8, low: Voxel, high: Voxel, material: int, through: int) -> None
         grid[window] = np.where(inside, np.uint8(material), grid[window])
 
 
-def stairs(grid: U8, low: Voxel, high: Voxel, material: int, axis: int, sign: int) -> None:
+def stairs(grid: Grid, low: Voxel, high: Voxel, material: int, axis: int, sign: int) -> None:
     """A solid flight that rises along one axis, one voxel a step; a longer box has deeper treads."""
     run, steps = high[axis] - low[axis], high[2] - low[2]
     for i in range(run):
@@ -103,7 +103,7 @@ def stairs(grid: U8, low: Voxel, high: Voxel, material: int, axis: int, sign: in
         fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), material)
 
 
-def gable(grid: U8, low: Voxel, high: Voxel, material: int, ridge: int, end_wall: int | None) -> None:
+def gable(grid: Grid, low: Voxel, high: Voxel, material: int, ridge: int, end_wall: int | None) -> None:
     """A pitched roof, one voxel thick and hollow, its ridge along axis `ridge`; `end_wall` closes the two gables.
 
     The gable walls stand one voxel inside the roof's ends, so the roof overhangs them.
@@ -126,7 +126,7 @@ def gable(grid: U8, low: Voxel, high: Voxel, material: int, ridge: int, end_wall
         top_before = top
 
 
-def pyramid(grid: U8, low: Voxel, high: Voxel, material: int) -> None:
+def pyramid(grid: Grid, low: Voxel, high: Voxel, material: int) -> None:
     """A solid stepped pyramid over the box's floor, its tip at the box's top."""
     half = min(high[0] - low[0], high[1] - low[1]) / 2
     steps = high[2] - low[2]
@@ -151,7 +151,7 @@ def hash_of_place(x: I64, y: I64, z: I64, seed: int) -> F64:
 
 
 def blob(
-    grid: U8, centre: Voxel, radius: tuple[float, float, float], materials: tuple[int, ...], density: float, seed: int
+    grid: Grid, centre: Voxel, radius: tuple[float, float, float], materials: tuple[int, ...], density: float, seed: int
 ) -> None:
     """Foliage: a ragged ball in air only, lumps of a metre mixing its materials, `density` of its voxels present."""
     reach = tuple(math.ceil(r * 1.2) for r in radius)
@@ -167,7 +167,7 @@ def blob(
         grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], grid[window])
 
 
-def weather(grid: U8, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
+def weather(grid: Grid, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
     """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
     for window in slabs(window_of(grid, low, high)):
         x, y, z = (np.floor(v).astype(np.int64) for v in centres(window))

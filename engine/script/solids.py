@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import AIR, VOXEL_M, VOXELS_PER_M
 from engine.script.shapes import RISES, centres, slabs, window_of
+from engine.state.bricks import Grid
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -43,7 +44,7 @@ def _corners(p: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
 
 
 def write(
-    grid: U8, root: dict[str, Any], base: Voxel, box: tuple[Voxel, Voxel], material: int | None, only: str
+    grid: Grid, root: dict[str, Any], base: Voxel, box: tuple[Voxel, Voxel], material: int | None, only: str
 ) -> None:
     """Writes a solid whose origin lies at a corner of the grid; `box` bounds it. Without a material: its parts' own."""
     low, high = (tuple(b + v for b, v in zip(base, corner, strict=True)) for corner in box)

@@ -14,11 +14,12 @@ from engine.sim.systems.leaves import DOOR_OPENS_RAD, opened
 from engine.sim.systems.player import EYE_M
 from engine.state import daylight
 from engine.state.blueprint import F32, F64, Blueprint
+from engine.state.bricks import Bricks
 from engine.state.camera import Camera
 from engine.state.components import BODY, DOOR, DOOR_SWING_TICKS, LAMP, WALKS
 from engine.state.story import standings
 from engine.state.world import State
-from engine.view import Bodies, Lamps, SkyView, View, VoxelView
+from engine.view import Bodies, Lamps, Land, SkyView, View, VoxelView
 
 Rows = NDArray[np.intp]
 
@@ -62,7 +63,7 @@ def extract(
         alpha=alpha,
         materials=blueprint.materials,
         prefabs=blueprint.prefabs,
-        voxels=VoxelView(_read_only(state.voxels.material), _read_only(state.voxels.stamp), state.voxels.base),
+        voxels=_voxels(state),
         bodies=_bodies(state, at, earlier),
         lamps=_lamps(state, at),
         sky=SkyView(**sky_at(daylight.sky_of(blueprint, state.clock), state.clock)._asdict()),
@@ -72,7 +73,22 @@ def extract(
         speaker=state.story.speaker,
         goals=tuple(standings(blueprint, state.story)),
         ending=state.story.ending,
+        land=_land(state),
     )
+
+
+def _voxels(state: State) -> VoxelView:
+    grid, base = state.voxels.material, state.voxels.base
+    if isinstance(grid, Bricks) or isinstance(base, Bricks):
+        return VoxelView(np.zeros((0, 0, 0), np.uint8), np.zeros((0, 0, 0), np.int64))
+    return VoxelView(_read_only(grid), _read_only(state.voxels.stamp), base)
+
+
+def _land(state: State) -> Land | None:
+    grid, base = state.voxels.material, state.voxels.base
+    if isinstance(grid, Bricks) and isinstance(base, Bricks):
+        return Land(grid, _read_only(state.voxels.stamp), base, state.voxels.version)
+    return None
 
 
 def _now(state: State) -> _Poses:

@@ -184,9 +184,12 @@ def ways_of(state: State) -> Ways:
 
 
 def ground_of(voxels: VoxelGrid) -> Ground:
-    """The ground of a voxel grid."""
+    """The ground of a voxel grid. A large world has none: nobody finds a way there, all walk straight."""
     from engine.sim import floods
 
+    if voxels.solid is None:
+        none = np.zeros((0, 4), np.int32)
+        return Ground(1, np.zeros(1, np.int32), np.zeros(0, np.int16), none, none, np.zeros(0, np.uint8), 0)
     first, level = floods.nodes(np.ascontiguousarray(voxels.solid))
     link = floods.links(first, level, voxels.solid.shape[1])
     layers = int(np.diff(first).max(initial=0))

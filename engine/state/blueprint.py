@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import VOXEL_M
+from engine.state.bricks import Grid
 from engine.state.camera import CameraRail
 from engine.state.components import PATROL
 
@@ -178,7 +179,7 @@ class Blueprint:
 
     name: str
     digest: bytes  # 16 bytes: blake2b-128 of the world file's text and of everything it loaded
-    voxels: U8  # [X, Y, Z] material index at the start, 0 = air; X, Y, Z multiples of 8
+    voxels: Grid  # [X, Y, Z] material index at the start, 0 = air; X, Y, Z multiples of 8
     materials: Materials
     prefabs: tuple[Prefab, ...]
     spawns: tuple[Spawn, ...]

@@ -38,7 +38,9 @@ def parting(a: State, b: State) -> Parting | None:
             if one != other:
                 return Parting(section, f.name, repr(one), repr(other))
     if section.startswith("voxels"):
-        x, y, z = np.argwhere(a.voxels.material != b.voxels.material)[0].tolist()
+        places = np.union1d(a.voxels.edits()[0], b.voxels.edits()[0])
+        differs = a.voxels.material.take(places) != b.voxels.material.take(places)
+        x, y, z = (int(v) for v in np.unravel_index(int(places[differs][0]), a.voxels.material.shape))
         one, other = a.voxels.material[x, y, z], b.voxels.material[x, y, z]
         return Parting("voxels", f"voxel {x} {y} {z}", f"material {one}", f"material {other}")
     if section == "world":

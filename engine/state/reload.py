@@ -16,6 +16,7 @@ import numpy as np
 from engine.core.ids import NOBODY, PLAYER, index_of, pack
 from engine.state import entities
 from engine.state.blueprint import Blueprint, Spawn
+from engine.state.bricks import same_voxels
 from engine.state.components import COLUMNS, DOOR, NONE
 from engine.state.world import State, new_state
 
@@ -36,7 +37,7 @@ HEIGHT_M: Final = 1.75  # of the player
 def sharing(old: Blueprint, new: Blueprint) -> Blueprint:
     """`new` with the very objects of `old` where both are equal: whoever knows a thing by its identity keeps it."""
     shared: dict[str, object] = {}
-    if np.array_equal(old.voxels, new.voxels):
+    if same_voxels(old.voxels, new.voxels):
         shared["voxels"] = old.voxels
     if _equal(old.materials, new.materials):
         shared["materials"] = old.materials
@@ -193,13 +194,13 @@ class _Reload:
         index, material = state.voxels.edits()
         if self.old.voxels.shape == self.new.voxels.shape:
             renamed = np.array(self.tables["material"])
-            of_door = np.zeros(self.old.voxels.shape, np.bool_)
+            place = np.stack(np.unravel_index(index, self.old.voxels.shape), -1)
+            own = np.ones(len(index), np.bool_)
             for row in state.rows(DOOR).tolist():
                 low, high = state.columns.door_low[row].tolist(), state.columns.door_high[row].tolist()
-                of_door[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
-            own = ~of_door.reshape(-1)[index]
+                own &= ~((place >= low) & (place < high)).all(1)
             index, material = index[own], renamed[material[own]]
-            kept = (material >= 0) & (renamed[self.old.voxels.reshape(-1)[index]] == self.new.voxels.reshape(-1)[index])
+            kept = (material >= 0) & (renamed[self.old.voxels.take(index)] == self.new.voxels.take(index))
             lost = len(index) - int(kept.sum())
             if kept.any():
                 made.voxels.apply(index[kept], material[kept].astype(np.uint8))

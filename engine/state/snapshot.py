@@ -199,7 +199,9 @@ def _whole(section: str, value: object, low: int, high: int) -> int:
 
 def _state_from(blueprint: Blueprint, sections: dict[str, bytes], spare: State | None) -> State:
     seed, tick, clock, dark, dark_since, n_slots = rows_in(sections["world"], 6)
-    state = empty_state(blueprint, 0, VoxelGrid(blueprint.voxels[:0]))  # the real grid comes when all else is right
+    state = empty_state(
+        blueprint, 0, VoxelGrid(np.zeros((0, 0, 0), np.uint8))
+    )  # the real grid comes when all else is right
     state.seed = _whole("world", seed, 0, 2**63 - 1)
     state.tick = _whole("world", tick, 0, LAST_TICK)
     state.clock = _whole("world", clock, -LAST_CLOCK, LAST_CLOCK)
@@ -315,7 +317,7 @@ def _read_voxels(
         _refuse("voxels.index", "places must grow and lie in the world, one for each material")
     if (material >= len(blueprint.materials.names)).any():
         _refuse("voxels.material", "there is no such material")
-    if (material == blueprint.voxels.reshape(-1)[index]).any():
+    if (material == blueprint.voxels.take(index)).any():
         _refuse("voxels.material", "an edit changes nothing")
     if spare is None or spare.voxels.base is not blueprint.voxels:
         state.voxels = VoxelGrid(blueprint.voxels)

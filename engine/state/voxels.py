@@ -1,6 +1,6 @@
 """The voxel grid as it is now: the blueprint's voxels plus edits.
 
-The edits are the state. The dense grid (which reads, rays and meshes use), the stamps of bricks and the solid bits of
+The edits are the state. The grid (which reads, rays and meshes use), the stamps of bricks and the solid bits of
 columns are derived from them; every write keeps them in step.
 """
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import AIR, BRICK, VOXELS_PER_M
 from engine.state.blueprint import I32, U8
+from engine.state.bricks import Bricks, Grid
 
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
@@ -19,24 +20,37 @@ Corner = tuple[int, int, int]  # voxels
 
 
 class VoxelGrid:
-    """Dense voxels of a running world. Outside of it there is air above and solid ground everywhere else."""
+    """Voxels of a running world. Outside of it there is air above and solid ground everywhere else.
 
-    def __init__(self, blueprint_voxels: U8) -> None:
-        self.base = blueprint_voxels  # [X, Y, Z] never written
-        self.material: U8 = np.ascontiguousarray(blueprint_voxels).copy()  # [X, Y, Z] material index, 0 = air
+    Small worlds are arrays; large ones are `Bricks`, which are read and written alike.
+    """
+
+    def __init__(self, blueprint_voxels: Grid) -> None:
+        self.base: Grid = blueprint_voxels  # [X, Y, Z] never written
+        # [X, Y, Z] material index, 0 = air
+        self.material: Grid = (
+            blueprint_voxels.copy()
+            if isinstance(blueprint_voxels, Bricks)
+            else np.ascontiguousarray(blueprint_voxels).copy()
+        )
         x, y, z = blueprint_voxels.shape
         # [X/8, Y/8, Z/8] 0 where a brick is as in the blueprint, else a hash of what is in it: equal content, equal
         # stamp, in every process and after every load.
         self.stamp: I64 = np.zeros((x // BRICK, y // BRICK, z // BRICK), np.int64)
+        self._edited: set[int] = set()  # flat indices of the bricks whose stamp is not 0
         # [X, Y, 1 + Z/8 + 4] bit k of byte b: level 8 (b - 1) + k is solid. One byte of ground below, four of air.
-        # It lies in a ring of solid ground, one column wide.
-        n_bytes = z // BRICK + 5
-        self.ringed: U8 = np.full((x + 2) * (y + 2) * n_bytes + 4, 0xFF, np.uint8)
-        self.solid: U8 = self.ringed[:-4].reshape(x + 2, y + 2, n_bytes)[1:-1, 1:-1]
-        self.solid[:, :, 1:] = 0
+        # It lies in a ring of solid ground, one column wide. A large world has none: `words_at` asks the bricks.
+        self.n_bytes = z // BRICK + 5
+        is_large = isinstance(self.material, Bricks)
+        ring = (0, 0) if is_large else (x + 2, y + 2)
+        self.ringed: U8 = np.full(ring[0] * ring[1] * self.n_bytes + 4, 0xFF, np.uint8)
+        self.solid: U8 | None = None
+        if not is_large:
+            self.solid = self.ringed[:-4].reshape(*ring, self.n_bytes)[1:-1, 1:-1]
+            self.solid[:, :, 1:] = 0
         # Word a holds bytes a..a + 3 of all that; column (i, j) begins at ([i, j] + 1) . column_bytes.
         self.words: U32 = np.ndarray((len(self.ringed) - 3,), "<u4", self.ringed, strides=(1,))
-        self.column_bytes: I64 = np.array([[(y + 2) * n_bytes], [n_bytes]])
+        self.column_bytes: I64 = np.array([[ring[1] * self.n_bytes], [0 if is_large else self.n_bytes]])
         self.n_columns: I64 = np.array([[x], [y]])
         self._repack(slice(0, x), slice(0, y))
         self.version = 0  # grows with every write: for who keeps something derived from this grid
@@ -58,18 +72,17 @@ class VoxelGrid:
         """Flat indices (C order, growing) where the grid differs from the blueprint, and the materials there."""
         if self._edits is None:
             found = [np.zeros(0, np.int64)]
-            for brick in np.argwhere(self.stamp):
-                corner = brick * BRICK
+            for corner in self._edited_bricks() * BRICK:
                 box = tuple(slice(c, c + BRICK) for c in corner)
                 at = np.argwhere(self.material[box] != self.base[box]) + corner
                 found.append(np.ravel_multi_index((at[:, 0], at[:, 1], at[:, 2]), self.material.shape))
             index = np.sort(np.concatenate(found)).astype(np.int32)
-            self._edits = index, self.material.reshape(-1)[index]
+            self._edits = index, self.material.take(index)
         return self._edits
 
     def apply(self, index: I32, material: U8) -> None:
         """Writes edits as `edits` gives them (into a grid that is as in the blueprint: what a snapshot brings)."""
-        self.material.reshape(-1)[index] = material
+        self.material.put(index, material)
         at = np.stack(np.unravel_index(index, self.material.shape), -1) // BRICK
         bricks = np.unique(at, axis=0)
         self._restamp(bricks)
@@ -79,11 +92,12 @@ class VoxelGrid:
 
     def revert(self) -> None:
         """Undoes every edit: the grid is as in the blueprint again."""
-        bricks = np.argwhere(self.stamp)
+        bricks = self._edited_bricks()
         for brick in bricks:
             box = tuple(slice(c, c + BRICK) for c in brick * BRICK)
             self.material[box] = self.base[box]
-        self.stamp[...] = 0
+        self.stamp.reshape(-1)[list(self._edited)] = 0
+        self._edited.clear()
         self._repack_bricks(bricks)
         self.version += 1
         self._edits = None
@@ -96,13 +110,39 @@ class VoxelGrid:
             if (now != self.base[box]).any():
                 stamp = int.from_bytes(blake2b(now.tobytes(), digest_size=8).digest(), "little") >> 1 or 1
             self.stamp[bx, by, bz] = stamp
+            index = (bx * self.stamp.shape[1] + by) * self.stamp.shape[2] + bz
+            if stamp:
+                self._edited.add(index)
+            else:
+                self._edited.discard(index)
+
+    def _edited_bricks(self) -> NDArray[np.intp]:
+        """Bricks [n, 3] that are not as in the blueprint, in the order of their places."""
+        return np.stack(np.unravel_index(np.array(sorted(self._edited), np.intp), self.stamp.shape), -1)
 
     def _repack_bricks(self, bricks: NDArray[np.intp]) -> None:
         for bx, by in np.unique(bricks[:, :2], axis=0).tolist():
             self._repack(slice(bx * BRICK, (bx + 1) * BRICK), slice(by * BRICK, (by + 1) * BRICK))
 
     def _repack(self, x: slice, y: slice) -> None:
-        self.solid[x, y, 1:-4] = np.packbits(self.material[x, y] != AIR, axis=2, bitorder="little")
+        if self.solid is not None:
+            self.solid[x, y, 1:-4] = np.packbits(self.material[x, y] != AIR, axis=2, bitorder="little")
+
+    def words_at(self, cell: I64, byte: I64) -> U32:
+        """Words [n] of columns `cell` [2, n] from their byte on, which is told with the first column's place.
+
+        All bits are set in the ring around the grid; what is asked beyond it is not defined.
+        """
+        if self.solid is not None:
+            cell = cell * self.column_bytes
+            found: U32 = self.words[cell[0] + cell[1] + byte]
+            return found
+        assert isinstance(self.material, Bricks)
+        word = np.zeros(len(byte), np.uint32)
+        for k in range(4):
+            word |= self.material.solid_bytes(cell[0], cell[1], byte + (k - 1)).astype(np.uint32) << np.uint32(8 * k)
+        word[((cell < 0) | (cell >= self.n_columns)).any(0)] = 0xFFFFFFFF
+        return word
 
     def solid_at(self, x: float, y: float, z: float) -> bool:
         """Whether the point (metres) lies in something solid."""

@@ -124,9 +124,9 @@ FILE_CAPS = {
         sandbox.MAX_FILES - 1, lambda n: "".join(f'load("wide{i}.star", "x")\n' for i in range(n)), "made of 32 files"
     ),
     "voxels": Cap(
-        draft.MAX_VOXELS // (128 * 1024 * 8),
+        draft.MAX_VOXELS // (1024 * 1024 * 8),
         lambda n: "",
-        "a world may hold 134,217,728 voxels",
+        "a world may hold 2,147,483,648 voxels",
     ),
 }
 
@@ -139,7 +139,7 @@ def world_of(folder: Path, name: str, n: int) -> Path:
     for i in range(40):
         (folder / f"wide{i}.star").write_text("x = 1\n")
     if name == "voxels":
-        return written(folder, "", BASE.replace("(16, 16, 8)", f"(256, 32, {2 * n})"))
+        return written(folder, "", BASE.replace("(16, 16, 8)", f"(256, 256, {2 * n})"))
     return written(folder, FILE_CAPS[name].lines(n))
 
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine.script import shapes
 
 SIDE = 24
 
 
-def empty() -> shapes.U8:
+def empty() -> NDArray[np.uint8]:
     return np.zeros((SIDE, SIDE, SIDE), np.uint8)
 
 

@@ -68,7 +68,11 @@ void main() {
     bool negative = (v_face.y & 1u) != 0u;  // octahedral normals of the six sides
     uint normal = axis == 0 ? (negative ? 0x8001u : 0x7fffu) : axis == 1 ? (negative ? 0x80010000u : 0x7fff0000u)
                                                             : (negative ? 0x7fff7fffu : 0u);
+#ifdef FAR_SCALE
+    out_light = 0x80000000u;  // no page, nor a body
+#else
     out_light = v_face.x + 1u;
+#endif
     uint entity = 0u;
     vec2 place = axis == 0 ? v_world.yz : axis == 1 ? v_world.xz : v_world.xy;
     vec3 to_eye = eye - v_world;

@@ -15,6 +15,9 @@ uniform vec3 ray_corner, ray_x, ray_y;  // the ray through a pixel has depth 1 p
 uniform float exposure;
 uniform float fog_density;
 uniform vec3 ambient_up, ambient_down;  // e of a face that looks up or down, where no better light is known
+#ifdef FAR
+uniform float far_ambient;        // times as much on the far field, which lies under the open sky
+#endif
 out vec4 out_colour;
 
 #ifdef GLOSSY
@@ -132,7 +135,12 @@ void main() {
     uvec4 surface = texelFetch(surface_map, pixel, 0);
     vec3 radiance = vec3(0.0);
 #ifdef SKY
-    if (surface.x == 0u) radiance = camera_sky(normalize(ray));
+#if defined(FAR) && defined(FOG)
+    vec3 free_ray = vec3(ray.xy, max(ray.z, 0.0));  // below the horizon a land without end is lost in fog
+#else
+    vec3 free_ray = ray;
+#endif
+    if (surface.x == 0u) radiance = camera_sky(normalize(free_ray));
 #endif
 #ifdef SURFACES
     if (surface.x != 0u) {
@@ -145,6 +153,12 @@ void main() {
         vec3 emission = vec3(0.0);
         uint entity = surface.z & 0x7fffffffu;
         vec3 light = mix(ambient_down, ambient_up, 0.5 + 0.5 * normal.z);
+#ifdef FAR
+        bool is_far = entity == 0u && texelFetch(light_map, pixel, 0).r >= 0x80000000u;
+        if (is_far) light *= far_ambient;
+#else
+        const bool is_far = false;
+#endif
 #ifdef PAGES
         if (entity == 0u) {
             vec3 size = abs(normal);
@@ -174,7 +188,7 @@ void main() {
         }
 #ifdef SUN
         float facing_sun = max(dot(normal, sun_direction), 0.0);
-        float open = facing_sun > 0.0 ? sunlit(place, normal, entity != 0u) : 0.0;
+        float open = is_far ? 1.0 : facing_sun > 0.0 ? sunlit(place, normal, entity != 0u) : 0.0;
         light += sun * (facing_sun * open);
 #endif
         radiance = albedo * light + emission;

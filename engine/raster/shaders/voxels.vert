@@ -2,6 +2,9 @@
 uniform mat4 clip_from_world;
 uniform vec3 eye;           // metres, world
 uniform float seam;         // how far a quad grows in its plane, metres per metre of distance (a hundredth of a pixel)
+#ifdef FAR_SCALE
+uniform vec3 far_origin;    // metres, window: where the world's origin lies
+#endif
 in uvec3 in_position;       // voxels
 in uint in_packed;          // side | corner u << 3 | corner v << 4 | material << 8
 in uint in_key;             // surface page
@@ -17,7 +20,11 @@ void main() {
     vec3 normal = vec3(axis == 0, axis == 1, axis == 2);
     float sign_u = (in_packed & 8u) != 0u ? 1.0 : -1.0;
     float sign_v = (in_packed & 16u) != 0u ? 1.0 : -1.0;
+#ifdef FAR_SCALE
+    v_world = vec3(in_position) * (VOXEL_M * FAR_SCALE) + far_origin;
+#else
     v_world = vec3(in_position) * VOXEL_M;
+#endif
     vec3 to_eye = eye - v_world;
     float distance = length(to_eye);
     // T-junctions between merged quads leave pinholes: grow by a hundredth of a pixel, more where the plane is seen at a slant

@@ -36,7 +36,7 @@ def walk(state: State) -> None:
     wanted = np.array(c.velocity[rows].T, order="C")
     velocity = company.mind(position, wanted, c.behaviour[rows] == NONE)
     velocity = company.around_player(c.position[0], position, velocity)
-    if len(ground) <= company.FEW:
+    if len(ground) <= company.FEW or state.voxels.solid is None:
         position, c.ground[rows], c.blocked[rows], c.yaw[rows] = strides(
             state.voxels, position, wanted, velocity, ground, yaw
         )
@@ -109,7 +109,7 @@ def _change(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> I64:
 
 def depth(voxels: VoxelGrid, ground: I64) -> tuple[I64, U32]:
     """Byte and bit [n] of column (0, 0) from which on columns matter to those who stand on levels `ground` [n]."""
-    lowest = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.solid.shape[2] - 3) * 8)
+    lowest = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.n_bytes - 3) * 8)
     return (lowest >> 3) + voxels.column_bytes.sum(), (lowest & 7).astype(np.uint32)
 
 
@@ -119,8 +119,7 @@ def columns(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> U32:
     """
     cell = np.floor(place * VOXELS_PER_M).astype(np.int64)
     cell = np.minimum(np.maximum(cell, -1), voxels.n_columns)
-    cell *= voxels.column_bytes
-    word: U32 = voxels.words[cell[0] + cell[1] + byte]
+    word = voxels.words_at(cell, byte)
     word >>= bit
     word &= np.uint32(0xFFF)
     return word

@@ -1,0 +1,130 @@
+"""The window of a large world: where it lies, and that walking through the world changes no pixel of any picture."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.film.camera import Renderer
+from engine.film.window import BRICK_M, STEP, Window, window_at
+from engine.raster.far import looks
+from engine.sim.actions import set_voxels
+from engine.sim.extract import extract
+from engine.state.bricks import Bricks
+from engine.state.camera import Camera
+from engine.state.world import State, new_state
+from engine.view import View
+from tests.worlds_for_tests import LEAF, STONE, WOOD, empty_world
+
+SIZE = (160, 90)
+
+
+def hills() -> Bricks:
+    """176 x 112 x 24 m of rolling ground with towers on it."""
+    grid = Bricks((704, 448, 96))
+    x, y = np.mgrid[0:704, 0:448]
+    top = (28 + 12 * np.sin(x / 37.0) * np.cos(y / 29.0)).astype(np.int64)
+    grid.fill_columns(0, 0, top, STONE)
+    grid.fill_columns(0, 0, top, LEAF, 2)
+    for i in range(20, 704, 75):
+        for j in range(15, 448, 60):
+            grid[i : i + 12, j : j + 12, 20:60] = WOOD
+            grid[i + 1 : i + 11, j + 1 : j + 11, 20:60] = 0
+    grid.freeze()
+    return grid
+
+
+WORLD = replace(empty_world(), voxels=hills(), digest=b"hills", player_start=(90.0, 56.0, 12.0))
+
+
+def seen(state: State, x: float, y: float, z: float = 14.0, yaw: float = 0.4, pitch: float = -0.25) -> View:
+    camera = Camera((x, y, z), yaw, pitch)
+    return extract(WORLD, state, camera=camera, previous_camera=camera)
+
+
+@given(st.floats(-50.0, 1100.0), st.floats(-50.0, 1100.0), st.tuples(*[st.integers(1, 512)] * 2))
+def test_a_window_holds_its_camera_with_room_around(x: float, y: float, n: tuple[int, int]) -> None:
+    low, high = window_at((x, y, 3.0), (*n, 7))
+    assert low[2] == 0 and high[2] == 7
+    for axis, at in enumerate((x, y)):
+        size = n[axis] * BRICK_M
+        at = min(max(at, 0.0), size - 1e-6)
+        a, b = low[axis] * BRICK_M, high[axis] * BRICK_M
+        assert low[axis] % STEP == 0 and 0 <= a < b <= size
+        assert at - a >= min(32.0, at) and b - at >= min(32.0, size - at) - 1e-9
+        assert b - a <= 96.0
+
+
+def test_a_small_world_is_its_own_window() -> None:
+    world = empty_world()
+    view = extract(world, new_state(world))
+    assert view.land is None and Window().of(view) is view
+
+
+def test_the_view_through_a_window_is_the_world_moved() -> None:
+    state = new_state(WORLD)
+    window = Window()
+    for x, y in ((90.0, 56.0), (130.0, 60.0), (10.0, 100.0)):
+        whole = seen(state, x, y)
+        part = window.of(whole)
+        corner = window.low * BRICK_M
+        assert np.allclose(np.asarray(part.camera.position) + corner, whole.camera.position)
+        box = tuple(slice(a * 8, b * 8) for a, b in zip(window.low.tolist(), window.high.tolist(), strict=True))
+        assert np.array_equal(part.voxels.material, state.voxels.material[box])
+        set_voxels(WORLD, state, (int(x * 4), int(y * 4), 60), (int(x * 4) + 9, int(y * 4) + 9, 64), STONE)
+        again = window.of(seen(state, x, y))
+        assert np.array_equal(again.voxels.material, state.voxels.material[box])
+        assert again.voxels.base is part.voxels.base and again.voxels.stamp.any()
+
+
+def test_bricks_look_from_afar_as_they_do() -> None:
+    blocks = np.zeros((7, 8, 8, 8), np.uint8)
+    blocks[1, :, :, :3] = 1  # ground below half
+    blocks[2, :, :, :4] = 1  # and half
+    blocks[2, 3, 3, 4] = 2
+    blocks[3, 4, :, :] = 3  # a wall one voxel thick
+    blocks[4, :, :, 0] = 4  # a floor
+    blocks[5] = 5
+    blocks[5, 0:4, :, 7] = 6
+    blocks[5, 4:8, 0:1, 7] = 6
+    blocks[6, 3, 3, :] = 7  # a post
+    assert looks(blocks).tolist() == [0, 0, 1, 3, 0, 6, 0]
+
+
+@pytest.mark.parametrize("look", ["raster", "classical"])
+def test_who_walked_there_sees_what_a_new_renderer_sees(gl, look: str) -> None:
+    state = new_state(WORLD)
+    walker = Renderer(SIZE, look, context=gl)
+    for step in range(5):
+        x, y = 40.0 + 21.0 * step, 40.0 + 9.0 * step
+        at = int(4 * x) + 30 + 40 * step  # now within the window, now in the far field
+        if step % 2:
+            set_voxels(WORLD, state, (min(at, 690), 200, 40), (min(at, 690) + 12, 212, 90), step % 3)
+        view = seen(state, x, y)
+        picture = walker.render(view).rgb.copy()
+        if step in (1, 3, 4):
+            fresh = Renderer(SIZE, look, context=gl)
+            assert np.array_equal(picture, fresh.render(view).rgb), f"step {step}"
+            fresh.release()
+    walker.release()
+
+
+def test_there_is_no_hole_between_the_window_and_the_far_field(gl) -> None:
+    """Each ray that must meet the ground meets something, wherever the window's border runs."""
+    state = new_state(WORLD)
+    renderer = Renderer(SIZE, "raster", context=gl)
+    below = 30.0  # metres over the lowest ground
+    for x, y, yaw in ((60.0, 50.0, 0.0), (100.0, 40.0, 2.0), (70.0, 70.0, 3.4), (120.0, 90.0, 4.4)):
+        view = seen(state, x, y, 4.0 + below, yaw, -0.5)
+        rays = view.camera.rays(*SIZE)
+        reach = np.where(rays[..., 2] < 0, below / np.maximum(-rays[..., 2], 1e-9), math.inf)
+        foot = np.asarray(view.camera.position) + rays * np.where(np.isfinite(reach), reach, 0.0)[..., None]
+        must = np.isfinite(reach) & (foot[..., 0] > 0.5) & (foot[..., 0] < 175.5)
+        must &= (foot[..., 1] > 0.5) & (foot[..., 1] < 111.5)
+        drawn = renderer.gbuffer(view)
+        assert must.sum() > 1000 and np.isfinite(drawn.depth[must]).all()
+        assert (must & (drawn.page < 0)).sum() > 100  # the far field is in the picture
+    renderer.release()
