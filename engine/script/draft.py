@@ -21,7 +21,7 @@ from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
 
 MAX_VOXELS = 2048 * 1024 * 1024  # 1024 x 1024 x 32 m; a snapshot tells them by 31 bits
-MAX_DENSE = 128 * 1024 * 1024  # 256 x 256 x 32 m: a larger world is kept by brick
+MAX_DENSE = 64 * 1024 * 1024  # 128 x 128 x 64 m: a larger world is kept by brick
 MAX_VOXELS_WRITTEN = 1024 * 1024 * 1024  # by all shapes together
 ROUND = 4  # what a voxel of a round shape counts for
 RAGGED = 16  # and of one that draws a number for each
