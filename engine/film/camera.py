@@ -236,7 +236,7 @@ class Renderer:
         self._lap(stats, "world")
         light = self.light
         if light is not None:
-            light_stats = light.stats if self.frozen and light.is_built else light.update(view)
+            light_stats = light.stats if self.frozen and light.is_of(view) else light.update(view)
             self._lap(stats, "light")
         body_light = self._body_light(view, posed)
         self._bodies.update(posed, body_light)

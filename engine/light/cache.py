@@ -66,6 +66,10 @@ class LightCache:
         self._lamps_key: tuple[object, ...]
         self._relit = Relight()
 
+    def is_of(self, view: View) -> bool:
+        """Whether light of the view's world is there at all."""
+        return self.is_built and self._base is view.voxels.base
+
     def reset(self) -> None:
         """Forget everything; the next update builds it again from the view alone."""
         self.is_built = False
