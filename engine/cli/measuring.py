@@ -38,7 +38,8 @@ def _bench_cache(world: str, size_px: tuple[int, int], as_json: bool) -> None:
 
     rows = reuse(load_world(world), size_px, CHANGES, say)
     line = "{camera:<7} {changed:<10} {share:4.0%} {bricks:5} bricks {ours_ms:9.1f} ms   full: {full_ms:9.1f} ms, "
-    line += "{ratio:7.2f} times, error {max_error}   filter: {filter_skips} skipped, "
+    line += "{ratio:7.2f} times   masks: {masks_ms:9.1f} ms, {masks_ratio:.2f} times   error {max_error}   "
+    line += "filter: {filter_skips} skipped, "
     line += "{filter_stale_px} px stale   {cache_mb} MB"
     answer(as_json, {"world": world, "rows": rows}, "\n".join(line.format(**row) for row in rows))
 

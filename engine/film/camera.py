@@ -66,8 +66,10 @@ class Renderer:
         context: moderngl.Context | None = None,
         weights: Path | Network | None = None,
         texels_per_frame: int | None = None,
+        compares: bool = True,
     ) -> None:
-        """`cache` False forgets light and tiles before every frame. `weights` is a file or a network; None is the
+        """`cache` False forgets light and tiles before every frame, `compares` False is for measuring: see
+        LightCache. `weights` is a file or a network; None is the
         shipped one.
 
         `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
@@ -83,6 +85,7 @@ class Renderer:
         self._frames = 0
         self.texels_per_frame = texels_per_frame
         self.profile = False  # waits for the GPU after every stage, so that its time is told apart
+        self._compares = compares
         self._owns_context = context is None
         self.context = open_context() if context is None else context
         self._network = weights if isinstance(weights, Network) else None
@@ -119,7 +122,7 @@ class Renderer:
         if look != "raster" and look not in self._lights:
             if look == "neural" and self._network is None:
                 self._network = load(self._weights)
-            self._lights[look] = LightCache(self._network if look == "neural" else None)
+            self._lights[look] = LightCache(self._network if look == "neural" else None, compares=self._compares)
             with self.context:
                 self._atlases[look] = Atlases(self.context)
         self.look = look
@@ -266,7 +269,7 @@ class Renderer:
             screen.see(self._gbuffer.read_keys(), 48 * view.voxels.stamp.size)
             self._lap(stats, "pages")
         if light is not None:
-            light.decode(screen.keys, self.texels_per_frame)
+            light.decode(screen.keys, self.texels_per_frame, screen.area_px)
             self._lap(stats, "decode")
             dirty = light.take_dirty_slots()
             bands = np.unique(dirty // SLOTS_PER_BAND).tolist()

@@ -131,19 +131,23 @@ def tile_regions(coded: NDArray[np.uint32], body_shadows: Bool) -> NDArray[np.ui
 
 
 @njit(cache=True, nogil=True)
-def _visible_pages(coded, seen, mark, out):  # type: ignore[no-untyped-def]
+def _visible_pages(coded, number, out, area):  # type: ignore[no-untyped-def]
+    """Pages in the order of their pixels into out [n], and how many pixels each has into area [n]; returns n.
+    number [n_pages] is -1 throughout, before and after.
+    """
     count = 0
-    last = np.uint32(0)
     for y in range(coded.shape[0]):
         for x in range(coded.shape[1]):
             c = coded[y, x]
-            if c == last or c == 0 or c >= 0x80000000:
+            if c == 0 or c >= 0x80000000:
                 continue
-            last = c
-            if seen[c - 1] != mark:
-                seen[c - 1] = mark
-                out[count] = c - 1
+            if number[c - 1] < 0:
+                number[c - 1] = count
+                out[count], area[count] = c - 1, 0
                 count += 1
+            area[number[c - 1]] += 1
+    for i in range(count):
+        number[out[i]] = -1
     return count
 
 
@@ -167,19 +171,18 @@ class PagesOnScreen:
     def __init__(self, size_px: tuple[int, int]) -> None:
         self.slots = np.zeros((size_px[1], size_px[0]), np.uint32)  # 0, or 1 + (slot << 3 | parity of the brick)
         self.keys = np.empty(0, np.int32)  # [n] pages in view
+        self.area_px = np.empty(0, np.int32)  # [n] pixels of each
         self.coded = np.zeros((size_px[1], size_px[0]), np.uint32)
-        self._seen = np.zeros(0, np.int32)
-        self._mark = 0
+        self._number = np.zeros(0, np.int32)
         self._entry = np.zeros(0, np.uint32)
 
     def see(self, coded: NDArray[np.uint32], n_pages: int) -> None:
         """Take the G-buffer's second target [H, W]; `keys` are then its pages, in the order of their pixels."""
-        if len(self._seen) != n_pages:
-            self._seen, self._entry, self._mark = np.zeros(n_pages, np.int32), np.zeros(n_pages, np.uint32), 0
-        self._mark += 1
+        if len(self._number) != n_pages:
+            self._number, self._entry = np.full(n_pages, -1, np.int32), np.zeros(n_pages, np.uint32)
         self.coded = coded
-        out = np.empty(min(coded.size, n_pages), np.int32)
-        self.keys = out[: _visible_pages(coded, self._seen, self._mark, out)]
+        out = np.empty((2, min(coded.size, n_pages)), np.int32)
+        self.keys, self.area_px = out[:, : _visible_pages(coded, self._number, *out)]
 
     def showing(self, slots: NDArray[np.int32]) -> Bool:
         """The tiles in which any pixel shows one of some slots [n]."""

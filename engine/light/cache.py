@@ -51,9 +51,10 @@ class LightStats:
 class LightCache:
     """Light of one world for one set of weights. One thread at a time."""
 
-    def __init__(self, network: Network | None = None, budget_bytes: int = BUDGET_BYTES) -> None:
-        """`network` None gives the classical look."""
+    def __init__(self, network: Network | None = None, budget_bytes: int = BUDGET_BYTES, compares: bool = True) -> None:
+        """`network` None gives the classical look. `compares` False is only to measure against: see Relight."""
         self.network = network
+        self._compares = compares
         self.budget_bytes = budget_bytes
         self.stats = LightStats()
         self.is_built = False  # what is declared here without a value is made by `_build`
@@ -64,7 +65,7 @@ class LightCache:
         self._sun_light = b""
         self.furniture: Furniture
         self._lamps_key: tuple[object, ...]
-        self._relit = Relight()
+        self._relit = Relight(compares=compares)
 
     def is_of(self, view: View) -> bool:
         """Whether light of the view's world is there at all."""
@@ -84,8 +85,11 @@ class LightCache:
             change: Change | None = self.transport.first_change()
         else:
             change = self.transport.follow(view.voxels)
+            if change is not None:
+                self._follow(change)
         if change is not None:
-            self._follow(change)
+            self.stats.probes_regenerated, self.stats.rays_traced = len(change.retraced), change.rays
+            self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.reweighed), change.bricks
         transport = self.transport
         moved = self._follow_furniture(view)
         lamps_key = _lamps_key(view)
@@ -122,7 +126,7 @@ class LightCache:
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
         self._lamps_key = ()
-        self._relit = Relight(self._relit.stamp)
+        self._relit = Relight(self._relit.stamp, self._compares)
         self._direct = np.zeros((n, 3), np.float32)  # [T, 3] e from sun and lamps
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
         self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
@@ -151,8 +155,6 @@ class LightCache:
         if len(gone):
             self.table.drop(gone.astype(np.int32))
         self.table.void(change.low, change.high, transport.surface.n_bricks)
-        self.stats.probes_regenerated, self.stats.rays_traced = len(change.retraced), change.rays
-        self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.reweighed), change.bricks
 
     def _follow_furniture(self, view: View) -> bool:
         """Note which furniture came, went or was moved; false if all stands as it did."""
@@ -241,26 +243,31 @@ class LightCache:
 
     # ---- camera side ----
 
-    def decode(self, keys: I32, most_texels: int | None = None) -> None:
+    def decode(self, keys: I32, most_texels: int | None = None, area: I32 | None = None) -> None:
         """Make the pages `keys` [n] current. Keys without any lit face are left out.
 
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
+        First come those that have waited longest, then what a change made void, then pages that fill most pixels,
+        area [n].
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
-        keys = keys[surface.page_row[keys] >= 0]
+        area = np.ones(len(keys), np.int32) if area is None else area
+        keys, area = keys[surface.page_row[keys] >= 0], area[surface.page_row[keys] >= 0]
         self.stats.pages = len(keys)
         table.admit(keys, self._pool.now + 1)
         slots = table.table[keys]
         stale = table.checked[slots] != stamp
-        keys, slots = keys[stale], slots[stale]
+        keys, slots, area = keys[stale], slots[stale], area[stale]
         if not len(keys):
             return
         texels = np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
         pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
-        wanted = np.zeros(surface.capacity + 1, np.bool_)
-        wanted[texels.reshape(-1)] = True
-        self.decode_texels(np.flatnonzero(wanted[:-1]).astype(np.int32), most_texels)
+        area_of_texel = np.zeros(surface.capacity + 1, np.int32)
+        least_first = np.argsort(area, kind="stable")  # a texel in the borders of several pages counts for the largest
+        area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
+        wanted = np.flatnonzero(area_of_texel[:-1]).astype(np.int32)
+        self.decode_texels(wanted, most_texels, area_of_texel[wanted])
         pool = self._pool
         rows = np.append(pool.row_of_texel, -1)[texels]
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
@@ -275,9 +282,9 @@ class LightCache:
         self.stats.pages_regenerated += len(slots)
         self._dirty_slots.append(slots)
 
-    def decode_texels(self, texels: I32, most: int | None = None) -> tuple[F32, F32]:
+    def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
-        u). Rays and lamp factors that are void are worked out for at most `most` texels, if given.
+        u). Rays and lamp factors that are void are worked out for at most `most` texels, if given: see `decode`.
         """
         pool, transport = self._pool, self.transport
         pool.now += 1
@@ -287,10 +294,10 @@ class LightCache:
         else:
             pool.gather(
                 texels, transport, self.furniture, self._relit, self._part_radiance, self._part_changed_at, self._sky,
-                self.network, most,
+                self.network, most, area,
             )  # fmt: skip
         pool.light_lamps(
-            texels, transport, self._lamps, self._lamp_radiance, self._lamp_changed_at, self._relit.stamp, most
+            texels, transport, self._lamps, self._lamp_radiance, self._lamp_changed_at, self._relit.stamp, most, area
         )  # fmt: skip
         rows = pool.row_of_texel[texels]
         return pool.e_indirect[rows], pool.e_lamp[rows]

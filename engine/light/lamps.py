@@ -180,11 +180,12 @@ def _quarter(p, ua, va, s):
 
 
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, furniture, place, texels, rows, shapes, void, lamp_of, factor_of):
+def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of):
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
 
     void [R] says what is to be done: -1 for all of a row, else a bit for every one of its lamps whose factors are void.
-    Points are in the order v * 2 + u, at a quarter and three quarters of the face along u and v.
+    Those of lamps that are not lit (is_lit [L]) stay void: nobody sees them. Points are in the order v * 2 + u, at a
+    quarter and three quarters of the face along u and v.
     """
     low, high, reach, strength = shapes.low, shapes.high, shapes.reach, shapes.strength
     for i in prange(len(texels)):
@@ -227,12 +228,17 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, void, lamp_of, 
                         continue
                 brightness[slot] = bright
                 lamp_of[row, slot] = lamp
+            void[row] = (1 << seen) - 1
         full = np.empty(4, np.float64)
         found, near = np.zeros((4, 3), np.float64), np.empty(MOST_NEAR, np.int32)
         for slot in range(seen):
             if not void[row] >> slot & 1:
                 continue
             lamp = lamp_of[row, slot]
+            if not is_lit[lamp]:
+                factor_of[row, slot] = 0.0
+                continue
+            void[row] &= ~(1 << slot)
             n = _bodies_before(furniture, shapes, lamp, p[0], p[1], p[2], 0.125, near)
             # One ray from each quarter first: where they agree the texel is lit or dark, else all get more rays.
             found[:] = 0.0

@@ -23,8 +23,10 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 8) + 8 + 2
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 10) + 8 + 3
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
+AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
+CAUSED = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
 
 @njit(parallel=True, cache=True)
@@ -57,6 +59,17 @@ def _probes_differ(texels, rows, index, weight, checked, probe_at, differs):
         for j in range(index.shape[1]):
             if weight[texels[i], j] != 0.0 and probe_at[index[texels[i], j]] > since:
                 differs[i] = True
+
+
+@njit(cache=True)
+def _spread(around, row_of_texel, urgency):
+    """Rows around some texels [n, 9] are as urgent as those: without them there is no light there."""
+    for i in range(len(around)):
+        own = urgency[row_of_texel[around[i, 0]]]
+        for k in range(1, around.shape[1]):
+            if around[i, k] >= 0:
+                row = row_of_texel[around[i, k]]
+                urgency[row] = max(urgency[row], own)
 
 
 @njit(parallel=True, cache=True)
@@ -124,7 +137,8 @@ class TexelPool:
     """Rows of decoded light; at most `limit` of them unless one picture needs more.
 
     Every row says at which relight its light was last found right, and in which decode it last changed, so that a
-    decode does again only what reads something that changed since.
+    decode does again only what reads something that changed since. Where a decode may only do so much, rows that have
+    waited for AGE_CAP decodes come first, then what a change made void, then what fills most of the picture.
     """
 
     def __init__(self, n_texels: int, limit: int) -> None:
@@ -149,13 +163,17 @@ class TexelPool:
         self.near_moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3]
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
-        self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows
+        self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows;
+        # those of lamps that are not lit wait until they are
         self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
         self.e_lamp = np.zeros((0, 4, 3), np.float32)  # [R, 4, 3]
         self.e_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` was worked out, -1 never
         self.changed_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` or `e_lamp` changed
+        self.is_caused = np.zeros(0, np.bool_)  # [R] void because the world changed, not new to the camera
+        self.waits_since = np.zeros(0, np.int32)  # [R] decode that first left it void, -1 none
+        self._is_new = np.zeros(n_texels, np.bool_)  # [T] came with a change, and nobody asked for it yet
 
     @property
     def n_rows(self) -> int:
@@ -168,15 +186,17 @@ class TexelPool:
         more = len(place) - len(self.row_of_texel)
         if more:
             self.row_of_texel = np.concatenate([self.row_of_texel, np.full(more, -1, np.int32)])
+            self._is_new = np.concatenate([self._is_new, np.zeros(more, np.bool_)])
         rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
         texels = self.texel_of_row[rows]
         is_fresh = np.zeros(len(place), np.bool_)
-        is_fresh[change.fresh] = True
+        is_fresh[change.fresh] = self._is_new[change.fresh] = True
         gone = (place[texels, 3] < 0) | is_fresh[texels]
         self._drop(rows[gone])
         rows, texels = rows[~gone], texels[~gone]
         if not len(texels):
             return
+        rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if furniture_moved:  # its parts have other numbers now
             self.rays_void[rows[(self.ray_hit[rows] <= gather.PART).any(1)]] = gather.ALL_RAYS
@@ -188,6 +208,8 @@ class TexelPool:
                 place, texels, rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, change.low, change.high,
                 self.lamps_void,
             )  # fmt: skip
+        more_void = (self.rays_void[rows] != rays_before) | (self.lamps_void[rows] != lamps_before)
+        self.is_caused[rows[more_void]] = True
 
     def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
         """Void the factors of lamps that went and of texels that new ones reach; the others keep theirs."""
@@ -230,7 +252,7 @@ class TexelPool:
             size = len(self.texel_of_row)
             more = max(more, min(size // 2, self.limit - size))
             for name, array in list(vars(self).items()):
-                if isinstance(array, np.ndarray) and name != "row_of_texel":
+                if isinstance(array, np.ndarray) and name not in ("row_of_texel", "_is_new"):
                     setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
             self.texel_of_row[size:] = -1
             self._free = list(range(size + more - 1, size - 1, -1)) + self._free
@@ -238,7 +260,9 @@ class TexelPool:
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
-        self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
+        self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = self.waits_since[fresh] = -1
+        self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
+        self._is_new[missing] = False
         return self.row_of_texel[texels]
 
     def waits(self, rows: I32) -> Bool:
@@ -247,9 +271,10 @@ class TexelPool:
 
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
-        part_changed_at: I32, sky: SkyView, network: Network, most: int | None,
+        part_changed_at: I32, sky: SkyView, network: Network, most: int | None, area: I32 | None = None,
     ) -> None:  # fmt: skip
-        """Indirect light of some texels [n] from their rays, tracing those that are void: of `most` texels if given.
+        """Indirect light of some texels [n] from their rays, tracing those that are void: of `most` texels if given,
+        those first whose page takes up most area [n] in pixels.
 
         Texels around which rays are still missing get the probes' light and are marked as waiting.
         """
@@ -257,7 +282,12 @@ class TexelPool:
         around, ring = self._around(texels, transport)
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
-        void = np.flatnonzero(self.rays_void[rows])[:most]
+        void = np.flatnonzero(self.rays_void[rows])
+        if most is not None and len(void) > most:
+            urgency = self._urgency(texels, area)
+            _spread(around, self.row_of_texel, urgency)
+            _spread(around_ring, self.row_of_texel, urgency)
+            void = void[self._first(rows[void], urgency, most)]
         if len(void):
             gather.trace_texels(
                 transport.voxels, furniture, surface.place, surface.page_row, surface.page_texel, outer[void],
@@ -267,6 +297,7 @@ class TexelPool:
             self.rays_void[rows[void]] = 0
             self.checked[rows[void]] = self.sky_checked[rows[void]] = -1
         is_traced = self.rays_void[rows] == 0
+        self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         _rows_that_read(
@@ -335,23 +366,25 @@ class TexelPool:
 
     def light_lamps(
         self, texels: I32, transport: Transport, lamps: LampTransport, radiance: F32, changed_at: I32, stamp: int,
-        most: int | None,
+        most: int | None, area: I32 | None = None,
     ) -> None:  # fmt: skip
         """Lamp light of some texels [n] for radiance [L, 3] that last changed at relight changed_at [L]. Void factors
         are worked out, of `most` texels if given; the others get the coarse lamp light that bounces are made of.
         """
         rows = self.row_of_texel[texels]
-        is_void = np.empty(len(rows), np.bool_)
-        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, radiance.any(1), is_void)
-        void = np.flatnonzero(is_void)[:most]
+        is_void, is_lit = np.empty(len(rows), np.bool_), radiance.any(1)
+        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, is_lit, is_void)
+        void = np.flatnonzero(is_void)
+        if most is not None and len(void) > most:
+            void = void[self._first(rows[void], self._urgency(texels, area), most)]
         fine_factors(
             transport.voxels, lamps.furniture, transport.surface.place, texels[void], rows[void], lamps.shapes,
-            self.lamps_void, self.lamp_of, self.factor_of,
+            is_lit, self.lamps_void, self.lamp_of, self.factor_of,
         )  # fmt: skip
-        self.lamps_void[rows[void]] = 0
         self.lit_checked[rows[void]] = -1
         is_void[void] = False
         self.lamps_wait[rows] = is_void
+        self._note_waiting(rows)
         lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
         newest = at[lamp_of].max(1)  # the last entry is for none
         valid, since = ~is_void, self.lit_checked[rows]
@@ -365,6 +398,24 @@ class TexelPool:
         """Remember in which rows light differs from what it was."""
         differs = (light[rows] != before).reshape(len(rows), -1).any(1)
         self.changed_at[rows[differs]] = self.now
+
+    def _urgency(self, texels: I32, area: I32 | None) -> I32:
+        """How much it matters to the picture that rows are done, [R]: 0 for those that it does not show."""
+        urgency, rows = np.zeros(len(self.texel_of_row), np.int32), self.row_of_texel[texels]
+        urgency[rows] = np.minimum(1 if area is None else area, CAUSED - 1) + CAUSED * self.is_caused[rows]
+        return urgency
+
+    def _first(self, rows: I32, urgency: I32, most: int) -> NDArray[np.intp]:
+        """Places in `rows` [n], in order, of the `most` to be done first; ties go by texel."""
+        since = np.where(self.waits_since[rows] < 0, self.now, self.waits_since[rows])
+        overdue = np.where(self.now - since >= AGE_CAP, since, self.now)
+        return np.sort(np.lexsort((self.texel_of_row[rows], since, -urgency[rows], overdue))[:most])
+
+    def _note_waiting(self, rows: I32) -> None:
+        """Remember since when rows have waited for what is void in them."""
+        waits, since = (self.rays_void[rows] != 0) | self.lamps_wait[rows], self.waits_since[rows]
+        self.waits_since[rows] = np.where(waits, np.where(since < 0, self.now, since), -1)
+        self.is_caused[rows] &= waits
 
     def _around(self, texels: I32, transport: Transport) -> tuple[I32, I32]:
         """Neighbours [n, 9] of some texels, -1 where there is none, and all texels among them."""

@@ -31,6 +31,7 @@ F32 = NDArray[np.float32]
 LEFT_OUT = 0.3
 PASSES = (5, 24)  # least and most
 KEPT_BITS = 9  # significant bits of light between two passes
+ANY_LEVEL, ANY_SIDE = (1 << LEVELS) - 1, (1 << 6) - 1  # as bits
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
 _BIAS = (
@@ -368,8 +369,13 @@ class Dirty:
 class Relight:
     """Radiance on texels and light on probes for one state of the lights, and all passes that led to it."""
 
-    def __init__(self, stamp: int = 0) -> None:
-        """`stamp` is where the count of relights goes on from."""
+    def __init__(self, stamp: int = 0, compares: bool = True) -> None:
+        """`stamp` is where the count of relights goes on from.
+
+        `compares` False passes on what may differ instead of what does, pass by pass, as block-sparse networks do with
+        their masks (SIGE, Li et al. 2022): the same light, to measure against.
+        """
+        self._compares = compares
         self.side_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] e of each probe by side
         self.texel_radiance = np.zeros(
             (0, LEVELS, 3), np.float32
@@ -458,11 +464,16 @@ class Relight:
                 texels, place, transport.index, transport.weight, transport.grid, albedo, emission, direct,
                 self._shared[step - 1] if step else nothing, step == 0, radiance, changed,
             )  # fmt: skip
+            if not self._compares:
+                changed[texels] = ANY_LEVEL
             mark = np.zeros(len(surface.page_texel), np.bool_)
             mark[dirty.rows] = True
             _mark_rows(texels, place, surface.page_row, surface.n_bricks[1], surface.n_bricks[2], changed, mark)
             rows = np.flatnonzero(mark).astype(np.int32)
             _patch_pass(rows, surface.page_texel, surface.page_label, radiance, changed)
+            if not self._compares:
+                in_rows = surface.page_texel[rows]
+                changed[in_rows[in_rows >= 0]] = ANY_LEVEL
             if step == self._passes:
                 _unpack_texels(
                     rows, surface.page_texel, radiance, changed, self.stamp, self.texel_radiance, self.texel_changed_at
@@ -486,6 +497,7 @@ class Relight:
             if dirty is everything:
                 todo = dirty.linked
             else:
+                differs |= not self._compares
                 mark = np.zeros(len(probes.alive), np.bool_)
                 mark[dirty.linked] = True
                 _mark_linked(todo, differs, link, mark)
@@ -496,6 +508,8 @@ class Relight:
             )  # fmt: skip
             if dirty is not everything:
                 assert transport.readers is not None
+                if not self._compares:
+                    sides[todo] = ANY_SIDE
                 mark = np.zeros(len(place), np.bool_)
                 mark[dirty.texels] = True
                 of_probe = transport.readers.of_probe

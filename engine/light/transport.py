@@ -125,9 +125,8 @@ class Transport:
         self._stamp[:] = voxels.stamp
         if not boxes:
             return None
-        low = np.array([a for a, _ in boxes])
-        high = np.array([b for _, b in boxes])
-        if len(boxes) > MOST_BOXES:
+        low, high = joined_boxes(np.array([a for a, _ in boxes]), np.array([b for _, b in boxes]))
+        if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
         self.voxels = Voxels(self.grid, self._occupied(changed))
         return self._retrace(low, high, *self._rebuild_surface(changed))
@@ -206,6 +205,21 @@ class Transport:
             self.index,
             self.weight,
         )
+
+
+def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Fewer boxes that hold the same voxels as boxes low..high [n, 3], which do not overlap: those that touch with a
+    whole side are one. A room that was changed in one go is one box then, not one for each of its bricks.
+    """
+    for axis in range(3):
+        across = [a for a in range(3) if a != axis]
+        order = np.lexsort((low[:, axis], *high[:, across].T, *low[:, across].T))
+        low, high = low[order], high[order]
+        goes_on = (low[1:, axis] == high[:-1, axis]) & (low[1:, across] == low[:-1, across]).all(1)
+        goes_on &= (high[1:, across] == high[:-1, across]).all(1)
+        first, last = np.append(True, ~goes_on), np.append(~goes_on, True)
+        low, high = low[first], np.where(np.arange(3) == axis, high[last], high[first])
+    return low, high
 
 
 def _grown(mask: Bool) -> Bool:

@@ -363,3 +363,74 @@ def test_a_budget_world_that_changes_while_pages_wait_ends_exact() -> None:
         view = edited(random, view)
         cache.update(view)
     assert_same(cache, fresh(view))
+
+
+def worked_out(cache: LightCache, keys: np.ndarray) -> int:
+    """How many texels of some pages have all their rays."""
+    surface = cache.transport.surface
+    texels = surface.page_texel[surface.page_row[keys]]
+    rows = cache._pool.row_of_texel[texels[texels >= 0]]
+    return int((cache._pool.rays_void[rows[rows >= 0]] == 0).sum())
+
+
+def test_a_budget_serves_large_pages_first_and_changes_before_them() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache = fresh(view)
+    keys = all_pages(cache)
+    far = np.array([cache.transport.surface.page_texel[cache.transport.surface.page_row[k]].max() >= 0 for k in keys])
+    corner = np.stack(np.unravel_index(keys // 48, cache.transport.surface.n_bricks), 1)
+    small, large = keys[far & (corner[:, 0] < 2)], keys[far & (corner[:, 0] > 4)]
+    both = np.concatenate([small, large])
+    cache.decode(both, 500, np.repeat([9, 10], [len(small), len(large)]).astype(np.int32))
+    assert worked_out(cache, small) == 0 < worked_out(cache, large)
+
+    cache = fresh(view)
+    cache.decode(small)
+    grid = plaza()
+    grid[6:9, 6:9, 2:6] = 3
+    cache.update(with_voxels(view, grid))
+    surface, rows = cache.transport.surface, cache._pool
+    waiting = np.flatnonzero((rows.texel_of_row >= 0) & (rows.rays_void != 0))
+    assert len(waiting) > 100
+    small = small[surface.page_row[small] >= 0]
+    both = np.concatenate([small, large])
+    cache.decode(both, 100, np.repeat([1, 500], [len(small), len(large)]).astype(np.int32))
+    assert worked_out(cache, large) == 0
+    assert (rows.rays_void[waiting] != 0).sum() <= len(waiting) - 60, "the rest of the hundred are texels that came"
+
+
+def test_a_budget_lets_nothing_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes without end would take the whole budget: what has waited for AGE_CAP decodes comes before them."""
+    view = view_of(plaza(), LAMPS)
+
+    def served(turns: int) -> list[int]:
+        cache, grid, done = fresh(view), plaza(), []
+        keys = all_pages(cache)
+        corner = np.stack(np.unravel_index(keys // 48, cache.transport.surface.n_bricks), 1)
+        near, new = keys[corner[:, 0] < 4], keys[corner[:, 0] > 5]
+        cache.decode(near)
+        for turn in range(turns):
+            grid[6:9, 6:9, 2:6] = 0 if turn % 2 else 3
+            cache.update(with_voxels(view, grid.copy()))
+            cache.decode(np.concatenate([near[cache.transport.surface.page_row[near] >= 0], new]), 40)
+            done.append(worked_out(cache, new))
+        return done
+
+    done = served(24)
+    assert done[pool.AGE_CAP - 1] == 0 < done[-1]
+    monkeypatch.setattr(pool, "AGE_CAP", 1000)
+    assert served(24)[-1] == 0
+
+
+def test_passing_on_what_may_differ_gives_the_same_light_and_does_more() -> None:
+    """The baseline of `bench cache`."""
+    view = view_of(plaza(), LAMPS)
+    masks, ours = LightCache(random_network(), compares=False), warm(view)
+    masks.update(view)
+    light_by_place(masks)
+    grid = plaza()
+    grid[6:9, 6:9, 2:6] = 3
+    for cache in (masks, ours):
+        cache.update(with_voxels(view, grid))
+    assert_same(masks, ours)
+    assert masks._relit.texels_done > ours._relit.texels_done
