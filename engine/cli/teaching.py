@@ -30,6 +30,9 @@ def evaluate(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Only draw one PNG of all looks side by side.")
     ] = None,
+    flicker: Annotated[
+        bool, typer.Option("--flicker", help="Only measure how much the light flickers on a slow walk.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare network, classical and raster with the path tracer, on worlds that were never trained on.
@@ -54,6 +57,13 @@ def evaluate(
             raise OutputError(f"cannot write {sheet}: a sheet is a .png")
         evaluation.sheet(chosen, sheet, spp=spp or evaluation.SHEET_SPP, report=say)
         answer(as_json, {"sheet": str(sheet)}, str(sheet))
+        return
+    if flicker:
+        from engine.teach.flicker import SPP, measure
+
+        rows = measure(chosen, spp or SPP, say)
+        words = [f"{row['world']}, {row['condition']}: {row['times']} x the path tracer's flicker" for row in rows]
+        answer(as_json, {"flicker": rows}, "\n".join(words))
         return
     page = None if report is None else Report(report)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())

@@ -172,14 +172,14 @@ def compare(
     frame_ms = _moving_frame_ms(renderer, view)
     traced = reference(view, renderer.size_px, spp, watch)
     truth = traced.picture
-    compared = _same_surface(view, seen, truth)
+    compared = same_surface(view, seen, truth)
     as_it_is = view.materials.glossy[seen.material]
-    wanted = metrics.tone_mapped(_with_albedo_of(seen, truth, compared, linear["net"], as_it_is), view.sky.exposure)
+    wanted = metrics.tone_mapped(with_albedo_of(seen, truth, compared, linear["net"], as_it_is), view.sky.exposure)
 
     def climbed(count: int, denoise: bool) -> tuple[F32, float]:
         """The path tracer's linear picture and its milliseconds."""
         found = rival(view, renderer.size_px, count, denoise).picture
-        picture = _with_albedo_of(seen, found, compared, linear["net"], as_it_is)
+        picture = with_albedo_of(seen, found, compared, linear["net"], as_it_is)
         return picture, 1e3 * (found.trace_s + found.denoise_s)
 
     equal_spp, equal_ms = 0, 0.0
@@ -228,7 +228,7 @@ def as_seen(view: View, renderer: Renderer, spp: int) -> Scores:
         renderer.size_px = (width, height)
     truth = reference(view, (FINE * width, FINE * height), -(-spp // FINE**2)).picture
     as_it_is = view.materials.glossy[seen.material]
-    fine = _with_albedo_of(seen, truth, _same_surface(view, seen, truth), base, as_it_is)
+    fine = with_albedo_of(seen, truth, same_surface(view, seen, truth), base, as_it_is)
     mean = fine.reshape(height, FINE, width, FINE, 3).mean((1, 3), dtype=np.float32)
     shown["unfiltered"] = metrics.tone_mapped(fine[FINE // 2 :: FINE, FINE // 2 :: FINE], view.sky.exposure)
     return _scores(shown, metrics.tone_mapped(mean, view.sky.exposure))
@@ -358,7 +358,7 @@ def _moving_frame_ms(renderer: Renderer, view: View) -> float:
     return statistics.median(times[1:])
 
 
-def _same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Bool:
+def same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Bool:
     """[H, W] where the teacher's ray and the rasteriser found one surface whose light can be compared."""
     height, width = seen.depth.shape
     slant = np.linalg.norm(view.camera.rays(width, height), axis=-1)
@@ -369,7 +369,7 @@ def _same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Bo
     return np.asarray(both & ~shining_body & facing & (np.abs(depth - other) < 0.02 + 0.01 * depth))
 
 
-def _with_albedo_of(
+def with_albedo_of(
     seen: GBufferArrays, truth: teacher.Picture, compared: Bool, base: F32, as_it_is: Bool | None = None
 ) -> F32:
     """The teacher's light on the G-buffer's albedo, `base` where nothing is compared: linear [H, W, 3].

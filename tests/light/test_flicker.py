@@ -11,6 +11,7 @@ from engine.film.camera import Renderer
 from engine.raster.gbuffer import GBufferArrays
 from engine.state.camera import Camera
 from engine.teach import teacher
+from engine.teach.flicker import flicker, points, warped
 from engine.view import View
 from tests.light.scenes_for_light import lamps, plain_network, plaza, sky, view_of
 
@@ -33,46 +34,6 @@ def tone(radiance: np.ndarray) -> np.ndarray:
     return (1 - np.exp(-1.5 * radiance)) ** (1 / 2.2)
 
 
-def points(view: View, seen: GBufferArrays) -> np.ndarray:
-    """[H, W, 3] metres, world; far away where nothing was hit."""
-    depth = np.where(np.isfinite(seen.depth), seen.depth, 1e6)[..., None]
-    return np.asarray(view.camera.position) + depth * view.camera.rays(*SIZE_PX)
-
-
-def warped(
-    picture: np.ndarray, before: tuple[View, GBufferArrays], now: tuple[View, GBufferArrays]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The earlier picture where its points are now (bilinear, along the motion channel), and the pixels [H, W] whose
-    point was seen then: all four taps lie on the same plane and body.
-    """
-    (_, old), (_, new) = before, now
-    old_point, new_point = points(*before), points(*now)
-    height, width = new.depth.shape
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    x, y = x - new.motion[..., 0], y - new.motion[..., 1]
-    inside = (x >= 0) & (y >= 0) & (x < width - 1) & (y < height - 1) & np.isfinite(new.depth)
-    left, top = np.clip(np.floor(x).astype(int), 0, width - 2), np.clip(np.floor(y).astype(int), 0, height - 2)
-    fx, fy = (x - left)[..., None], (y - top)[..., None]
-    out = np.zeros_like(picture)
-    for u, v in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        at = (top + v, left + u)
-        weight = (fx if u else 1 - fx) * (fy if v else 1 - fy)
-        out += weight * picture[at]
-        off_plane = np.abs(((old_point[at] - new_point) * new.normal).sum(-1))
-        inside &= (off_plane < 0.02) & ((old.normal[at] * new.normal).sum(-1) > 0.99) & (old.entity[at] == new.entity)
-    return out, inside
-
-
-def flicker(views: Sequence[View], pictures: Sequence[np.ndarray], buffers: Sequence[GBufferArrays]) -> float:
-    """Mean absolute difference of tone from frame to frame, where both see the same."""
-    apart = []
-    for i in range(1, len(views)):
-        there, seen = warped(tone(pictures[i - 1]), (views[i - 1], buffers[i - 1]), (views[i], buffers[i]))
-        assert seen.mean() > 0.5
-        apart.append(np.abs(there - tone(pictures[i]))[seen].mean())
-    return float(np.mean(apart))
-
-
 def rendered(
     context: moderngl.Context, views: Sequence[View], change: Callable[[int, np.ndarray], np.ndarray] | None = None
 ) -> tuple[list[np.ndarray], list[GBufferArrays]]:
@@ -80,7 +41,7 @@ def rendered(
     pictures = [renderer.render_linear(view) for view in views]
     buffers = [renderer.gbuffer(view) for view in views]
     renderer.release()
-    return [change(i, p) if change else p for i, p in enumerate(pictures)], buffers
+    return [tone(change(i, p) if change else p) for i, p in enumerate(pictures)], buffers
 
 
 def test_motion_carries_points_to_where_they_are(gl_context: moderngl.Context) -> None:
@@ -109,7 +70,7 @@ def test_light_does_not_flicker_on_a_slow_walk(gl_context: moderngl.Context) -> 
 def test_light_flickers_no_more_than_the_teachers(gl_context: moderngl.Context) -> None:
     views = path(3)
     pictures, buffers = rendered(gl_context, views)
-    traced = [teacher.picture(view, SIZE_PX, 64, denoise=True, seed=i).radiance for i, view in enumerate(views)]
+    traced = [tone(teacher.picture(view, SIZE_PX, 64, denoise=True, seed=i).radiance) for i, view in enumerate(views)]
     ours, theirs = flicker(views, pictures, buffers), flicker(views, traced, buffers)
     print(f"mean difference of tone from frame to frame: ours {ours:.5f}, the teacher's {theirs:.5f}")
     assert ours <= 1.5 * theirs
