@@ -128,7 +128,8 @@ def _shown(state: State, args: Args) -> str:
 def _calls(blueprint: Blueprint, state: State, sources: list[ast.Module]) -> Iterator[tuple[str, Args]]:
     """Events as this world may send them, with their arguments."""
     things = _kinds(state, range(1, state.n_slots))
-    doors, lamps, bodies, walkers = (_kinds(state, state.rows(part).tolist()) for part in (DOOR, LAMP, BODY, WALKS))
+    doors, lamps, walkers = (_kinds(state, state.rows(part).tolist()) for part in (DOOR, LAMP, WALKS))
+    tell = _kinds(state, [row for row in state.rows(BODY).tolist() if state.columns.tells[row]])
     who = [PLAYER, *walkers[:1]]
     bound: dict[str, Iterable[Args]] = {
         "start": [()],
@@ -141,7 +142,7 @@ def _calls(blueprint: Blueprint, state: State, sources: list[ast.Module]) -> Ite
         "timer": [(name,) for name in sorted({*_words(sources, "start_timer"), *state.timers})],
         "door": [(entity, is_open) for entity in doors for is_open in (True, False)],
         "lamp": [(entity, is_on) for entity in lamps for is_on in (True, False)],
-        "contact": [(entity, other, 5.0) for entity in bodies for other in (0, *who)],
+        "contact": [(entity, other, 5.0) for entity in tell for other in (0, *who)],
         "told": [(name,) for name in sorted(_words(sources, "dialogue", 1))],
         "goal": [(goal.name,) for goal in blueprint.goals],
         "ending": [("The end", True), ("The end", False)],

@@ -162,6 +162,7 @@ def examine(path_or_name: str | Path) -> Findings:
     """
     found: list[Problem] = []
     handlers = Tried()
+    read: _Read | None = None
     try:
         path = assets.find_world(path_or_name)
         text = assets.read_text(path, str(path))
@@ -170,9 +171,6 @@ def examine(path_or_name: str | Path) -> Findings:
     known = {*declarations(Draft()), *Hands().functions()}
     try:
         read = _read(path)
-        trees = [source.tree for source in remarks.sources(read.box)]
-        handlers = tried(read.loaded.blueprint, read.loaded.script, trees)
-        found += [_problem(error, path) for error in handlers.failures]
         found += [_problem(e, path) for e in remarks.suspicions(read.loaded.blueprint, read.draft, read.box, str(path))]
     except WorldFileError as error:
         found.append(_problem(error, path))
@@ -193,6 +191,15 @@ def examine(path_or_name: str | Path) -> Findings:
                     queue.append((wanted, assets.read_text(assets.loadable(path.parent, wanted), wanted)))
                 except DaguerreError:
                     continue  # load() above has told
+    if read is not None:
+        trees = [source.tree for source in remarks.sources(read.box)]
+        try:
+            handlers = tried(read.loaded.blueprint, read.loaded.script, trees)
+        except DaguerreError as error:  # it cannot begin: mostly for a reason that was found above
+            found += [] if found else [Problem(str(path), 0, 0, str(error))]
+        for row in (_problem(error, path) for error in handlers.failures):
+            if not any((p.file, p.line) == (row.file, row.line) for p in found):
+                found.append(row)
     return Findings(found, handlers)
 
 

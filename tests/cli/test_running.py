@@ -1,4 +1,4 @@
-"""`run` and `check`: digests that repeat, snapshots that go on, problems with their places."""
+"""`run`: digests that repeat, snapshots that go on, stories that end."""
 
 import json
 from pathlib import Path
@@ -67,18 +67,6 @@ def test_interrupting_is_no_traceback(daguerre: Daguerre, monkeypatch: pytest.Mo
     monkeypatch.setattr("engine.cli.running.load_world", interrupt)
     answer = daguerre("run", "courtyard")
     assert answer.code == 130 and "Traceback" not in answer.err
-
-
-def test_check_lists_problems_with_their_places(daguerre: Daguerre, tmp_path: Path) -> None:
-    good = daguerre("check", "courtyard", "--json")
-    assert good.code == 0 and json.loads(good.out) == {"ok": True, "errors": []}
-    (tmp_path / "bad.star").write_text("x = 1\ny = = 2\n")
-    bad = daguerre("check", "bad.star", "--json")
-    result = json.loads(bad.out)
-    assert bad.code == 2 and result["ok"] is False
-    assert set(result["errors"][0]) == {"file", "line", "column", "message"}
-    assert result["errors"][0]["file"] == "bad.star" and result["errors"][0]["line"] == 2
-    assert daguerre("check", "bad.star").out.startswith("bad.star:2:")
 
 
 def test_run_tells_goals_and_the_ending(daguerre: Daguerre, tmp_path: Path) -> None:

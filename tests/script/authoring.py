@@ -8,7 +8,7 @@ BASE = """\
 world("test", size = (16, 16, 8))
 material("stone", "#888888", pattern = "paving")
 fill((0, 0, 0), (16, 16, 1), "stone")
-prefab("crate", [box((-0.4, -0.4, 0), (0.4, 0.4, 0.8), "#8a5f38")])
+crate = prefab("crate", [box((-0.4, -0.4, 0), (0.4, 0.4, 0.8), "#8a5f38")])
 camera("main", at = (1, 1, 3), look_at = (8, 8, 1))
 player(at = (2, 2, 1))
 """
