@@ -18,7 +18,7 @@ from engine.state.components import MAX_BODIES, MAX_ENTITIES
 from engine.state.story import MAX_GOALS
 from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 
-PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
+PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles", "wood", "marble", "rock")
 
 MAX_VOXELS = 128 * 1024 * 1024  # one byte each: 512 x 512 x 128 m
 MAX_VOXELS_WRITTEN = 1024 * 1024 * 1024  # by all shapes together
@@ -65,6 +65,7 @@ class Draft:
     materials: dict[str, tuple[Colour, Colour, int, float, float]] = field(
         default_factory=dict
     )  # albedo, emission, pattern, roughness, metal
+    cuts: dict[str, tuple[float, float]] = field(default_factory=dict)  # material -> scale and shift of its pattern
     prefabs: dict[str, Prefab] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
@@ -173,6 +174,7 @@ class Draft:
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
         grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
+        cuts = [self.cuts.get(name, (1.0, 0.0)) for name in self.materials]
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
             name=self.name,
@@ -185,6 +187,8 @@ class Draft:
                 pattern=np.asarray([m[2] for m in table], np.uint8),
                 roughness=np.asarray([m[3] for m in table], np.float32),
                 metal=np.asarray([m[4] for m in table], np.float32),
+                pattern_scale=np.asarray([1.0, *(cut[0] for cut in cuts)], np.float32),
+                pattern_shift=np.asarray([0.0, *(cut[1] for cut in cuts)], np.float32),
             ),
             prefabs=tuple(self.prefabs.values()),
             spawns=spawns,
