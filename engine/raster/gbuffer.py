@@ -300,13 +300,14 @@ class BodyMesh:
 
 def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
     """[3, 256] RGBA32F: row 0 albedo and pattern (+ 16 where there is emission), row 1 emission, row 2 roughness (1
-    where there is no lobe) and metal.
+    where there is no lobe), metal, scale and shift of the pattern.
     """
     table = np.zeros((3, 256, 4), np.float32)
     n = len(materials.albedo)
     table[0, :n, :3], table[0, :n, 3], table[1, :n, :3] = materials.albedo, materials.pattern, materials.emission
     table[0, :n, 3] += 16.0 * materials.emission.any(-1)
     table[2, :n, 0], table[2, :n, 1] = np.where(materials.glossy, materials.roughness, 1.0), materials.metal
+    table[2, :n, 2], table[2, :n, 3] = materials.pattern_scale, materials.pattern_shift
     texture = context.texture((256, 3), 4, table.tobytes(), dtype="f4")
     texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return texture
@@ -327,7 +328,7 @@ class GBuffer:
         self._light_only = context.framebuffer([self.light])
         self._depth_only = context.framebuffer(depth_attachment=self._depth)
         defines = {"PATTERN_M": patterns.PATTERN_M, "PATTERN_TEXELS": float(patterns.TEXELS)}
-        defines["PATTERN_LEVELS"] = float(patterns.LEVELS)
+        defines["PATTERN_LEVELS"], defines["PATTERN_TURN"] = float(patterns.LEVELS), patterns.SHIFT_V
         self._defines = defines
         self._far: moderngl.Program | None = None  # draws the far field; made when there is one
         self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 
-NAMES = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
+NAMES = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles", "wood", "marble", "rock")
 PATTERN_M = 4.0  # metres until a pattern repeats
 TEXELS = 512  # along each edge: 7.8 mm
+SHIFT_V = 0.618034  # how far a shift moves a pattern along v for a metre along u
 LEVELS = 7  # mip levels that are used; beyond the last one a pixel sees half a metre: plain
 
 
@@ -84,6 +85,16 @@ def _layer(name: str) -> F64:
             1.0 + 0.022 * _noise((0.9, 0.9), 51) + 0.014 * _noise((0.16, 0.16), 52) + 0.012 * _noise((0.03, 0.03), 53)
         )
         return np.asarray(tone[..., None] * np.ones(3))
+    if name == "wood":
+        grain = 0.10 * _noise((1.6, 0.045), 81) + 0.05 * _noise((0.9, 0.016), 82) + 0.03 * _noise((0.12, 0.02), 83)
+        return np.asarray((1.0 + grain)[..., None] * np.ones(3) + grain[..., None] * np.array([0.1, 0.0, -0.1]))
+    if name == "marble":
+        broad, fine = _noise((0.9, 0.9), 91), _noise((0.22, 0.22), 92)
+        veins = np.exp(-(((broad + 0.45 * fine) / 0.13) ** 2)) + 0.5 * np.exp(-(((broad - 1.1 * fine) / 0.09) ** 2))
+        return np.asarray((1.05 - 0.32 * veins + 0.02 * _noise((0.5, 0.5), 93))[..., None] * np.ones(3))
+    if name == "rock":
+        layers = 0.10 * _noise((1.1, 0.14), 101) + 0.07 * _noise((0.2, 0.09), 102) + 0.05 * _noise((0.04, 0.04), 103)
+        return np.asarray((1.0 + layers)[..., None] + _noise((0.6, 0.3), 104)[..., None] * np.array([0.03, 0.0, -0.03]))
     if name == "tiles":
         return _stones((0.25, 0.25), 0.0, 0.010, 0.7, 0.13, 61)
     return np.ones((TEXELS, TEXELS, 3))

@@ -187,7 +187,10 @@ def pattern_factor(
     """
     layer = materials.pattern[material]
     u, v = np.where(axis == 0, place[:, 1], place[:, 0]), np.where(axis == 2, place[:, 1], place[:, 2])
-    wanted = pixel_m / np.sqrt(np.maximum(slant, 0.02)) * (patterns.TEXELS / patterns.PATTERN_M)
+    scale = materials.pattern_scale[material].astype(np.float64)
+    shift = materials.pattern_shift[material].astype(np.float64)
+    u, v = u / scale + shift, v / scale + shift * patterns.SHIFT_V
+    wanted = pixel_m / np.sqrt(np.maximum(slant, 0.02)) * (patterns.TEXELS / (patterns.PATTERN_M * scale))
     level = np.maximum(np.round(np.log2(wanted)), 0).astype(np.int64)
     out = np.ones((len(place), 3))
     for index, texels in enumerate(patterns.pattern_levels()):

@@ -18,7 +18,7 @@ from engine.state.components import MAX_BODIES, MAX_ENTITIES
 from engine.state.story import MAX_GOALS
 from engine.state.world import MAX_TRIGGERS, MAX_VARIABLES
 
-PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles")
+PATTERNS = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles", "wood", "marble", "rock")
 
 MAX_VOXELS = 2048 * 1024 * 1024  # 1024 x 1024 x 32 m; a snapshot tells them by 31 bits
 MAX_DENSE = 64 * 1024 * 1024  # 128 x 128 x 64 m: a larger world is kept by brick
@@ -65,6 +65,7 @@ class Draft:
     materials: dict[str, tuple[Colour, Colour, int, float, float]] = field(
         default_factory=dict
     )  # albedo, emission, pattern, roughness, metal
+    cuts: dict[str, tuple[float, float]] = field(default_factory=dict)  # material -> scale and shift of its pattern
     prefabs: dict[str, Prefab] = field(default_factory=dict)
     spawns: list[Spawn] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
@@ -176,6 +177,7 @@ class Draft:
         else:
             grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
+        cuts = [self.cuts.get(name, (1.0, 0.0)) for name in self.materials]
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
             name=self.name,
@@ -188,6 +190,8 @@ class Draft:
                 pattern=np.asarray([m[2] for m in table], np.uint8),
                 roughness=np.asarray([m[3] for m in table], np.float32),
                 metal=np.asarray([m[4] for m in table], np.float32),
+                pattern_scale=np.asarray([1.0, *(cut[0] for cut in cuts)], np.float32),
+                pattern_shift=np.asarray([0.0, *(cut[1] for cut in cuts)], np.float32),
             ),
             prefabs=tuple(self.prefabs.values()),
             spawns=spawns,

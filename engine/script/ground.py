@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.core.errors import WorldFileError
+from engine.core.rng import stream_key, uniform
 from engine.core.units import AIR, VOXELS_PER_M
 from engine.script import shapes
 from engine.script.draft import PATTERNS, RAGGED, ROUND, Draft, grid_of
@@ -16,6 +17,8 @@ from engine.script.values import hour as read_hour
 from engine.state.blueprint import Sky
 
 Voxel = tuple[int, int, int]
+PATTERNS_MOVED = stream_key("material.pattern")
+FARTHEST_MOVED_M = 64.0
 
 
 class Ground:
@@ -101,10 +104,14 @@ class Ground:
         pattern: object = "plain",
         roughness: object = 1.0,
         metal: object = 0.0,
+        scale: object = 1.0,
+        seed: object = 0,
     ) -> str:
         """Gives a surface a name: its colour, the radiance it shines with, how its colour varies, and its polish.
 
-        `roughness` 1 is matte, 0.05 nearly a mirror; `metal` 1 reflects in its own colour and has no other.
+        `pattern` is "plain", "brick", "planks", "paving", "grass", "plaster", "tiles", "wood", "marble" or "rock", on
+        voxels; `scale` makes it larger or smaller, another `seed` moves it. `roughness` 1 is matte, 0.05 nearly a
+        mirror; `metal` 1 reflects in its own colour and has no other.
 
         >>> material("copper", "#b87333", roughness = 0.3, metal = 1)
         >>> material("embers", "#401008", emission = (6, 1.5, 0.3))
@@ -119,7 +126,10 @@ class Ground:
         rough, share = number(roughness, "roughness", 0.05, 1.0), number(metal, "metal", 0.0, 1.0)
         if share > 0.0 and rough >= 1.0:
             raise WorldFileError(f"metal = {share:g} needs a roughness below 1: what is matte reflects nothing")
+        size, key = number(scale, "scale", 0.125, 16.0), integer(seed, "seed", 0, 2**31)
         self.draft.add_material(label, colour(albedo, "albedo"), shine, kind, rough, share)
+        if size != 1.0 or key:
+            self.draft.cuts[label] = size, uniform(key, 0, PATTERNS_MOVED, 0) * FARTHEST_MOVED_M if key else 0.0
         return label
 
     # --- voxels -------------------------------------------------------------------------------------------------------

@@ -27,20 +27,20 @@ def _unsaid() -> F32:
 class Materials:
     """Materials by index; index 0 is air and is never drawn.
 
-    `roughness` and `metal` may be left out: then all are matte.
+    What comes after the patterns may be left out: then all are matte, and patterns as they are drawn.
     """
 
     names: tuple[str, ...]  # [M]
     albedo: F32  # [M, 3] linear RGB, 0..1
     emission: F32  # [M, 3] linear RGB radiance
-    pattern: (
-        U8  # [M] 0 plain, 1 brick, 2 planks, 3 paving, 4 grass, 5 plaster, 6 tiles: how the raster varies the albedo
-    )
+    pattern: U8  # [M] index into engine/raster/patterns.py NAMES, 0 plain: how the raster varies the albedo
     roughness: F32 = field(default_factory=_unsaid)  # [M] 0.05..1: GGX alpha is its square; 1 is matte, without a lobe
     metal: F32 = field(default_factory=_unsaid)  # [M] 0 a varnish over the colour .. 1 bare metal of that colour
+    pattern_scale: F32 = field(default_factory=_unsaid)  # [M] how many times as large as it is drawn
+    pattern_shift: F32 = field(default_factory=_unsaid)  # [M] metres by which it is moved
 
     def __post_init__(self) -> None:
-        for name, plain in (("roughness", 1.0), ("metal", 0.0)):
+        for name, plain in (("roughness", 1.0), ("metal", 0.0), ("pattern_scale", 1.0), ("pattern_shift", 0.0)):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.full(len(self.names), plain, np.float32))
 

@@ -1,8 +1,8 @@
 """The raster's albedo patterns as a Mitsuba texture: "painted", a colour per triangle times the factor of a pattern.
 
 A matte surface's pattern falls out of the comparison (evaluate.py), but what a glossy one mirrors lies over its
-pattern, so the path tracer must see the same planks. Levels are chosen as the G-buffer does, by distance from the eye.
-Import it after Mitsuba's variant is set.
+pattern, so the path tracer must see the same planks. Levels are chosen as the G-buffer does, by distance from the eye;
+scale and shift of a material's pattern do not come this far. Import it after Mitsuba's variant is set.
 """
 
 from typing import Any

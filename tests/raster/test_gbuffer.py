@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.film.camera import Renderer
-from engine.raster import gbuffer, reference
+from engine.raster import gbuffer, patterns, reference
 from engine.state.camera import Camera
 from engine.view import VoxelView
 from tests.raster import views
@@ -71,6 +71,25 @@ def test_all_channels_agree_with_the_reference(renderer, name):
         assert (off[inner] <= tolerance).mean() >= 0.99, channel
     assert (got.page == wanted.page).mean() > 0.97  # edges included
     assert np.abs(got.motion[inner & (got.depth < np.inf)]).max() > 0.5  # motion was put to the test
+
+
+def test_scaled_and_moved_patterns_agree_with_the_reference(renderer):
+    view = views.courtyard("day", CAMERAS["yard"])
+    n = len(view.materials.names)
+    new = [len(patterns.NAMES) - 3 + i % 3 for i in range(n)]
+    cut = dataclasses.replace(
+        view.materials,
+        pattern=np.array(new, np.uint8),
+        pattern_scale=np.linspace(0.5, 3.0, n).astype(np.float32),
+        pattern_shift=np.linspace(0.0, 40.0, n).astype(np.float32),
+    )
+    plain = dataclasses.replace(view, materials=dataclasses.replace(view.materials, pattern=np.array(new, np.uint8)))
+    view = dataclasses.replace(view, materials=cut)
+    wanted = reference.channels(view, SIZE, renderer._body_light(view, renderer._poser.pose(view)))
+    got, before = renderer.gbuffer(view), renderer.gbuffer(plain)
+    off = disagreement(got.albedo, wanted.albedo)[away_from_edges(wanted)]
+    assert (off <= TOLERANCE["albedo"]).mean() >= 0.98
+    assert (disagreement(got.albedo, before.albedo) > 0.01).mean() > 0.1, "scale and shift are seen"
 
 
 def test_the_channels_have_the_types_of_the_table(renderer):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from engine.core.errors import WorldFileError
+from engine.raster.patterns import NAMES
 from engine.script import assets
+from engine.script.draft import PATTERNS
 from engine.script.worldfile import check, load
 from tests.script.authoring import BASE, NEXT_LINE, loaded, written
 
@@ -262,3 +264,15 @@ def test_a_fault_of_the_engine_is_not_blamed_on_the_author(tmp_path: Path, monke
     monkeypatch.setattr("engine.script.shapes.fill", lambda *_: 1 // 0)
     with pytest.raises(WorldFileError, match=r"fill\(\) failed inside the engine: ZeroDivisionError"):
         loaded(tmp_path)
+
+
+def test_a_material_says_how_its_pattern_is_cut(tmp_path: Path) -> None:
+    lines = 'material("a", "#888888", pattern = "marble", scale = 2, seed = 7)\nmaterial("b", "#888888", seed = 8)'
+    m = loaded(tmp_path, lines).blueprint.materials
+    a, b, stone = (m.names.index(name) for name in ("a", "b", "stone"))
+    assert (m.pattern_scale[a], m.pattern_scale[b], m.pattern_scale[stone]) == (2, 1, 1)
+    assert m.pattern_shift[a] != m.pattern_shift[b] != 0.0 == m.pattern_shift[stone]
+    assert NAMES == PATTERNS and m.pattern[a] == NAMES.index("marble")
+    for wrong, why in (("scale = 0", "scale must lie between 0.125 and 16"), ("seed = -1", "seed must lie between 0")):
+        with pytest.raises(WorldFileError, match=why):
+            loaded(tmp_path, f'material("c", "#888888", {wrong})')

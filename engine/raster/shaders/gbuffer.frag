@@ -23,7 +23,7 @@ in vec3 v_world;
 flat in uvec2 v_face;
 uniform vec3 eye;
 #endif
-uniform sampler2D materials;       // row 0: albedo, pattern + 16 where it emits
+uniform sampler2D materials;       // row 0: albedo, pattern + 16 where it emits; row 2: .. scale, shift of the pattern
 layout(location = 0) out vec4 out_albedo;
 layout(location = 1) out uint out_light;
 layout(location = 2) out uvec4 out_surface;
@@ -77,7 +77,10 @@ void main() {
     vec2 place = axis == 0 ? v_world.yz : axis == 1 ? v_world.xz : v_world.xy;
     vec3 to_eye = eye - v_world;
     float slant = max(abs(to_eye[axis]) * inversesqrt(dot(to_eye, to_eye)), 0.02);
-    float level = max(round(log2(depth * pixel_m * inversesqrt(slant) * (PATTERN_TEXELS / PATTERN_M))), 0.0);
+    vec2 cut = texelFetch(materials, ivec2(int(material_index), 2), 0).ba;  // scale and shift
+    float texels_m = PATTERN_TEXELS / (PATTERN_M * cut.x);
+    float level = max(round(log2(depth * pixel_m * inversesqrt(slant) * texels_m)), 0.0);
+    place = place / cut.x + cut.y * vec2(1.0, PATTERN_TURN);
     float part = exp2(-level), layer = material.a - 16.0 * float(emits);
     vec2 at = vec2(2.0 * PATTERN_TEXELS * (1.0 - part) + 2.0 * level, layer * (PATTERN_TEXELS + 2.0)) + 1.0;
     at += fract(place / PATTERN_M) * (PATTERN_TEXELS * part);
