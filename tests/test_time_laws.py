@@ -89,7 +89,7 @@ def test_the_digest_does_not_depend_on_the_process() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("name", ["worlds/courtyard.star", "worlds/gallery.star", "worlds/town.star"])
+@pytest.mark.parametrize("name", ["worlds/courtyard.star", "worlds/playground.star", "worlds/town.star"])
 def test_ten_thousand_ticks_are_the_same_in_every_environment(name: str) -> None:
     runs = {label: variant(name, 10_000, settings) for label, settings in VARIANTS.items()}
     runs |= {python: variant(name, 10_000, {}, python) for python in other_pythons()}

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-STEP = 2  # voxels up or down in one stride (engine.sim.systems.motion.STEP_VOXELS)
+STEP = 2  # voxels up or down in one stride (engine.sim.systems.gait.STEP_VOXELS)
 BESIDE_WALL = 2.0  # times slower: people keep off walls where there is room
 UNKNOWN = -128  # in a field: no way is known from here
 SPREAD = 127.0  # a direction's components are kept in bytes, times this
@@ -20,7 +20,7 @@ SPREAD = 127.0  # a direction's components are kept in bytes, times this
 def nodes(solid):
     """Where one can stand: (first [X*Y + 1], level [N] voxels). Nodes of a column lie at first[c]..first[c + 1] - 1.
 
-    `solid` is VoxelGrid.solid: one stands on a solid voxel below seven of air, as `motion.footing` says.
+    `solid` is VoxelGrid.solid: one stands on a solid voxel below seven of air, as `gait.strides` has it.
     """
     nx, ny, n_bytes = solid.shape
     first = np.zeros(nx * ny + 1, np.int32)

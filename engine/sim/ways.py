@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import VOXELS_PER_M
-from engine.sim.systems.motion import STEP_VOXELS
+from engine.sim.systems.gait import STEP_VOXELS
 from engine.state.blueprint import F64
 from engine.state.voxels import VoxelGrid
 from engine.state.world import State

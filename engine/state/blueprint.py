@@ -206,9 +206,10 @@ class Blueprint:
         return points, np.cumsum(lengths) - lengths, lengths
 
     @cached_property
-    def trigger_boxes(self) -> tuple[tuple[F64, F64], ...]:
-        """Low and high corners [3] of all triggers, metres; feet that stand a centimetre deep count as inside."""
-        return tuple((np.array(t.low) - (0.0, 0.0, 0.01), np.array(t.high)) for t in self.triggers)
+    def trigger_boxes(self) -> tuple[F64, F64]:
+        """Low and high corners [t, 3] of all triggers, metres; feet that stand a centimetre deep count as inside."""
+        corners = np.array([(t.low, t.high) for t in self.triggers], np.float64).reshape(-1, 2, 3)
+        return corners[:, 0] - (0.0, 0.0, 0.01), corners[:, 1]
 
     @property
     def size_m(self) -> tuple[float, float, float]:

@@ -217,12 +217,16 @@ def inside_bits(blueprint: Blueprint, state: State) -> np.ndarray[tuple[int], np
     c, n = state.columns, state.n_slots
     bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.in_the_way(n)
     bodied[0] = True
+    rows = bodied.nonzero()[0]
+    low, high = blueprint.trigger_boxes
+    position = c.position[rows][:, None]
+    within = ((position >= low) & (position < high)).all(2)
     bits = np.zeros(n, np.uint64)
-    position = c.position[:n]
-    for t, (low, high) in enumerate(blueprint.trigger_boxes):
-        within = bodied & ((position >= low) & (position < high)).all(1)
-        bits |= within.astype(np.uint64) << np.uint64(t)
+    bits[rows] = np.bitwise_or.reduce(np.where(within, _BITS[: len(low)], _BITS[64]), axis=1)
     return bits
+
+
+_BITS: Final = np.array([1 << t for t in range(64)] + [0], np.uint64)
 
 
 def fill_door(state: State, index: int, solid: bool) -> None:

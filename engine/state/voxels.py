@@ -155,8 +155,9 @@ class VoxelGrid:
     def solid_in(self, low: tuple[float, float, float], high: tuple[float, float, float]) -> bool:
         """Whether anything solid lies in the open box low..high (metres)."""
         nx, ny, nz = self.material.shape
-        i0, j0, k0 = (math.floor(v * VOXELS_PER_M) for v in low)
-        i1, j1, k1 = (math.ceil(v * VOXELS_PER_M) for v in high)
+        (x0, y0, z0), (x1, y1, z1) = low, high
+        i0, j0, k0 = math.floor(x0 * VOXELS_PER_M), math.floor(y0 * VOXELS_PER_M), math.floor(z0 * VOXELS_PER_M)
+        i1, j1, k1 = math.ceil(x1 * VOXELS_PER_M), math.ceil(y1 * VOXELS_PER_M), math.ceil(z1 * VOXELS_PER_M)
         if i0 < 0 or j0 < 0 or k0 < 0 or i1 > nx or j1 > ny:
             return True
-        return bool(self.material[i0:i1, j0:j1, k0 : min(k1, nz)].any())
+        return bool(np.count_nonzero(self.material[i0:i1, j0:j1, k0 : min(k1, nz)]))

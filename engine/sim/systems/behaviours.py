@@ -81,7 +81,7 @@ def decide(blueprint: Blueprint, state: State) -> None:
     trips = []
     if present[WANDER]:
         bound = (behaviour == WANDER) & (place >= 0)
-        if not bound.any():
+        if not np.count_nonzero(bound):
             _wander(state, rows[behaviour == WANDER])
         else:
             _wander(state, rows[(behaviour == WANDER) & ~bound])
@@ -92,7 +92,7 @@ def decide(blueprint: Blueprint, state: State) -> None:
         trips.append(_follow(state, rows[behaviour == FOLLOW]))
     if present[SEEK]:
         there = (behaviour == SEEK) & (place >= 0)
-        if there.any():
+        if np.count_nonzero(there):
             trips.append(_seek_place(blueprint, state, rows[there], place[there]))
         trips.append(_seek_entity(state, rows[(behaviour == SEEK) & ~there]))
     if present[FLEE]:
@@ -128,11 +128,11 @@ def _wander(state: State, rows: Rows) -> None:
     """Straight on, now and then somewhere else, always somewhere else from walls and drops."""
     c = state.columns
     velocity = c.velocity[rows]
-    turning = ((velocity[:, 0] == 0.0) & (velocity[:, 1] == 0.0)) | c.blocked[rows]
+    turning = (velocity == 0.0).all(1) | c.blocked[rows]
     asked = ((rows + state.tick) & (TURN_TICKS - 1) == 0).nonzero()[0]
     if len(asked):
         turning[asked] |= uniform(state.seed, state.tick, TURNS, state.ids(rows[asked])) < TURN_CHANCE
-    if not turning.any():
+    if not np.count_nonzero(turning):
         return
     rows = rows[turning]
     heading = bits(state.seed, state.tick, HEADS, state.ids(rows)) % np.uint64(N_HEADINGS)
@@ -155,7 +155,7 @@ def _patrol(blueprint: Blueprint, state: State, rows: Rows) -> Trips:
     path = c.path[rows]
     point = starts[path] + c.path_point[rows] % lengths[path]
     there = _distance(c, rows, points[point, :2]) < ARRIVED_M
-    if (lost := c.lost[rows]).any():
+    if np.count_nonzero(lost := c.lost[rows]):
         there |= lost & (uniform(state.seed, state.tick, GIVES_UP, state.ids(rows)) < GIVE_UP_CHANCE)
     c.path_point[rows] = np.where(there, (c.path_point[rows] + 1) % lengths[path], c.path_point[rows])
     return _trips(rows, points[point, :2], _POINTS + point, np.where(there, 0.0, c.speed[rows]), straight=True)
@@ -165,7 +165,7 @@ def _follow(state: State, rows: Rows) -> Trips:
     """Towards somebody, slower when near, at rest in company."""
     c = state.columns
     leader = (c.follows[rows] & INDEX_MASK).astype(np.int64)  # nobody is slot 0: the player
-    target = c.position[leader, :2]
+    target = c.position[leader][:, :2]
     pace = _slowing(c.speed[rows], _distance(c, rows, target) - COMPANY_M)
     return _trips(rows, target, _ENTITIES + leader, pace, straight=True)
 
@@ -174,7 +174,7 @@ def _seek_entity(state: State, rows: Rows) -> Trips:
     """Right up to somebody."""
     c = state.columns
     sought = (c.follows[rows] & INDEX_MASK).astype(np.int64)
-    target = c.position[sought, :2]
+    target = c.position[sought][:, :2]
     pace = _slowing(c.speed[rows], _distance(c, rows, target) - GREET_M)
     return _trips(rows, target, _ENTITIES + sought, pace, straight=True)
 
@@ -195,7 +195,7 @@ def _flee(state: State, rows: Rows) -> Trips:
     """Away from somebody who is near."""
     c = state.columns
     threat = (c.follows[rows] & INDEX_MASK).astype(np.int64)
-    target = c.position[threat, :2]
+    target = c.position[threat][:, :2]
     pace = np.where(_distance(c, rows, target) < c.radius[rows], c.speed[rows], 0.0)
     return _trips(rows, target, _ENTITIES + threat, pace, straight=True, away=True)
 
@@ -203,10 +203,10 @@ def _flee(state: State, rows: Rows) -> Trips:
 def _travel(blueprint: Blueprint, state: State, trips: Trips) -> None:
     """Velocities of all who go somewhere: straight, or as a flow field leads them."""
     c, rows, pace = state.columns, trips.rows, trips.pace.copy()
-    d = trips.target - c.position[rows, :2]
-    distance = np.sqrt(d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1])
-    toward = d / np.where(distance > 1e-9, distance, 1.0)[:, None]
-    toward[trips.away] *= -1.0
+    way = trips.target - c.position[rows][:, :2]
+    distance = _length(way)
+    toward = way / np.where(distance > 1e-9, distance, 1.0)[:, None]
+    toward[trips.away.nonzero()[0]] *= -1.0
     # A patrol that once had to go round something knows its way from then on; others go straight again after a rest.
     keeps = (pace > 0.0) | ((trips.goal >= _POINTS) & (trips.goal < _ENTITIES))
     detour = trips.straight & (c.detour[rows] | c.blocked[rows]) & keeps
@@ -217,11 +217,11 @@ def _travel(blueprint: Blueprint, state: State, trips: Trips) -> None:
         c.velocity[rows] = toward * pace[:, None]
     else:
         moves = np.ones(len(rows), np.bool_)
-        way, found, near, waits = _ask(blueprint, state, rows[asks], trips.goal[asks])
+        led_way, found, near, waits = _ask(blueprint, state, rows[asks], trips.goal[asks])
         away = trips.away[asks]
-        way[away] *= -1.0
+        led_way[away] *= -1.0
         guided = found & ~near
-        toward[asks[guided]] = way[guided]
+        toward[asks[guided]] = led_way[guided]
         # Without a way one stands, but flees on. What a wall keeps from its spot in a place rests where it is.
         stays = (~found & ~away) | (near & ~trips.straight[asks] & c.blocked[rows[asks]])
         pace[asks[stays]] = 0.0
@@ -279,5 +279,10 @@ def _slowing(speed: NDArray[np.float32], left: F64) -> F64:
 
 
 def _distance(c: Columns, rows: Rows, target: F64) -> F64:
-    d = target - c.position[rows, :2]
-    return np.sqrt(d[:, 0] * d[:, 0] + d[:, 1] * d[:, 1])
+    return _length(target - c.position[rows][:, :2])
+
+
+def _length(way: F64) -> F64:
+    x, y = way.T
+    length: F64 = np.sqrt(x * x + y * y)
+    return length

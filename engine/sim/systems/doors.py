@@ -7,8 +7,8 @@ import numpy as np
 
 from engine.core.units import VOXEL_M
 from engine.sim.systems import bodies
+from engine.sim.systems.gait import RADIUS_M
 from engine.sim.systems.leaves import leaf_box
-from engine.sim.systems.motion import RADIUS_M
 from engine.sim.systems.player import HALF_WIDTH_M, HEIGHT_M
 from engine.state import entities
 from engine.state.blueprint import Blueprint

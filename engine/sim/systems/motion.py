@@ -1,13 +1,13 @@
-"""Walkers on the ground: they go where they want as far as walls and drops let them. All at once, as columns."""
+"""Walkers on the ground: they go where they want as far as others, walls and drops let them."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, TICK_S, VOXEL_M, VOXELS_PER_M
 from engine.sim.angles import wrapped_array, yaw_of
-from engine.sim.systems import company
+from engine.sim.systems import company, gait
 from engine.state.blueprint import F64
 from engine.state.components import NONE, WALKS
 from engine.state.voxels import VoxelGrid
@@ -18,36 +18,48 @@ I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
 Bool = NDArray[np.bool_]
 
-RADIUS_M: Final = 0.25
-STEP_VOXELS: Final = 2  # 0.5 m up or down in one stride
-BELOW: Final = STEP_VOXELS + 1  # voxels under the feet that matter
-CLIMB_M_S: Final = 3.0  # how fast feet follow the ground
-TURN_RAD_S: Final = 5.0
+FEW: Final = 24  # so many are walked by Python as it is; more are compiled
 
 
 def walk(state: State) -> None:
-    """One tick of every walker."""
-    c = state.columns
+    """One tick of every walker (`gait.py`): what it makes of its wish for the others' sake, and how far it gets."""
+    c, voxels = state.columns, state.voxels
     rows = state.span(WALKS)
-    ground, yaw = c.ground[rows].astype(np.int64), c.yaw[rows]
-    if not len(ground):
+    stands = c.behaviour[rows] == NONE
+    n = len(stands)
+    if not n:
         return
-    position = np.array(c.position[rows].T, order="C")
-    wanted = np.array(c.velocity[rows].T, order="C")
-    velocity = company.mind(position, wanted, c.behaviour[rows] == NONE)
-    velocity = company.around_player(c.position[0], position, velocity)
-    if len(ground) <= company.FEW or state.voxels.solid is None:
-        position, c.ground[rows], c.blocked[rows], c.yaw[rows] = strides(
-            state.voxels, position, wanted, velocity, ground, yaw
-        )
+    position, wanted = np.array(c.position[rows].T, order="C"), np.array(c.velocity[rows].T, order="C")
+    ground, yaw = c.ground[rows].astype(np.int64), c.yaw[rows].astype(np.float64)
+    way: Any
+    order: Any
+    begin: Any
+    end: Any
+    sums: Any
+    ringed: Any
+    changes: Any
+    walkers: list[Any] = [*position, *wanted, *wanted.copy(), ground, yaw, stands, np.zeros(n, np.bool_)]
+    if n <= FEW:
+        way, ringed, changes = gait, voxels.ringed.data, _FEW_CHANGES
+        walkers = [each.tolist() for each in walkers]
+        order, begin, end, sums = range(n), range(1, n + 1), [n] * n, [[0.0] * n for _ in range(5)]
     else:
         from engine.sim.systems import throng
 
-        position, c.ground[rows], c.blocked[rows], c.yaw[rows] = throng.strides(
-            state.voxels.ringed, state.voxels.column_bytes, state.voxels.n_columns, _CHANGE,
-            position, wanted, velocity, ground, yaw, RADIUS_M, CLIMB_M_S * TICK_S, TURN_RAD_S * TICK_S, TICK_S
-        )  # fmt: skip
-    c.position[rows] = position.T
+        way, ringed, changes = throng, voxels.ringed, _CHANGES
+        (order, begin, end), sums = company.neighbours(position[0], position[1]), np.zeros((5, n))
+    x, y, z, wanted_x, wanted_y, vx, vy, ground, yaw, stands, blocked = walkers
+    way.mind(x, y, z, vx, vy, stands, order, begin, end, *sums, *c.position[0].tolist())
+    if voxels.solid is None:
+        (x, y, z), ground, blocked, yaw = strides(
+            voxels, position, wanted, np.array([vx, vy]), np.array(ground), c.yaw[rows]
+        )
+    else:
+        nx, ny, n_bytes = voxels.solid.shape
+        way.strides(ringed, nx, ny, n_bytes, changes, x, y, z, wanted_x, wanted_y, vx, vy, ground, yaw, blocked)
+    for axis, value in enumerate((x, y, z)):
+        c.position[rows, axis] = value
+    c.ground[rows], c.yaw[rows], c.blocked[rows] = ground, yaw, blocked
 
 
 def strides(
@@ -57,59 +69,49 @@ def strides(
     that they stand on, whether the ground kept them [n], and their yaws [n].
 
     First x, then y (so that they slide along walls), then the ground under them. They turn towards where they go and
-    where they `wanted` to go [2, n]. `throng.strides` does the same for many.
+    where they `wanted` to go [2, n]. `gait.strides` does the same, where there are bytes of columns to read: large worlds have none.
     """
     old, z = position[:2], position[2]
     step = velocity * TICK_S
     byte, bit = depth(voxels, ground)
 
     aim = old + step
-    ahead = aim + np.copysign(RADIUS_M, step)
+    ahead = aim + np.copysign(gait.RADIUS_M, step)
     place = position.copy()
     flat = place[:2]
     flat[0] = ahead[0]
-    flat[0] = np.where(_change(voxels, flat, byte, bit) != NOWHERE, aim[0], old[0])
+    flat[0] = np.where(_change(voxels, flat, byte, bit) != gait.NOWHERE, aim[0], old[0])
     flat[1] = ahead[1]
-    flat[1] = np.where(_change(voxels, flat, byte, bit) != NOWHERE, aim[1], old[1])
+    flat[1] = np.where(_change(voxels, flat, byte, bit) != gait.NOWHERE, aim[1], old[1])
     change = _change(voxels, flat, byte, bit)
-    if len(slips := (change == NOWHERE).nonzero()[0]):
-        falls = columns(voxels, old[:, slips], byte[slips], bit[slips]) & ((1 << BELOW) - 1) == 0
+    if len(slips := (change == gait.NOWHERE).nonzero()[0]):
+        falls = columns(voxels, old[:, slips], byte[slips], bit[slips]) & ((1 << gait.BELOW) - 1) == 0
         change[slips] = np.where(falls, -1, 0)
         flat[:, slips] = old[:, slips]
     ground = ground + change
 
-    rise = CLIMB_M_S * TICK_S
+    rise = gait.CLIMB_M_S * TICK_S
     place[2] = z + np.minimum(np.maximum(ground * VOXEL_M - z, -rise), rise)
     moved = flat - old
     moved *= moved
     step *= step
     blocked = moved[0] + moved[1] < 0.25 * (step[0] + step[1])  # less than half as fast
 
-    facing, most = wanted + velocity, TURN_RAD_S * TICK_S
+    facing, most = wanted + velocity, gait.TURN_RAD_S * TICK_S
     turn = np.minimum(np.maximum(wrapped_array(yaw_of(facing[0], facing[1]) - yaw), -most), most)
     turn *= (wanted != 0.0).any(0)
     return place, ground, blocked, wrapped_array(turn + yaw)
 
 
-def footing(voxels: VoxelGrid, place: F64, ground: I64) -> tuple[I64, Bool]:
-    """Where one may stand at points `place` [2, n] metres when coming from levels `ground` [n] voxels.
-
-    Returns the change of level [n] and whether one may stand at all: solid right below, seven voxels (1.75 m) of air
-    above, at most STEP_VOXELS up or down; the highest place counts. Beyond the grid's sides there is none.
-    """
-    change = _change(voxels, place, *depth(voxels, ground))
-    return change, change != NOWHERE
-
-
 def _change(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> I64:
-    """The change of level [n] of those who go to points `place`; NOWHERE where they cannot stand."""
-    change: I64 = _CHANGE[columns(voxels, place, byte, bit)]
+    """The change of level [n] of those who go to points `place`; gait.NOWHERE where they cannot stand."""
+    change: I64 = _CHANGES[columns(voxels, place, byte, bit)]
     return change
 
 
 def depth(voxels: VoxelGrid, ground: I64) -> tuple[I64, U32]:
     """Byte and bit [n] of column (0, 0) from which on columns matter to those who stand on levels `ground` [n]."""
-    lowest = np.minimum(np.maximum(ground + (BRICK - BELOW), 0), (voxels.n_bytes - 3) * 8)
+    lowest = np.minimum(np.maximum(ground + (BRICK - gait.BELOW), 0), (voxels.n_bytes - 3) * 8)
     return (lowest >> 3) + voxels.column_bytes.sum(), (lowest & 7).astype(np.uint32)
 
 
@@ -125,16 +127,18 @@ def columns(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> U32:
     return word
 
 
-def _change_table() -> NDArray[np.int64]:
-    """For every word of `columns` the change of level that finds one solid voxel with seven of air above it."""
-    table = np.full(1 << 12, NOWHERE, np.int64)
+def change_table() -> NDArray[np.int64]:
+    """For twelve voxels above one another, as the bits of a word, which step (voxels) finds one solid voxel with seven
+    of air above it; bit gait.BELOW - 1 is the voxel under the feet, and the highest place counts. NOWHERE for none.
+    """
+    table = np.full(1 << 12, gait.NOWHERE, np.int64)
     for word in range(1 << 12):
-        for up in range(STEP_VOXELS, -STEP_VOXELS - 1, -1):
-            if word >> (up + BELOW - 1) & 0xFF == 1:
+        for up in range(gait.STEP_VOXELS, -gait.STEP_VOXELS - 1, -1):
+            if word >> (up + gait.BELOW - 1) & 0xFF == 1:
                 table[word] = up
                 break
     return table
 
 
-NOWHERE: Final = 127
-_CHANGE: Final = _change_table()  # [4096] voxels
+_CHANGES: Final = change_table()  # [4096] voxels
+_FEW_CHANGES: Final[list[int]] = _CHANGES.tolist()

@@ -7,8 +7,6 @@ way is pushed, what is heavy enough is stepped on, and what carries the player t
 import math
 from typing import Final
 
-import numpy as np
-
 from engine.core.ids import index_of
 from engine.core.trig import sine_cosine
 from engine.core.units import TICK_S
@@ -32,6 +30,7 @@ MASS_KG: Final = 75.0  # what lies under the feet carries so much
 STEPPED_ON_KG: Final = 20.0  # lighter bodies are kicked aside
 STEEPEST_Z: Final = 0.64  # of a normal: bodies lean by 50 degrees at most where one can stand
 SLIP_M_S: Final = 2.5  # down what is steeper
+FARTHEST_STEP_M: Final = 2.0  # within a tick, and half of the body: what carries the player does 1.6 m at most
 EYE_SETTLE_M_S: Final = 2.0  # how fast the eye follows the feet up a step
 
 Vec3 = tuple[float, float, float]
@@ -224,7 +223,11 @@ def _box(x: float, y: float, z: float) -> Box:
 
 
 def _overlap(low: Vec3, high: Vec3, other_low: Vec3, other_high: Vec3) -> bool:
-    return all(a < d and c < b for a, b, c, d in zip(low, high, other_low, other_high, strict=True))
+    return (
+        low[0] < other_high[0] and other_low[0] < high[0]
+        and low[1] < other_high[1] and other_low[1] < high[1]
+        and low[2] < other_high[2] and other_low[2] < high[2]
+    )  # fmt: skip
 
 
 def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
@@ -232,13 +235,16 @@ def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
     c, n = state.columns, state.n_slots
     dx, dy = c.position[:n, 0] - feet[0], c.position[:n, 1] - feet[1]
     boxes = []
-    for i in np.flatnonzero(c.in_the_way(n) & ((c.parts[:n] & BODY) == 0) & (dx * dx + dy * dy < 36.0)).tolist():
+    near = c.in_the_way(n) & ((c.parts[:n] & BODY) == 0) & (dx * dx + dy * dy < 36.0)
+    for i in near.nonzero()[0].tolist():
         if i == 0 or c.prefab[i] < 0:
             continue
         hx, hy, hz = blueprint.prefabs[c.prefab[i]].half_extent.tolist()
+        x, y, z = c.position[i].tolist()
+        if max(abs(x - feet[0]), abs(y - feet[1])) > hx + hy + FARTHEST_STEP_M:
+            continue
         sin, cos = (abs(v) for v in sine_cosine(float(c.yaw[i])))
         wx, wy = hx * cos + hy * sin, hx * sin + hy * cos
-        x, y, z = c.position[i].tolist()
         low, high = (x - wx, y - wy, z), (x + wx, y + wy, z + 2.0 * hz)
         if not _overlap(*_box(*feet), low, high):
             boxes.append((low, high))

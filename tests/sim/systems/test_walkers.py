@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sim import actions
-from engine.sim.angles import HEADINGS, wrapped, wrapped_array, yaw_of
+from engine.sim.angles import HEADINGS, wrapped, wrapped_array
 from engine.sim.recording import run
 from engine.sim.step import step
-from engine.sim.systems.motion import footing
+from engine.sim.systems import gait, motion
 from engine.state.blueprint import Path, Spawn
 from engine.state.commands import Command
 from engine.state.voxels import VoxelGrid
@@ -147,36 +147,47 @@ def test_footing_is_what_a_plain_search_finds(seed: int, height: int) -> None:
     voxels = (random.random((8, 8, height)) < 0.12).astype(np.uint8)
     voxels[:, :, 0] = random.random((8, 8)) < 0.5
     grid = VoxelGrid(voxels)
-    x, y = at = random.uniform(-0.5, 2.5, (2, 40))
-    ground = random.integers(-4, height + 12, 40)
-    change, stands = footing(grid, at, ground)
+    x, y = random.uniform(-0.5, 2.5, (2, 40)).tolist()
+    ground = random.integers(-4, height + 12, 40).tolist()
+    still, came, level = [0.0] * 40, ground.copy(), [0.25 * g for g in ground]
+    gait.strides(
+        grid.ringed.data, *grid.solid.shape, motion.change_table().tolist(), x.copy(), y.copy(), level, still, still,
+        still, still, came, still.copy(), [False] * 40,
+    )  # fmt: skip
     for k in range(40):
-        expected = plain_footing(voxels, int(np.floor(x[k] * 4)), int(np.floor(y[k] * 4)), int(ground[k]))
-        assert (int(change[k]) if stands[k] else None) == expected
+        i, j = int(np.floor(x[k] * 4)), int(np.floor(y[k] * 4))
+        expected = plain_footing(voxels, i, j, ground[k])
+        if expected is None:  # falls where nothing is near below, else stays
+            falls = 0 <= i < 8 and 0 <= j < 8 and not any(solid(voxels, i, j, ground[k] - d) for d in (1, 2, 3))
+            expected = -1 if falls else 0
+        assert came[k] - ground[k] == expected
+
+
+def solid(voxels: np.ndarray, i: int, j: int, k: int) -> bool:
+    return k < 0 or (k < voxels.shape[2] and bool(voxels[i, j, k]))
 
 
 def plain_footing(voxels: np.ndarray, i: int, j: int, ground: int) -> int | None:
-    nx, ny, nz = voxels.shape
-
-    def solid(k: int) -> bool:
-        return k < 0 or (k < nz and bool(voxels[i, j, k]))
-
+    nx, ny, _ = voxels.shape
     if not (0 <= i < nx and 0 <= j < ny):
         return None
     for up in (2, 1, 0, -1, -2):
         level = ground + up
-        if solid(level - 1) and not any(solid(k) for k in range(level, level + 7)):
+        if solid(voxels, i, j, level - 1) and not any(solid(voxels, i, j, k) for k in range(level, level + 7)):
             return up
     return None
 
 
-def test_portable_yaw_is_the_arctangent() -> None:
-    angles = np.linspace(-3.1415, 3.1415, 5001)
-    radius = 10.0 ** np.linspace(-6, 6, 5001)
-    error = wrapped_array(yaw_of(np.cos(angles) * radius, np.sin(angles) * radius) - angles)
-    assert np.abs(error).max() < 2e-5
-    assert yaw_of(np.zeros(1), np.zeros(1))[0] == 0.0
-    assert yaw_of(np.array([-1.0]), np.array([-0.0])) == yaw_of(np.array([-1.0]), np.array([0.0]))
+def test_walkers_turn_to_where_they_go() -> None:
+    grid, angles = VoxelGrid(np.zeros((32, 32, 8), np.uint8)), np.linspace(-3.1415, 3.1415, 501)
+    n, speed = len(angles), 10.0 ** np.linspace(-6, 1, len(angles))
+    vx, vy, still = (np.cos(angles) * speed).tolist(), (np.sin(angles) * speed).tolist(), [0.0] * n
+    there, yaw = [4.0] * n, (angles + np.where(np.arange(n) % 2, 0.05, -0.05)).tolist()
+    gait.strides(
+        grid.ringed.data, *grid.solid.shape, motion.change_table().tolist(), there, there, still, vx, vy, vx, vy,
+        [0] * n, yaw, [False] * n,
+    )  # fmt: skip
+    assert np.abs(wrapped_array(np.array(yaw) - angles)).max() < 2e-5
     np.testing.assert_allclose((HEADINGS**2).sum(1), 1.0)
 
 
