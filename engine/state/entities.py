@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.errors import LimitError
 from engine.core.ids import LAST_GENERATION, NOBODY, PLAYER, index_of
@@ -209,21 +210,22 @@ def settle(blueprint: Blueprint, state: State) -> None:
     carrying.hold(state)
     state.columns.previous_position[: state.n_slots] = state.columns.position[: state.n_slots]
     state.columns.previous_yaw[: state.n_slots] = state.columns.yaw[: state.n_slots]
-    state.columns.inside[: state.n_slots] = inside_bits(blueprint, state)
+    rows, bits = inside_bits(blueprint, state)
+    state.columns.inside[rows] = bits
 
 
-def inside_bits(blueprint: Blueprint, state: State) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """[n_slots] bit t is set where an entity that moves or is solid, or the player, has its origin in trigger t."""
-    c, n = state.columns, state.n_slots
-    bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.in_the_way(n)
-    bodied[0] = True
-    rows = bodied.nonzero()[0]
+def inside_bits(blueprint: Blueprint, state: State) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """Slots [n] of the player and all that moves or is solid, growing, and bits [n]: bit t is set where its origin is
+    in trigger t. Nothing else is ever inside, nor is what is solid while somebody carries it.
+    """
+    rows, c = state.bodied(), state.columns
     low, high = blueprint.trigger_boxes
     position = c.position[rows][:, None]
     within = ((position >= low) & (position < high)).all(2)
-    bits = np.zeros(n, np.uint64)
-    bits[rows] = np.bitwise_or.reduce(np.where(within, _BITS[: len(low)], _BITS[64]), axis=1)
-    return bits
+    carried = c.carrier[rows] != 0
+    if np.count_nonzero(carried):
+        within[carried & ((c.parts[rows] & (WALKS | BODY)) == 0)] = False
+    return rows, np.bitwise_or.reduce(np.where(within, _BITS[: len(low)], _BITS[64]), axis=1)
 
 
 _BITS: Final = np.array([1 << t for t in range(64)] + [0], np.uint64)

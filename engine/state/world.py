@@ -13,7 +13,7 @@ from engine.core.errors import LimitError, WorldFileError
 from engine.core.ids import INDEX_MASK, generation_of, index_of
 from engine.state import daylight, entities
 from engine.state.blueprint import Blueprint
-from engine.state.components import ALIVE, COLUMNS, Columns
+from engine.state.components import ALIVE, BODY, COLUMNS, WALKS, Columns
 from engine.state.events import MAX_TEXT, Event, Value, emit, value_problem
 from engine.state.story import Story
 from engine.state.voxels import VoxelGrid
@@ -21,6 +21,8 @@ from engine.state.voxels import VoxelGrid
 MAX_VARIABLES: Final = 1_000
 MAX_TIMERS: Final = 1_000
 MAX_TRIGGERS: Final = 64  # bits of Columns.inside
+_BODIED: Final = -1  # a key of State._rows, beside the parts
+_SOLIDS: Final = -2  # likewise
 
 
 @dataclass
@@ -121,6 +123,26 @@ class State:
         rows = self._rows.get(part)
         if rows is None:
             rows = self._rows[part] = np.flatnonzero(self.columns.parts[: self.n_slots] & part)
+            rows.setflags(write=False)
+        return rows
+
+    def bodied(self) -> NDArray[np.intp]:
+        """Slots of the player, walkers, bodies and what the player cannot walk through, growing; kept as `rows` are."""
+        rows = self._rows.get(_BODIED)
+        if rows is None:
+            c, n = self.columns, self.n_slots
+            bodied = ((c.parts[:n] & (WALKS | BODY)) != 0) | c.solid[:n]
+            bodied[0] = True
+            rows = self._rows[_BODIED] = np.flatnonzero(bodied)
+            rows.setflags(write=False)
+        return rows
+
+    def solids(self) -> NDArray[np.intp]:
+        """Slots of what the player cannot walk through and no physics moves, growing; kept as `rows` are."""
+        rows = self._rows.get(_SOLIDS)
+        if rows is None:
+            c, n = self.columns, self.n_slots
+            rows = self._rows[_SOLIDS] = np.flatnonzero(c.solid[:n] & ((c.parts[:n] & BODY) == 0))
             rows.setflags(write=False)
         return rows
 

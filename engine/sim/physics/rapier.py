@@ -10,7 +10,8 @@ depends on them alone, by construction.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 os.environ["RAYON_NUM_THREADS"] = "1"  # rapier reads it at its first world: a step then wakes no other thread
@@ -183,16 +184,13 @@ class RapierSolver:
 
     def rests(self) -> bool:
         """See Solver."""
-        return self._bytes is not None and not self._world.active_bodies()
+        with _panics_told():
+            return self._bytes is not None and not self._world.active_bodies()
 
     def step(self) -> list[Touch]:
         """See Solver."""
-        try:
+        with _panics_told():
             self._world.step()
-        except BaseException as error:  # a panic of Rust is no Exception
-            if type(error).__name__ != "PanicException":
-                raise
-            raise PhysicsError(f"{NAME} gave up: {error}") from None
         self._new.clear()
         broken = self._world.quarantine
         if not broken.is_empty():
@@ -279,6 +277,17 @@ class RapierSolver:
         parent = self._world.colliders[collider].parent
         assert parent is not None
         return self._world.rigid_bodies[parent].user_data & _KEY_MASK
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """Bytes that were forged end in panics of Rust, which are no Exceptions: they become PhysicsError."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise PhysicsError(f"{NAME} gave up: {error}") from None
 
 
 def _meets(group: int) -> int:

@@ -152,13 +152,17 @@ def _patrol(blueprint: Blueprint, state: State, rows: Rows) -> Trips:
     """From point to point of the path, round and round."""
     c = state.columns
     points, starts, lengths = blueprint.path_points
-    path = c.path[rows]
-    point = starts[path] + c.path_point[rows] % lengths[path]
-    there = _distance(c, rows, points[point, :2]) < ARRIVED_M
+    path, next_point, pace = c.path[rows], c.path_point[rows], c.speed[rows]
+    length = lengths[path]
+    point = starts[path] + next_point % length
+    target = points[point][:, :2]
+    there = _distance(c, rows, target) < ARRIVED_M
     if np.count_nonzero(lost := c.lost[rows]):
         there |= lost & (uniform(state.seed, state.tick, GIVES_UP, state.ids(rows)) < GIVE_UP_CHANCE)
-    c.path_point[rows] = np.where(there, (c.path_point[rows] + 1) % lengths[path], c.path_point[rows])
-    return _trips(rows, points[point, :2], _POINTS + point, np.where(there, 0.0, c.speed[rows]), straight=True)
+    if np.count_nonzero(there):
+        c.path_point[rows] = np.where(there, (next_point + 1) % length, next_point)
+        pace[there] = 0.0
+    return _trips(rows, target, _POINTS + point, pace, straight=True)
 
 
 def _follow(state: State, rows: Rows) -> Trips:
@@ -207,9 +211,14 @@ def _travel(blueprint: Blueprint, state: State, trips: Trips) -> None:
     distance = _length(way)
     toward = way / np.where(distance > 1e-9, distance, 1.0)[:, None]
     toward[trips.away.nonzero()[0]] *= -1.0
+    stopped = c.detour[rows] | c.blocked[rows]
+    if not np.count_nonzero(stopped | ~trips.straight):  # nobody needs to be led
+        c.lost[rows] = False
+        c.velocity[rows] = toward * pace[:, None]
+        return
     # A patrol that once had to go round something knows its way from then on; others go straight again after a rest.
     keeps = (pace > 0.0) | ((trips.goal >= _POINTS) & (trips.goal < _ENTITIES))
-    detour = trips.straight & (c.detour[rows] | c.blocked[rows]) & keeps
+    detour = trips.straight & stopped & keeps
     led = (detour | ~trips.straight) & (pace > 0.0)
     c.detour[rows], c.lost[rows] = detour, c.lost[rows] & led
     asks = led.nonzero()[0]

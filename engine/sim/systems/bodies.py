@@ -88,9 +88,9 @@ def move(blueprint: Blueprint, state: State) -> None:
     ]
     if resting:
         mirror.solver.lay_to_rest(resting)
-    if mirror.solver.rests():
-        return
     try:
+        if mirror.solver.rests():
+            return
         touches = mirror.solver.step()
         _read_back(state, mirror)
     except BrokenBodies as error:

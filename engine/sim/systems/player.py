@@ -14,7 +14,6 @@ from engine.sim.physics.mirror import Mirror
 from engine.sim.physics.solver import BODIES, Hit
 from engine.sim.systems import bodies
 from engine.state.blueprint import Blueprint
-from engine.state.components import BODY
 from engine.state.world import State
 
 HALF_WIDTH_M: Final = 0.3
@@ -232,12 +231,10 @@ def _overlap(low: Vec3, high: Vec3, other_low: Vec3, other_high: Vec3) -> bool:
 
 def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
     """Boxes of solid things nearby. What the player already stands in is none, so that nobody is ever stuck."""
-    c, n = state.columns, state.n_slots
-    dx, dy = c.position[:n, 0] - feet[0], c.position[:n, 1] - feet[1]
-    boxes = []
-    near = c.in_the_way(n) & ((c.parts[:n] & BODY) == 0) & (dx * dx + dy * dy < 36.0)
-    for i in near.nonzero()[0].tolist():
-        if i == 0 or c.prefab[i] < 0:
+    c, rows, boxes = state.columns, state.solids(), []
+    dx, dy, _ = (c.position[rows] - feet).T
+    for i in rows[dx * dx + dy * dy < 36.0].tolist():
+        if i == 0 or c.prefab[i] < 0 or c.carrier[i]:
             continue
         hx, hy, hz = blueprint.prefabs[c.prefab[i]].half_extent.tolist()
         x, y, z = c.position[i].tolist()

@@ -17,16 +17,15 @@ def notice(blueprint: Blueprint, state: State) -> None:
     """Sends "enter" and "leave" by entity slot, then by trigger; those for whom a tick has no room, in the next one."""
     if not blueprint.triggers:
         return
-    c, n = state.columns, state.n_slots
-    now = inside_bits(blueprint, state)
-    changed = now ^ c.inside[:n]
-    for index in np.flatnonzero(changed).tolist():
+    inside = state.columns.inside
+    rows, now = inside_bits(blueprint, state)
+    before = inside[rows]
+    for at in np.flatnonzero(now != before).tolist():
         if len(state.queue) > LAST_ROOM:
-            now[index:] = c.inside[index:n]
+            now[at:] = before[at:]
             break
+        index, is_in, was_in = int(rows[at]), int(now[at]), int(before[at])
         for t, trigger in enumerate(blueprint.triggers):
-            if int(changed[index]) >> t & 1:
-                events.emit(
-                    state, "enter" if int(now[index]) >> t & 1 else "leave", trigger.name, state.entity_at(index)
-                )
-    c.inside[:n] = now
+            if (is_in ^ was_in) >> t & 1:
+                events.emit(state, "enter" if is_in >> t & 1 else "leave", trigger.name, state.entity_at(index))
+    inside[rows] = now
