@@ -221,7 +221,7 @@ def inside_bits(blueprint: Blueprint, state: State) -> tuple[NDArray[np.intp], N
     rows, c = state.bodied(), state.columns
     low, high = blueprint.trigger_boxes
     position = c.position[rows][:, None]
-    within = ((position >= low) & (position < high)).all(2)
+    within = np.asarray(((position >= low) & (position < high)).all(2))
     carried = c.carrier[rows] != 0
     if np.count_nonzero(carried):
         within[carried & ((c.parts[rows] & (WALKS | BODY)) == 0)] = False

@@ -69,7 +69,7 @@ def strides(
     that they stand on, whether the ground kept them [n], and their yaws [n].
 
     First x, then y (so that they slide along walls), then the ground under them. They turn towards where they go and
-    where they `wanted` to go [2, n]. `gait.strides` does the same, where there are bytes of columns to read: large worlds have none.
+    where they `wanted` to go [2, n]. `gait.strides` does the same where bytes of columns are: not in large worlds.
     """
     old, z = position[:2], position[2]
     step = velocity * TICK_S
