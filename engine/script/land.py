@@ -16,7 +16,7 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Voxel = tuple[int, int, int]
 
-TILE = 64  # columns along an edge of what is written at once
+TILE = 128  # columns along an edge of what is written at once
 CRUST = 2  # voxels of the upper material
 STEEP_RISE = 4  # voxels over four: 45 degrees
 HEADROOM = 16  # voxels of air that are cleared above what is levelled

@@ -185,7 +185,7 @@ def _idle(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> Itera
     laid |= {blueprint.materials.names[i] for p in blueprint.prefabs for i in np.unique(p.material)}
     used = {
         "material": laid,
-        "prefab": {blueprint.prefabs[spawn.prefab].name for spawn in blueprint.spawns},
+        "prefab": {blueprint.prefabs[spawn.prefab].name for spawn in blueprint.spawns if spawn.prefab >= 0},
         "trigger": set(draft.triggers) if {"enter", "leave"} & draft.handlers.keys() else set(),
         "place": set(),
         "goal": set(),

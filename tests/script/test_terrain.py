@@ -16,6 +16,7 @@ from engine.script import land
 from engine.script.draft import Draft
 from engine.script.noise import fractal
 from engine.script.terrain import Terrain
+from engine.state.bricks import Bricks, same_voxels
 from tests.script.authoring import loaded
 
 SIZE = (160, 120, 64)  # voxels: 40 x 30 x 16 m
@@ -94,6 +95,18 @@ def test_land_is_the_same_however_it_is_cut() -> None:
     for low, high in (((0, 0, 0), (13, 30, 14)), ((13, 0, 0), (40, 11, 14)), ((13, 11, 0), (40, 30, 14))):
         parts.terrain(low, high, "grass", under="earth", steep="rock", scale=16, seed=5)
     assert (grid_of(whole) == grid_of(parts)).all()
+
+
+def test_land_in_bricks_is_the_land_of_an_array() -> None:
+    dense, bricks = drafted(), drafted()
+    bricks.draft.grid = Bricks(SIZE)
+    for terrain in (dense, bricks):
+        terrain.terrain((0, 0, 0), (40, 30, 14), "grass", under="earth", steep="rock", scale=16, seed=5)
+        terrain.road([(3, 3), (30, 12), (36, 27)], "gravel", width=2)
+        terrain.river([(2, 15), (38, 15)], "water", width=3)
+        terrain.flatten((20, 15), 4)
+    assert same_voxels(np.asarray(dense.draft.grid), bricks.draft.voxels())
+    assert dense.scatter((2, 2), (38, 28), seed=3) == bricks.scatter((2, 2), (38, 28), seed=3)
 
 
 def test_a_road_can_be_walked_from_end_to_end() -> None:
