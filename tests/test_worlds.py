@@ -191,7 +191,7 @@ def test_chiara_follows_who_greets_her() -> None:
     state = new_state(w.blueprint, 7)
     chiara = state.id_by_name["Chiara"]
     w.script.handle(w.blueprint, state, "used", (chiara,))
-    assert "Chiara" in state.subtitle and state.variables["greetings"] == 1
+    assert state.story.speaker == "Chiara" and state.story.progress["greet"] == 1
     before = np.linalg.norm(state.columns.position[0] - actions.position_of(w.blueprint, state, chiara))
     state = run("courtyard", 8 * TICK_HZ, state)
     assert np.linalg.norm(state.columns.position[0] - actions.position_of(w.blueprint, state, chiara)) < before - 3.0
@@ -215,7 +215,7 @@ def test_in_the_playground_one_push_fells_the_row_and_the_tower_stands() -> None
     actions.push(w.blueprint, state, state.id_by_name["tile 1"], (120.0, 0.0, 0.0))
     state = run("playground", 6 * TICK_HZ, state)
     last = state.columns.orientation[state.id_by_name["tile 12"] & 0xFFFFF]
-    assert abs(last[0]) + abs(last[1]) > 0.3 and state.variables["fallen"] is True
+    assert abs(last[0]) + abs(last[1]) > 0.3 and state.story.progress["tiles"] == 1
     np.testing.assert_allclose(actions.position_of(w.blueprint, state, top), before, atol=0.05)
 
 

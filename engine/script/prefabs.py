@@ -151,35 +151,37 @@ def sliced(part: Part) -> Part:
     axis = int(np.argmax(size))
     if size[axis] < SLENDER * np.delete(size, axis).max():
         return part
-    low, cuts = part.position[:, axis].min(), 6 if size[axis] < 1.0 else 12
-    position, normal, triangles = list(part.position), list(part.normal), [tuple(t) for t in part.triangles.tolist()]
-    for level in (low + size[axis] * (k + 1) / cuts for k in range(cuts - 1)):
+    low, height, cuts = float(part.position[:, axis].min()), float(size[axis]), 6 if size[axis] < 1.0 else 12
+    position, normal = part.position.tolist(), part.normal.tolist()  # plain numbers: arrays of three are slow here
+    triangles = [tuple(t) for t in part.triangles.tolist()]
+    for level in (low + height * (k + 1) / cuts for k in range(cuts - 1)):
+        side = [(p[axis] > level + 1e-9) - (p[axis] < level - 1e-9) for p in position]  # 1 above, 0 on it, -1 below
         between: dict[tuple[int, int], int] = {}
 
         def crossing(i: int, j: int, level: float = level, between: dict[tuple[int, int], int] = between) -> int:
             key = (min(i, j), max(i, j))
             if key not in between:
-                t = (level - position[key[0]][axis]) / (position[key[1]][axis] - position[key[0]][axis])
+                p, q, n, m = position[key[0]], position[key[1]], normal[key[0]], normal[key[1]]
+                t = (level - p[axis]) / (q[axis] - p[axis])
                 between[key] = len(position)
-                position.append(position[key[0]] + t * (position[key[1]] - position[key[0]]))
-                mixed = normal[key[0]] + t * (normal[key[1]] - normal[key[0]])
-                normal.append(mixed / np.linalg.norm(mixed))
+                position.append([a + t * (b - a) for a, b in zip(p, q, strict=True)])
+                mixed = [a + t * (b - a) for a, b in zip(n, m, strict=True)]
+                length = math.hypot(*mixed)
+                normal.append([v / length for v in mixed])
             return between[key]
 
         cut: list[tuple[int, ...]] = []
         for triangle in triangles:
-            above = [position[i][axis] > level + 1e-9 for i in triangle]
-            below = [position[i][axis] < level - 1e-9 for i in triangle]
-            if not (any(above) and any(below)):
+            sides = [side[i] for i in triangle]
+            if 1 not in sides or -1 not in sides:
                 cut.append(triangle)
                 continue
             # Turned so that the first corner is alone on its side of the plane, or lies on it.
-            alone = above if sum(above) == 1 else below
-            k = alone.index(True)
+            k = sides.index(1 if sides.count(1) == 1 else -1)
             a, b, c = triangle[k], triangle[k - 2], triangle[k - 1]
-            if above[triangle.index(b)] == below[triangle.index(b)]:  # b lies on the plane
+            if side[b] == 0:
                 cut += [(a, b, crossing(a, c)), (crossing(a, c), b, c)]
-            elif above[triangle.index(c)] == below[triangle.index(c)]:
+            elif side[c] == 0:
                 cut += [(a, crossing(a, b), c), (crossing(a, b), b, c)]
             else:
                 p, q = crossing(a, b), crossing(a, c)
