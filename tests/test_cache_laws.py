@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.film.camera import Renderer
+from engine.light import gather
 from engine.light.cache import LightCache
 from engine.light.pages import SLOTS_PER_BAND
 from engine.script.assets import shipped_worlds
@@ -115,6 +116,26 @@ def test_a_block_put_in_and_taken_out_and_then_nothing(name: str, make: Callable
             assert still[kind]["regenerated"] == 0, kind  # type: ignore[index]
     assert (pictures[0] != before).any()
     np.testing.assert_array_equal(pictures[1], before)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_day_goes_by_without_a_ray(name: str, make: Callable[..., Renderer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sun and the sky of every hour over one world: neither probes nor texels trace again."""
+    loaded, state = started(name, 0.0, ticks=5)
+    renderer, first = make(), opening(loaded, state)
+    pictures = [renderer.render(first).rgb.copy()]
+    traced: list[int] = []
+    relit = 0
+    monkeypatch.setattr(gather, "trace_texels", lambda *arguments: traced.append(len(arguments[5])))
+    for hour in range(1, 25):
+        blueprint = replace(loaded.blueprint, start_hour=float(hour % 24))
+        sky = extract(blueprint, new_state(blueprint, 7), camera=first.camera).sky
+        pictures.append(renderer.render(replace(first, sky=sky)).rgb.copy())
+        assert renderer.light is not None
+        assert renderer.light.stats.rays_traced == 0
+        relit += renderer.light.stats.pages_regenerated > 0
+    assert not traced
+    assert relit >= 12 and (pictures[12] != pictures[0]).any()
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -103,6 +103,25 @@ def test_a_crate_shades_the_floor_beside_it_and_leaves_no_trace() -> None:
     assert_same(cache, fresh(view))
 
 
+def test_lamps_that_are_off_while_the_world_changes_light_it_as_it_is() -> None:
+    """Their shadows are not worked out before they shine, one by one."""
+    view = view_of(plaza(), LAMPS)
+
+    def lit(view: View, *which: bool) -> View:
+        radiance = view.lamps.full_radiance * np.array(which, np.float32)[:, None]
+        return dataclasses.replace(view, lamps=dataclasses.replace(view.lamps, radiance=radiance))
+
+    cache = warm(lit(view, False, False))
+    grid = plaza()
+    grid[50:56, 30, 2:10] = 2
+    walled = with_voxels(view, grid)
+    for which in ((False, False), (True, False), (True, True)):
+        cache.update(lit(walled, *which))
+        assert_same(cache, fresh(lit(walled, *which)))
+    cache.update(lit(view, True, True))
+    assert_same(cache, fresh(lit(view, True, True)))
+
+
 def test_edits_between_decodes_of_a_few_pages_equal_a_fresh_world() -> None:
     """Rows of neighbours that no page shows are dependencies too."""
     random = np.random.default_rng(8)
