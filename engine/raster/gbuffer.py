@@ -372,6 +372,7 @@ class GBuffer:
             "materials": 0,
             "patterns": 1,
             "patterns_scale": (1.0 / self._patterns.width, 1.0 / self._patterns.height),
+            "corner": (0.0, 0.0, 0.0) if far is None else tuple(-far[0].origin_m),
         }
         set_uniforms(self._voxels, **common)
         set_uniforms(self._bodies, **common)

@@ -130,6 +130,31 @@ def test_there_is_no_hole_between_the_window_and_the_far_field(gl) -> None:
     renderer.release()
 
 
+def test_patterns_stay_where_they_are_when_the_window_moves(gl) -> None:
+    """The same place, seen straight from above through two windows, has the same albedo."""
+    materials = WORLD.materials
+    scaled = replace(materials, pattern=np.full_like(materials.pattern, 4),
+                     pattern_scale=np.full_like(materials.pattern_scale, 1.7))  # fmt: skip
+    state = new_state(WORLD)
+    renderer = Renderer(SIZE, "raster", context=gl)
+    albedo = []
+    for x in (63.9, 64.1):  # a border of the lattice lies between
+        camera = Camera((x, 40.0, 20.0), math.pi / 2, -math.pi / 2 + 1e-3)
+        view = replace(extract(WORLD, state, camera=camera, previous_camera=camera), materials=scaled)
+        drawn = renderer.gbuffer(view)
+        rays = camera.rays(*SIZE)
+        place = np.asarray(camera.position) + rays * drawn.depth[..., None]
+        flat = (drawn.normal[..., 2] > 0.9) & (drawn.page >= 0)
+        albedo.append({(round(float(p[0]), 1), round(float(p[1]), 1)): a for p, a in
+                       zip(place[flat], drawn.albedo[flat], strict=True)})  # fmt: skip
+    both = albedo[0].keys() & albedo[1].keys()
+    assert len(both) > 500
+    differs = [float(np.abs(albedo[0][k] - albedo[1][k]).max()) for k in both]
+    spread = np.std([a for a in albedo[0].values()], axis=0).max()
+    assert np.median(differs) < 0.3 * spread
+    renderer.release()
+
+
 def test_frozen_light_is_not_carried_into_another_window(gl) -> None:
     state = new_state(WORLD)
     renderer = Renderer((32, 18), "classical", context=gl)

@@ -22,6 +22,7 @@ uniform int glows;                 // whether that counts
 in vec3 v_world;
 flat in uvec2 v_face;
 uniform vec3 eye;
+uniform vec3 corner;               // metres, world: where the window lies, so that patterns stay where they are when it moves
 #endif
 uniform sampler2D materials;       // row 0: albedo, pattern + 16 where it emits; row 2: .. scale, shift of the pattern
 layout(location = 0) out vec4 out_albedo;
@@ -74,7 +75,8 @@ void main() {
     out_light = v_face.x + 1u;
 #endif
     uint entity = 0u;
-    vec2 place = axis == 0 ? v_world.yz : axis == 1 ? v_world.xz : v_world.xy;
+    vec3 spot = v_world + corner;
+    vec2 place = axis == 0 ? spot.yz : axis == 1 ? spot.xz : spot.xy;
     vec3 to_eye = eye - v_world;
     float slant = max(abs(to_eye[axis]) * inversesqrt(dot(to_eye, to_eye)), 0.02);
     vec2 cut = texelFetch(materials, ivec2(int(material_index), 2), 0).ba;  // scale and shift
