@@ -90,9 +90,9 @@ def evaluate(
 def teach(
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="lessons, train, or all: one after the other.")] = "all",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Where lessons are kept.")] = None,
-    scenes: Annotated[int, typer.Option(min=1, max=9000, help="Generated scenes to train on.")] = 126,
-    held_out: Annotated[int, typer.Option(min=0, max=1000, help="Scenes kept for the score.")] = 12,
-    minutes: Annotated[float, typer.Option(min=0.001, max=1e5, help="Of processor time for training.")] = 20.0,
+    scenes: Annotated[int, typer.Option(min=1, max=9000, help="Generated scenes to train on.")] = 240,
+    held_out: Annotated[int, typer.Option(min=0, max=1000, help="Scenes kept for the score.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.001, max=1e5, help="Of processor time for training.")] = 6.0,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The weights; the shipped ones if left out.")] = None,
 ) -> None:

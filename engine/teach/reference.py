@@ -77,7 +77,7 @@ def rival(view: View, size_px: tuple[int, int], spp: int, denoise: bool = True) 
     path = folder() / f"{_digest(view, size_px)}-{spp}-samples.npz"
     kept = _read(path)
     if kept is None:
-        kept = Traced(teacher.picture(view, size_px, spp, seed=RIVAL_SEED + spp), spp)
+        kept = Traced(teacher.picture(view, size_px, spp, seed=RIVAL_SEED + spp, timed=True), spp)
         _write(path, kept)
     return replace(kept, picture=denoised(kept.picture)) if denoise else kept
 

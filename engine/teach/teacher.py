@@ -47,7 +47,7 @@ class Picture:
     emission: F32  # [H, W, 3] linear RGB radiance
     normal: F32  # [H, W, 3] unit, world; 0 where there is none
     distance: F32  # [H, W] metres from the eye along the ray, inf for the sky
-    trace_s: float  # seconds of path tracing: processor time of all threads, starting and compiling apart
+    trace_s: float  # seconds of path tracing: processor time of all threads; of a timed picture without compiling
     denoise_s: float  # seconds of denoising, likewise
 
 
@@ -73,12 +73,14 @@ def picture(
     max_depth: int = DEEPEST,
     seed: int = 0,
     antialias: bool = False,
+    timed: bool = False,
 ) -> Picture:
     """Path-trace a view with `spp` samples per pixel for sun, sky and shining voxels, and as many again for the lamps.
 
     With `antialias`, samples spread over the pixel (box filter); without, all go through its centre, as the rasteriser
     does, so that both show the same surface. `denoise` runs Open Image Denoise with albedo and normal as guides.
-    Glossy materials reflect as engine/light/ggx.py says, here among each other too.
+    Glossy materials reflect as engine/light/ggx.py says, here among each other too. `timed` traces a round for nothing
+    first, so that trace_s holds no compiling.
     """
     width, height = size_px
     direction = view.camera.rays(width, height).astype(np.float32)
@@ -86,7 +88,7 @@ def picture(
     rays = _rays(
         "camera", np.asarray(view.camera.position, np.float32), direction.reshape(-1, 3), step_u, step_v, False
     )
-    common: dict[str, Any] = {"rays": "camera", "kind": "radiance", "spp": spp, "max_depth": max_depth}
+    common: dict[str, Any] = {"rays": "camera", "kind": "radiance", "spp": spp, "max_depth": max_depth, "timed": timed}
     sun = "now" if view.sky.sun.max() > 0 else None
     jobs: list[dict[str, Any]] = [
         {"name": "surface", "kind": "surface", "rays": "camera"},

@@ -157,13 +157,13 @@ class Bench:
 
     def radiance(self, job: dict[str, Any]) -> F32:
         """Mean radiance along each ray of a bundle: [n, 3]. Job: sky, sun (names or null), lamps, shine, spp,
-        max_depth, seed.
+        max_depth, seed, timed (see warm_up).
 
         Two jobs of one seed draw the same numbers, so the difference of two depths holds no noise of the shallower.
         """
         scene, integrator, bundle = self.lit(job)
         total = len(bundle.origin)
-        per = max(1, min(job["spp"], LANES // max(1, total)))  # samples of every ray in one round
+        per = samples_of_round(job["spp"], total)
         out = np.zeros((total, 3), np.float64)
         done, batch = 0, 0
         while done < job["spp"]:
@@ -183,10 +183,14 @@ class Bench:
         return scene, integrator, self.bundle(job["rays"])
 
     def warm_up(self, job: dict[str, Any]) -> None:
-        """Build and compile what a job of `radiance` needs, so that its time is that of tracing alone."""
+        """Build what a job of `radiance` needs; if it is `timed`, compile too, by tracing a round for nothing.
+
+        A program is compiled for each number of samples in a round, which takes longer than tracing a few.
+        """
         scene, integrator, bundle = self.lit(job)
-        if VECTORISED:
-            trace(integrator, scene, bundle, np.arange(min(LANES, len(bundle.origin))), 1, 0)
+        if VECTORISED and job.get("timed"):
+            total = len(bundle.origin)
+            trace(integrator, scene, bundle, np.arange(min(LANES, total)), samples_of_round(job["spp"], total), 0)
 
     def surface(self, job: dict[str, Any]) -> F32:
         """What each ray's centre meets first: [n, 10] albedo 3, emission 3, normal 3, distance (inf: nothing)."""
@@ -230,14 +234,17 @@ class Bundle:
         self.origin, self.direction, self.du, self.dv, self.spreads_origin = origin, direction, du, dv, spreads_origin
 
 
+def samples_of_round(spp: int, rays: int) -> int:
+    """How many samples of every ray are traced at once."""
+    return max(1, min(spp, LANES // max(1, rays)))
+
+
 def trace(integrator: Any, scene: Any, bundle: Bundle, chosen: Any, count: int, seed: int) -> F32:
     """Sum of `count` path-traced samples for each chosen ray: [len(chosen), 3]."""
     sampler = mi.load_dict({"type": "independent"})
     if VECTORISED:
         sampler.seed(seed, len(chosen) * count)
-        # The count is hidden from the compiler: as a constant it would make a program of its own.
-        which = dr.arange(mi.UInt32, len(chosen) * count) // dr.opaque(mi.UInt32, count)
-        row = dr.gather(mi.UInt32, mi.UInt32(np.ascontiguousarray(chosen, np.uint32)), which)
+        row = dr.repeat(mi.UInt32(np.ascontiguousarray(chosen, np.uint32)), count)
         origin, direction, du, dv = (
             dr.gather(mi.Vector3f, mi.Vector3f(part.T), row)
             for part in (bundle.origin, bundle.direction, bundle.du, bundle.dv)

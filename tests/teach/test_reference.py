@@ -30,7 +30,8 @@ def asked(kept, monkeypatch):
     """What the teacher was asked for: (samples, seed); it answers with pictures as bright as their seed."""
     questions = []
 
-    def picture(view, size_px, spp, seed=0):
+    def picture(view, size_px, spp, seed=0, timed=False):
+        assert timed == (seed >= module.RIVAL_SEED)
         questions.append((spp, seed))
         shape = (size_px[1], size_px[0], 3)
         grey = np.full(shape, seed, np.float32)
