@@ -19,8 +19,9 @@ from engine.view import View
 
 SIZE_PX = (192, 108)
 WORLDS = sorted(shipped_worlds())
-# The town takes a minute a law on two cores.
-SMALL = [pytest.param(name, marks=pytest.mark.slow) if name in ("pagoda", "town") else name for name in WORLDS]
+# The town takes a minute a law on two cores; of the others three stand for all in the fast suite.
+FAST = ("courtyard", "gallery", "playground")
+SMALL = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in WORLDS]
 
 
 def at_hour(name: str, hour: float) -> LoadedWorld:

@@ -9,8 +9,6 @@ carries a lamp also shades itself.
 """
 
 import math
-from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numba import njit, prange
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from engine.core.rotations import turned
 from engine.light.formfactor import LampShapes, box_factors
 from engine.light.interpolate import air_weights
-from engine.light.lamps import keys_of, unshaded_share
+from engine.light.lamps import unshaded_share
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
@@ -105,9 +103,8 @@ class BodyLight:
     """Light of bodies, kept by entity until the body moves or the light changes."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[tuple[object, ...], bytes, F32]] = {}  # entity -> (pose and relight that it is of,
-        # digest of all that its light was made of, e of its vertices)
-        self._prefabs: object = None
+        self._kept: dict[int, tuple[tuple[object, ...], F32]] = {}  # entity -> (what it depends on, e of its vertices)
+        self._prefabs: object = None  # the list that prefabs are numbered in
 
     def at(
         self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, shapes: LampShapes,
@@ -118,7 +115,7 @@ class BodyLight:
         bodies = view.bodies
         if view.prefabs is not self._prefabs:
             self._prefabs, self._kept = view.prefabs, {}
-        kept: dict[int, tuple[tuple[object, ...], bytes, F32]] = {}
+        kept: dict[int, tuple[tuple[object, ...], F32]] = {}
         todo = np.zeros(len(bodies.entity), np.bool_)
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
             entity = int(bodies.entity[b])
@@ -127,38 +124,13 @@ class BodyLight:
             vertices = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
             todo[b] = known is None or known[0] != key
             if known is not None and not todo[b]:
-                e[vertices] = known[2]
-            kept[entity] = (key, b"" if known is None else known[1], e[vertices])
-        if todo.any():
-            self._light(view, posed, todo, transport, side_light, shapes, e, kept)
-        self._kept = kept
-        return e
-
-    def _light(
-        self, view: View, posed: PosedBodies, todo: NDArray[np.bool_], transport: Transport, side_light: F32,
-        shapes: LampShapes, e: F32, kept: dict[int, tuple[tuple[object, ...], bytes, F32]],
-    ) -> None:  # fmt: skip
-        """Lights the bodies of `todo` [B]. Vertices cost the most: they wait until something at the corners differs."""
-        corners = _light_corners(view, posed, todo, transport, side_light, shapes)
-        all_keys = keys_of(shapes)
-        lamp_keys = [b"".join((*all_keys[i], view.lamps.radiance[i].tobytes())) for i in corners.on.tolist()]
-        for b in np.flatnonzero(todo).tolist():
-            entity = int(view.bodies.entity[b])
-            key, _, _ = kept[entity]
-            mine = corners.of_body(b)
-            digest = blake2b(repr(key[1:]).encode() + corners.cube[mine].tobytes(), digest_size=16)
-            reaches = corners.reaches[mine]
-            for lamp in np.flatnonzero(reaches.any(0)).tolist():
-                digest.update(lamp_keys[lamp] + reaches[:, lamp].tobytes())
-            known = self._kept.get(entity)
-            vertices = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
-            todo[b] = known is None or known[1] != digest.digest()
-            if known is not None and not todo[b]:
-                e[vertices] = known[2]
-            kept[entity] = (key, digest.digest(), e[vertices])
+                e[vertices] = known[1]
+            kept[entity] = (key, e[vertices])
         if todo.any():
             vertices_todo = np.flatnonzero(todo[posed.body])
-            e[vertices_todo] = _light_vertices(view, posed, vertices_todo, corners, shapes)
+            e[vertices_todo] = _light_vertices(view, posed, todo, vertices_todo, transport, side_light, shapes)
+        self._kept = kept
+        return e
 
 
 def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
@@ -173,29 +145,10 @@ def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
     return np.asarray(outside < radius)
 
 
-@dataclass(frozen=True)
-class _Corners:
-    """The boxes of some bodies and the light at their corners."""
-
-    body: NDArray[np.intp]  # [n] which body a box is of
-    centre: F32  # [n, 3] metres, world
-    half: F32  # [n, 3] metres, along the turned axes
-    turn: F32  # [n, 4] world from prefab
-    box_of_body: NDArray[np.int32]  # [B] the box of a small body
-    box_of_part: NDArray[np.int32]  # [N] and of each part of a large one
-    is_small: NDArray[np.bool_]  # [B]
-    on: NDArray[np.int32]  # [k] lamps that shine
-    cube: F32  # [n * 8, 6, 3] light from the six directions
-    reaches: NDArray[np.uint8]  # [n * 8, k] whether a lamp does
-
-    def of_body(self, body: int) -> NDArray[np.intp]:
-        """Rows of the corners of a body's boxes."""
-        return (np.flatnonzero(self.body == body)[:, None] * 8 + np.arange(8)).reshape(-1)
-
-
-def _light_corners(
-    view: View, posed: PosedBodies, todo: NDArray[np.bool_], transport: Transport, side_light: F32, shapes: LampShapes
-) -> _Corners:
+def _light_vertices(
+    view: View, posed: PosedBodies, todo: NDArray[np.bool_], vertices: NDArray[np.intp], transport: Transport,
+    side_light: F32, shapes: LampShapes,
+) -> F32:  # fmt: skip
     bodies = view.bodies
     low = np.array([p.part_low.min(0) for p in view.prefabs], np.float32)[bodies.prefab]  # [B, 3] in the prefab's frame
     high = np.array([p.part_high.max(0) for p in view.prefabs], np.float32)[bodies.prefab]
@@ -228,20 +181,13 @@ def _light_corners(
     box_of_body[whole] = np.arange(len(whole))
     box_of_part = np.zeros(len(posed.part_body), np.int32)
     box_of_part[parts] = len(whole) + np.arange(len(parts))
-    return _Corners(box_body, centre, half, turn, box_of_body, box_of_part, is_small, on, cube, reaches)
-
-
-def _light_vertices(
-    view: View, posed: PosedBodies, vertices: NDArray[np.intp], corners: _Corners, shapes: LampShapes
-) -> F32:
-    body, half = posed.body[vertices], corners.half
-    box = np.where(corners.is_small[body], corners.box_of_body[body], corners.box_of_part[posed.part[vertices]])
-    local = posed.position[vertices] - corners.centre[box]
-    local = turned(corners.turn[box] * np.array([-1, -1, -1, 1], np.float32), local)  # turned back
+    box = np.where(is_small[posed.body[vertices]], box_of_body[posed.body[vertices]], box_of_part[posed.part[vertices]])
+    local = posed.position[vertices] - centre[box]
+    local = turned(turn[box] * np.array([-1, -1, -1, 1], np.float32), local)  # turned back
     blend = np.clip(local / np.maximum(half[box], 1e-3) * 0.5 + 0.5, 0, 1).astype(np.float32)
     e = np.zeros((len(vertices), 3), np.float32)
     vertex_light(
         posed.position[vertices], posed.normal[vertices], posed.entity[vertices].astype(np.int32),
-        (box * 8).astype(np.int32), blend, corners.cube, corners.reaches, corners.on, shapes, view.lamps.radiance, e,
+        (box * 8).astype(np.int32), blend, cube, reaches, on, shapes, view.lamps.radiance, e,
     )  # fmt: skip
     return e

@@ -401,7 +401,7 @@ class LampTransport:
 
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
-        place, before, keys = surface.place, keys_of(self.shapes), keys_of(shapes)
+        place, before, keys = surface.place, _keys(self.shapes), _keys(shapes)
         known = {key: i for i, key in enumerate(before)}
         old, self.shapes, self.furniture = self.shapes, shapes, furniture or no_furniture()
         old_texels, old_factor, old_radiance = self.texels, self.factor, self._radiance
@@ -507,7 +507,7 @@ def _shade(shapes: LampShapes, lamp: int) -> tuple[bytes, bytes]:
     return shapes.shade_plane[cut[0] : cut[-1]].tobytes(), (cut - cut[0]).tobytes()
 
 
-def keys_of(shapes: LampShapes) -> list[tuple[bytes, ...]]:
+def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
     """What the factors of each lamp depend on, beside voxels."""
     return [
         (

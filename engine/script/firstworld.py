@@ -15,7 +15,7 @@ TEXT: Final = '''"""NAME: a garden at dusk. Three lanterns are dark; walk up to 
 load("lib/things.star", "bench", "tree")
 
 # How large it is (metres, multiples of 2), the hour at which it begins, and the seconds of its day in one of ours.
-world("NAME", size = (24, 24, 10), hour = 19.25, day_rate = 20)
+world("NAME", size = (24, 24, 10), hour = 18.5, day_rate = 20)
 
 # What things are made of: a name, a colour, a pattern. What has an emission shines.
 material("meadow", "#64863f", pattern = "grass")

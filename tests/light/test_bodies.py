@@ -116,16 +116,3 @@ def test_high_above_the_ground_where_no_probes_are_it_is_as_light_as_nearer_to_i
     _, high = light_of(with_boxes(view, (6, 6, 5.0)))
     assert (high > 0.05).all()
     np.testing.assert_allclose(high[normal[:, 2] > 0.9], low[normal[:, 2] > 0.9], rtol=0.25)
-
-
-def test_a_lamp_that_changes_lights_anew_what_it_reaches_and_only_that() -> None:
-    def room(power: float) -> View:
-        light = lamps(((3.0, 2.0, 2.0), 0.2, (power,) * 3), ((10.5, 10.0, 2.0), 0.2, (5.0,) * 3))
-        return with_boxes(view_of(open_ground(), light, NIGHT), (3.0, 3.0, 0.5), (10.0, 10.5, 0.5))
-
-    cache = LightCache()
-    light_of(room(4.0), cache)
-    _, e = light_of(room(8.0), cache)
-    _, fresh = light_of(room(8.0))
-    _, before = light_of(room(4.0))
-    assert (e == fresh).all() and (e != before).any()
