@@ -25,6 +25,7 @@ from tests.large_world import text_of
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SIZE_PX = (320, 180)
+SIZES_M = (32, 128, 512, 1024)
 MINUTES_2 = 2 * 60 * 64  # ticks
 FRAME_TICKS = 64
 SAMPLES = 20
@@ -56,7 +57,7 @@ def test_cost_against_the_size_of_the_world(tmp_path: Path, gl: moderngl.Context
     names = ("load", "state", "first picture", "tick", "frame", "edit, relit", "digest", "save", "memory MB")
     print("\nsize m |", " | ".join(names))
     made(tmp_path, 32)
-    for size_m in (32, 128, 512, 1024):
+    for size_m in SIZES_M:
         row, start = [], time.process_time()
         world = made(tmp_path, size_m)
         row.append(ms(start))
@@ -65,7 +66,7 @@ def test_cost_against_the_size_of_the_world(tmp_path: Path, gl: moderngl.Context
         row.append(ms(start))
         step(world.blueprint, state, [Command(0, "move", {"forward": 1.0})], world.script)
         renderer = Renderer(SIZE_PX, "neural", context=gl)
-        if size_m == 32:  # compiles what is not compiled yet
+        if size_m == SIZES_M[0]:  # compiles what is not compiled yet
             renderer.render(extract(world.blueprint, state))
             renderer.invalidate()
         start = time.process_time()

@@ -102,8 +102,8 @@ def test_a_grid_of_bricks_is_the_grid_of_an_array(
     assert np.array_equal(again.stamp, one.stamp)
     place = np.stack([random.uniform(-1.0, n / 4 + 1.0, 200) for n in SHAPE[:2]])
     ground = random.integers(-2, SHAPE[2] + 4, 200)
-    for a, b in zip(motion.footing(one, place, ground), motion.footing(again, place, ground), strict=True):
-        assert np.array_equal(a, b)
+    words = [motion.columns(grid, place, *motion.depth(grid, ground)) for grid in (one, again)]
+    assert np.array_equal(*words)
     for x, y, z in zip(*place, random.uniform(-1.0, SHAPE[2] / 4 + 1.0, 200), strict=True):
         assert one.solid_at(x, y, z) == again.solid_at(x, y, z)
         low, high = (x, y, z), (x + 1.0, y + 0.7, z + 1.5)
