@@ -15,9 +15,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.rotations import turned
+from engine.light.fixtures import fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
 from engine.light.interpolate import air_weights
-from engine.light.lamps import unshaded_share
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
@@ -85,10 +85,14 @@ def vertex_light(position, normal, entity, first_corner, blend, cube, reaches, l
             f = seen * box_factors(
                 px, py, pz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer
             )  # fmt: skip
-            if f > 0.0 and shapes.entity[lamp] == entity[i]:
-                f *= unshaded_share(shapes, lamp, px, py, pz, factor, OWN_RAYS)
+            if f <= 0.0:
+                continue
+            if shapes.entity[lamp] == entity[i]:
+                passes, glow = unshaded_share(shapes, lamp, px, py, pz, factor, OWN_RAYS), 0.0
+            else:
+                passes, glow = fixture_share(shapes, lamp, px, py, pz, factor)
             for c in range(3):
-                e[i, c] += np.float32(f) * radiance[lamp, c]
+                e[i, c] += np.float32(f * (passes + glow * shapes.tint[lamp, c])) * radiance[lamp, c]
 
 
 LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
@@ -96,7 +100,7 @@ OWN_RAYS = 16  # from a lamp to a vertex of its own body
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
 INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
 WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
-REACH_SHARE = 0.5  # of a lamp's reach on surfaces: its light is four times brighter there
+REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
 
 
 class BodyLight:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from engine.light import pages
 from engine.light.bodies import BodyLight
-from engine.light.formfactor import LampShapes, lamp_shapes
+from engine.light.fixtures import Throws, lamp_shapes
+from engine.light.formfactor import LampShapes
 from engine.light.furniture import Furniture, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
 from engine.light.network import Network
@@ -97,7 +98,7 @@ class LightCache:
         if lamps_moved or change is not None or moved:
             self._lamps_key, shapes = lamps_key, self._lamps.shapes
             if lamps_moved:
-                shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials.emission)
+                shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials, self._throws)
             lamp_change = self._lamps.update(shapes, transport.voxels, transport.surface, change, self.furniture)
             if lamp_change is not None:
                 self._pool.follow_lamps(lamp_change, transport, self._lamps)
@@ -126,6 +127,7 @@ class LightCache:
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
         self._lamps_key = ()
+        self._throws: Throws = {}
         self._relit = Relight(self._relit.stamp, self._compares)
         self._direct = np.zeros((n, 3), np.float32)  # [T, 3] e from sun and lamps
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
@@ -377,10 +379,10 @@ def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float6
 
 
 def _lamps_key(view: View) -> tuple[object, ...]:
-    """What the shapes of lamps depend on: their boxes, and how the bodies that carry them are turned."""
+    """What the shapes of lamps depend on: their boxes, and how the bodies that carry them are turned and coloured."""
     lamps, carries = view.lamps, np.isin(view.bodies.entity, view.lamps.entity)
     boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, view.bodies.orientation[carries])
-    return (id(view.prefabs), *(a.tobytes() for a in boxes))
+    return (id(view.prefabs), id(view.materials), *(a.tobytes() for a in boxes))
 
 
 def _sky_key(sky: SkyView) -> bytes:

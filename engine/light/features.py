@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK
 from engine.light import gather
-from engine.light.formfactor import lamp_shapes
+from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport

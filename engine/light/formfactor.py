@@ -3,7 +3,6 @@
 The form factor of a box is the sum over its faces turned to the point of the clipped-polygon form factor (Lambert's
 formula; Baum, Rushmeier and Winget, "Improving Radiosity Solutions Through the Use of Analytically Determined Form
 Factors", 1989). For a lamp of radiance L it gives e = L * F before anything stands in the way.
-
 """
 
 import math
@@ -13,59 +12,28 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.light.solids import joined, parts_that, solids_of
-from engine.state.blueprint import Prefab
-from engine.view import Bodies, Lamps
-
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 
-FAINT = 1e-3  # e below which a lamp's light fades out on what the camera sees
+FAINT = 2.5e-4  # e below which a lamp's light fades out on what the camera sees
+NODES = 13  # directions along each edge of a cube's face, see fixtures.py
 FAR_SIZES = 8.0  # beyond so many edges a face of the box counts as a point: under 1 % off
 
 
 class LampShapes(NamedTuple):
-    """Where lamps are and what of their own bodies stands in their way; a named tuple, as kernels take it whole."""
+    """Where lamps are and what their own bodies do to their light; a named tuple, as kernels take it whole."""
 
-    low: NDArray[np.float64]  # [L, 3] metres, world: the box that shines
-    high: NDArray[np.float64]  # [L, 3]
-    strength: NDArray[np.float64]  # [L] brightest channel of the radiance when fully on
-    reach: NDArray[np.float64]  # [L] metres at which a lamp is fainter than FAINT
-    shade_box: NDArray[np.float64]  # [S, 2, 3] dark parts of the bodies that carry lamps, as Solids has them
-    shade_plane: NDArray[np.float64]  # [M, 4]
+    low: F64  # [L, 3] metres, world: the box that shines
+    high: F64  # [L, 3]
+    strength: F64  # [L] brightest channel of the radiance when fully on
+    reach: F64  # [L] metres at which a lamp is fainter than FAINT
+    shade_box: F64  # [S, 2, 3] dark parts of the bodies that carry lamps, as Solids has them
+    shade_plane: F64  # [M, 4]
     shade_first_plane: NDArray[np.int32]  # [S + 1]
     first_shade: NDArray[np.int32]  # [L + 1] shades of lamp i are first_shade[i] : first_shade[i + 1]
     entity: NDArray[np.int32]  # [L] the body that carries the lamp
-
-
-def lamp_shapes(
-    lamps: Lamps, bodies: Bodies | None = None, prefabs: tuple[Prefab, ...] = (), emission: F32 | None = None
-) -> LampShapes:
-    """Shapes of lamps; those that belong to a body are shaded by its dark parts: caps, posts, the cone around a bulb.
-
-    What shines in the body is its glass. `emission` [M, 3] tells dark materials.
-    """
-    low = lamps.centre.astype(np.float64) - lamps.size / 2
-    high = lamps.centre.astype(np.float64) + lamps.size / 2
-    strength = lamps.full_radiance.max(1, initial=0.0).astype(np.float64)
-    shades = [joined([])] * len(low)
-    if bodies is not None and emission is not None:
-        body_of = {int(e): b for b, e in enumerate(bodies.entity)}
-        for i, entity in enumerate(lamps.entity.tolist()):
-            if entity in body_of:
-                b = body_of[entity]
-                prefab = prefabs[bodies.prefab[b]]
-                dark = parts_that(prefab, emission, shine=False)
-                shades[i] = solids_of(prefab, dark, bodies.position[b], bodies.orientation[b])
-    first = np.cumsum([0, *(len(s.box) for s in shades)]).astype(np.int32)
-    reach = np.sqrt(_area(low, high) * strength / (math.pi * FAINT))
-    return LampShapes(low, high, strength, reach, *joined(shades), first, lamps.entity.astype(np.int32))
-
-
-def _area(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest area that a box shows from anywhere: the length of the vector of its three face areas."""
-    size = high - low
-    faces = np.stack([size[..., 1] * size[..., 2], size[..., 2] * size[..., 0], size[..., 0] * size[..., 1]], -1)
-    return np.asarray(np.sqrt((faces**2).sum(-1)))
+    throw: F32  # [L, 6, NODES, NODES, 2] by direction: `thrown` reads it
+    tint: F32  # [L, 3] colour of what the fixture throws back
 
 
 @njit(cache=True)

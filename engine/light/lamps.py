@@ -1,21 +1,23 @@
 """Direct light of box lamps: shadow rays, and one number per texel and lamp.
 
 Probe rays cannot see a lamp of 30 cm (few would hit it), so lamps are analytic: e = radiance * form factor
-(formfactor.py) * the share of the lamp that shadow rays see. All but the radiance is geometry: dimming, colour and
-switching never trace a ray. Coarse factors at texel centres feed the bounces, fine ones on 2 x 2 points per face are
-what the camera sees.
+(formfactor.py) * the share that its fixture lets pass (fixtures.py) * the share that shadow rays see, and what the
+fixture throws back besides. All but the radiance is geometry: dimming, colour and switching never trace a ray. Coarse
+factors at texel centres feed the bounces, fine ones on 2 x 2 points per face are what the camera sees.
 """
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.formfactor import FAINT, LampShapes, box_factors
+from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
+from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, is_unblocked, no_furniture
-from engine.light.solids import distance_to_solid, joined
+from engine.light.solids import joined
 from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, Surface, face_centre
 from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
@@ -23,12 +25,12 @@ from engine.light.transport import Change
 F32 = NDArray[np.float32]
 
 FAINT_BOUNCE = 3e-3  # e below which a lamp's light fades out where it only bounces
+DIM = 4e-3  # e up to which the first rays say enough about a lamp's shadow
 LAMPS_PER_TEXEL = 16  # the strongest are kept
 ALL = -1  # a row whose lamps are to be looked for anew; as bits, every one of them is void
-SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a penumbra look better than grain
-FIRST_RAYS = 4  # if all of these arrive, or walls stop all, the point is fully lit or fully dark; a cap close above a
-# lamp stops most rays far and wide, so what the lamp's own body stops says nothing yet
-MORE_RAYS = 28  # else these are added: penumbrae get 29 to 32
+RAYS = 32  # from each point, where the first ones disagree
+FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
+FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
 
 
 @njit(cache=True)
@@ -38,20 +40,6 @@ def _fade(strength, faint):
         return 0.0
     x = min((strength - faint) / faint, 1.0)
     return x * x * (3 - 2 * x)
-
-
-@njit(cache=True)
-def _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
-    """Whether no part of the lamp's own body lies between a point and a target on the lamp."""
-    for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
-        if (
-            distance_to_solid(
-                shapes.shade_box, shapes.shade_plane, shapes.shade_first_plane, k, px, py, pz, tx - px, ty - py, tz - pz
-            )
-            < 1.0
-        ):
-            return False
-    return True
 
 
 @njit(cache=True)
@@ -65,61 +53,46 @@ def _bodies_before(furniture, shapes, lamp, px, py, pz, margin, near):
 
 
 @njit(cache=True)
-def _point_on_lamp(shapes, lamp, factor, total, k, seed, target):
-    """Point k of a low-discrepancy set over the faces of a lamp, chosen by their form factors, into target [3]; whether
-    it lies on a face that is seen.
+def _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target):
+    """Whether the world lets light pass from a target [3] on a lamp to a point. `near` [n] are the bodies that may
+    stand in the way.
     """
-    a = (k * 0.8191725133961645 + seed) % 1.0  # R3 sequence, Roberts 2018
-    b = (k * 0.6710436067037893 + seed * 7.13) % 1.0
-    pick = (k * 0.5497004779019703 + seed * 3.71) % 1.0 * total
-    face = 0
-    passed = factor[0]
-    while passed < pick and face < 5:
+    tx, ty, tz = target[0], target[1], target[2]
+    return is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3) and (
+        n == 0 or is_unblocked(furniture, near, n, shapes.entity[lamp], px, py, pz, tx, ty, tz)
+    )
+
+
+@njit(cache=True)
+def _seen_share(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, rays):
+    """Share of a lamp's light that the world lets pass to a point, given the form factors [6] of its faces."""
+    target, total, passes = np.empty(3, np.float64), factor.sum(), 0.0
+    for face in range(6):
+        count, clear = rays_to_face(factor, face, total, rays), 0
+        for k in range(count):
+            point_on_face(shapes, lamp, face, k, count, target)
+            clear += _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target)
+        if count > 0:
+            passes += factor[face] * clear / count
+    return passes / total if total > 0.0 else 0.0
+
+
+@njit(cache=True)
+def _one_ray(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, pick, k):
+    """Whether place k of 64 is seen on a face of a lamp that a number in 0..1 picks by the form factors [6]."""
+    target, pick = np.empty(3, np.float64), pick * factor.sum()
+    face, passed = 0, factor[0]
+    while passed <= pick and face < 5:
         face += 1
         passed += factor[face]
-    low, high = shapes.low[lamp], shapes.high[lamp]
-    axis = face >> 1
-    u, v = (axis + 1) % 3, (axis + 2) % 3
-    target[axis] = high[axis] if face & 1 == 0 else low[axis]
-    target[u], target[v] = low[u] + a * (high[u] - low[u]), low[v] + b * (high[v] - low[v])
-    return factor[face] > 0.0
-
-
-@njit(cache=True)
-def unshaded_share(shapes, lamp, px, py, pz, factor, rays):
-    """Share of a lamp's light that its own body lets pass to a point, given the form factors [6] of its faces."""
-    target, total = np.empty(3, np.float64), factor.sum()
-    n, clear = 0, 0
-    for k in range(rays):
-        if _point_on_lamp(shapes, lamp, factor, total, k, SAME_RAYS, target):
-            n += 1
-            clear += _is_unshaded(shapes, lamp, px, py, pz, target[0], target[1], target[2])
-    return clear / n if n > 0 else 0.0
-
-
-@njit(cache=True)
-def _shadow_rays(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, total, first, last, seed, found):
-    """Shadow rays `first`..`last` - 1 of a low-discrepancy set over the lamp's visible faces; adds their number, that
-    of those that arrive and that of those that the lamp's own body stops to found [3]. `near` [n] are the bodies that
-    may stand in the way.
-    """
-    target = np.empty(3, np.float64)
-    for k in range(first, last):
-        if not _point_on_lamp(shapes, lamp, factor, total, k, seed, target):
-            continue
-        found[0] += 1.0
-        tx, ty, tz = target[0], target[1], target[2]
-        if not _is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
-            found[2] += 1.0
-        elif is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3) and (
-            n == 0 or is_unblocked(furniture, near, n, shapes.entity[lamp], px, py, pz, tx, ty, tz)
-        ):
-            found[1] += 1.0
+    point_on_face(shapes, lamp, face, k, 64, target)
+    return _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target)
 
 
 @njit(parallel=True, cache=True)
 def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
-    """Form factor times visibility (one ray) from the centres of some texels to one lamp: factor_out [n] f32.
+    """Factors (one shadow ray) from the centres of some texels to one lamp and to what its fixture throws back:
+    factor_out [n, 2] f32.
 
     Light fainter than FAINT_BOUNCE is let go.
     """
@@ -139,34 +112,37 @@ def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
         fade = _fade(total * shapes.strength[lamp], FAINT_BOUNCE)
         if fade <= 0.0:
             continue
-        found = np.zeros(3, np.float64)
-        seed = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
+        pick = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
+        k = int(64.0 * unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 6))
         # What furniture hides here it would throw back itself: light bounces as if it were not there.
-        near = np.empty(0, np.int32)
-        _shadow_rays(voxels, furniture, near, 0, p[0], p[1], p[2], shapes, lamp, factor, total, 0, 1, seed, found)
-        if found[0] > 0:
-            factor_out[i] = total * fade * found[1] / found[0]
+        if _one_ray(voxels, furniture, np.empty(0, np.int32), 0, p[0], p[1], p[2], shapes, lamp, factor, pick, k):
+            share, glow = fixture_share(shapes, lamp, p[0], p[1], p[2], factor)
+            factor_out[i, 0], factor_out[i, 1] = total * fade * share, total * fade * glow
 
 
 @njit(cache=True)
-def point_factor(voxels, furniture, px, py, pz, nx, ny, nz, shapes, lamp, seed, factor, corner, buffer):
-    """Form factor times visibility at any surface point, with 4 to 16 shadow rays: what fine texels and pixels use."""
+def point_factor(voxels, furniture, px, py, pz, nx, ny, nz, shapes, lamp, rays, factor, corner, buffer):
+    """The slow reference of factors at any surface point: of a lamp's own light, where each of many rays meets world
+    and fixture, and of what the fixture throws back.
+    """
     ox, oy, oz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
     total = box_factors(ox, oy, oz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer)
-    fade = _fade(total * shapes.strength[lamp], FAINT)
-    if fade <= 0.0:
-        return 0.0
-    found, near = np.zeros(3, np.float64), np.empty(MOST_NEAR, np.int32)
+    full = total * _fade(total * shapes.strength[lamp], FAINT)
+    if full <= 0.0:
+        return 0.0, 0.0
+    near, target = np.empty(MOST_NEAR, np.int32), np.empty(3, np.float64)
     n = _bodies_before(furniture, shapes, lamp, ox, oy, oz, 0.0, near)
-    _shadow_rays(
-        voxels, furniture, near, n, ox, oy, oz, shapes, lamp, factor, total, 0, FIRST_RAYS, seed, found
-    )  # fmt: skip
-    if found[1] < found[0] and found[1] + found[2] > 0.0:
-        _shadow_rays(
-            voxels, furniture, near, n, ox, oy, oz, shapes, lamp, factor, total, FIRST_RAYS, FIRST_RAYS + MORE_RAYS,
-            seed, found,
-        )  # fmt: skip
-    return total * fade * found[1] / found[0] if found[0] > 0 else 0.0
+    own, seen = 0.0, 0.0
+    for face in range(6):
+        count = rays_to_face(factor, face, total, rays)
+        for k in range(count):
+            point_on_face(shapes, lamp, face, k, count, target)
+            if _reaches(voxels, furniture, near, n, ox, oy, oz, shapes, lamp, target):
+                seen += factor[face] / total / count
+                if is_unshaded(shapes, lamp, ox, oy, oz, target[0], target[1], target[2]):
+                    own += factor[face] / total / count
+    _, glow = fixture_share(shapes, lamp, ox, oy, oz, factor)
+    return full * own, full * seen * glow
 
 
 @njit(cache=True)
@@ -180,8 +156,9 @@ def _quarter(p, ua, va, s):
 
 
 @njit(parallel=True, cache=True)
-def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of):
-    """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`.
+def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of, glow_of):
+    """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`,
+    and glow_of [R, 16] of what their fixtures throw back, for the whole face.
 
     void [R] says what is to be done: -1 for all of a row, else a bit for every one of its lamps whose factors are void.
     Those of lamps that are not lit (is_lit [L]) stay void: nobody sees them. Points are in the order v * 2 + u, at a
@@ -229,40 +206,49 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                 brightness[slot] = bright
                 lamp_of[row, slot] = lamp
             void[row] = (1 << seen) - 1
-        full = np.empty(4, np.float64)
-        found, near = np.zeros((4, 3), np.float64), np.empty(MOST_NEAR, np.int32)
+        full, faces = np.empty(4, np.float64), np.empty((4, 6), np.float64)
+        near = np.empty(MOST_NEAR, np.int32)
         for slot in range(seen):
             if not void[row] >> slot & 1:
                 continue
             lamp = lamp_of[row, slot]
             if not is_lit[lamp]:
-                factor_of[row, slot] = 0.0
+                factor_of[row, slot], glow_of[row, slot] = 0.0, 0.0
                 continue
             void[row] &= ~(1 << slot)
             n = _bodies_before(furniture, shapes, lamp, p[0], p[1], p[2], 0.125, near)
-            # One ray from each quarter first: where they agree the texel is lit or dark, else all get more rays.
-            found[:] = 0.0
-            for more in range(2):
-                for s in range(4):
-                    px, py, pz = _quarter(p, ua, va, s)
-                    px, py, pz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
-                    total = box_factors(px, py, pz, nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer)
-                    full[s] = total * _fade(total * strength[lamp], FAINT)
-                    first, last = (s, s + 1) if more == 0 else (4, 4 + MORE_RAYS)
-                    if full[s] > 0.0:
-                        _shadow_rays(
-                            voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, total, first, last, SAME_RAYS,
-                            found[s],
-                        )  # fmt: skip
-                rays, clear, shaded = found[:, 0].sum(), found[:, 1].sum(), found[:, 2].sum()
-                if clear == rays or clear + shaded == 0.0:
-                    break
+            # One ray from each quarter first: where they agree the texel is lit or dark, else each gets its own share.
+            rays, clear, brightest = 0, 0, 0.0
             for s in range(4):
-                factor_of[row, slot, s] = full[s] * found[s, 1] / found[s, 0] if found[s, 0] > 0.0 else 0.0
+                px, py, pz = _quarter(p, ua, va, s)
+                px, py, pz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
+                total = box_factors(px, py, pz, nx, ny, nz, low[lamp], high[lamp], faces[s], corner, buffer)
+                full[s] = total * _fade(total * strength[lamp], FAINT)
+                brightest = max(brightest, full[s])
+                if full[s] > 0.0:
+                    rays += 1
+                    clear += _one_ray(
+                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], FIRST_PICK[s], FIRST_PLACE[s],
+                    )  # fmt: skip
+            glow_of[row, slot] = 0.0
+            for s in range(4):
+                factor_of[row, slot, s] = 0.0
+                if clear == 0 or full[s] <= 0.0:
+                    continue
+                px, py, pz = _quarter(p, ua, va, s)
+                px, py, pz = px + 1e-3 * nx, py + 1e-3 * ny, pz + 1e-3 * nz
+                share, glow = fixture_share(shapes, lamp, px, py, pz, faces[s])
+                open_share = clear / rays
+                if clear < rays and brightest * strength[lamp] > DIM:
+                    open_share = _seen_share(
+                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], RAYS
+                    )  # fmt: skip
+                factor_of[row, slot, s] = full[s] * open_share * share
+                glow_of[row, slot] += 0.25 * full[s] * open_share * glow
 
 
 @njit(parallel=True, cache=True)
-def fine_light(rows, lamp_of, factor_of, radiance, e):
+def fine_light(rows, lamp_of, factor_of, glow_of, tint, radiance, e):
     """Direct lamp light of some rows: e [R, 4, 3], one point per quarter of the face."""
     for i in prange(len(rows)):
         row = rows[i]
@@ -274,7 +260,7 @@ def fine_light(rows, lamp_of, factor_of, radiance, e):
             for s in range(4):
                 f = factor_of[row, slot, s]
                 for c in range(3):
-                    e[row, s, c] += f * radiance[lamp, c]
+                    e[row, s, c] += (f + glow_of[row, slot] * tint[lamp, c]) * radiance[lamp, c]
 
 
 @njit(cache=True)
@@ -299,11 +285,11 @@ def _in_reach(place, low, high, reach, out):
 
 
 @njit(cache=True)
-def _add_light(texels, factor, radiance, wanted, direct):
+def _add_light(texels, factor, tint, radiance, wanted, direct):
     for i in range(len(texels)):
         if wanted[texels[i]]:
             for c in range(3):
-                direct[texels[i], c] += factor[i] * radiance[c]
+                direct[texels[i], c] += (factor[i, 0] + factor[i, 1] * tint[c]) * radiance[c]
 
 
 @njit(parallel=True, cache=True)
@@ -385,10 +371,11 @@ class LampTransport:
         no = np.zeros((0, 3), np.float64)
         none = np.zeros(0, np.float64)
         numbers = np.zeros(0, np.int32)
-        self.shapes = LampShapes(no, no, none, none, *joined([]), np.zeros(1, np.int32), numbers)
+        throw, tint = np.zeros((0, 6, NODES, NODES, 2), np.float32), np.zeros((0, 3), np.float32)
+        self.shapes = LampShapes(no, no, none, none, *joined([]), np.zeros(1, np.int32), numbers, throw, tint)
         self.furniture = no_furniture()
         self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
-        self.factor: list[F32] = []  # [L] of [n]
+        self.factor: list[F32] = []  # [L] of [n, 2]: of a lamp's own light, and of what its fixture throws back
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
         self.e = np.zeros((0, 3), np.float32)  # [T, 3] of all lamps at texel centres, as of the last `shine`
         self._dirty: list[NDArray[np.int32]] = []  # texels whose e is void
@@ -441,7 +428,7 @@ class LampTransport:
         found = np.empty(len(place), np.int32)
         low, high = self.shapes.low[lamp], self.shapes.high[lamp]
         texels = found[: _in_reach(place, low, high, self._reach(lamp), found)].copy()
-        factor = np.empty(len(texels), np.float32)
+        factor = np.empty((len(texels), 2), np.float32)
         coarse_factors(voxels, self.furniture, place, texels, self.shapes, lamp, factor)
         return texels, factor
 
@@ -465,10 +452,10 @@ class LampTransport:
         kept, again = np.empty(len(texels), np.int32), np.empty(len(texels), np.int32)
         n_kept, n_again = _split(texels, mark, lamp + 1, kept, again)
         todo = np.concatenate([texels[again[:n_again]], new]).astype(np.int32)
-        redone = np.empty(len(todo), np.float32)
+        redone = np.empty((len(todo), 2), np.float32)
         coarse_factors(voxels, self.furniture, place, todo, self.shapes, lamp, redone)
         differs = np.ones(len(todo), np.bool_)
-        differs[:n_again] = redone[:n_again] != factor[again[:n_again]]
+        differs[:n_again] = (redone[:n_again] != factor[again[:n_again]]).any(1)
         self._dirty.append(todo[differs])
         kept = kept[:n_kept]
         return np.concatenate([texels[kept], todo]), np.concatenate([factor[kept], redone])
@@ -489,9 +476,9 @@ class LampTransport:
         dirty = np.flatnonzero(wanted).astype(np.int32)
         before = self.e[dirty]
         self.e[dirty] = 0.0
-        for texels, factor, colour in zip(self.texels, self.factor, radiance, strict=True):
+        for texels, factor, tint, colour in zip(self.texels, self.factor, self.shapes.tint, radiance, strict=True):
             if colour.any():
-                _add_light(texels, factor, colour, wanted, self.e)
+                _add_light(texels, factor, tint, colour, wanted, self.e)
         return np.asarray(dirty[(self.e[dirty] != before).any(1)])
 
     def direct(self, n_texels: int, radiance: F32) -> F32:
@@ -513,6 +500,7 @@ def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
         (
             shapes.low[i].tobytes(), shapes.high[i].tobytes(), shapes.strength[i].tobytes(),
             *_shade(shapes, i), shapes.entity[i].tobytes(),
+            blake2b(shapes.throw[i].tobytes() + shapes.tint[i].tobytes(), digest_size=16).digest(),
         )
         for i in range(len(shapes.low))
     ]  # fmt: skip

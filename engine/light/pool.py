@@ -23,7 +23,7 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 5 + 3 + 12 + 10) + 8 + 3
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10) + 8 + 3
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
 CAUSED = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
@@ -163,6 +163,7 @@ class TexelPool:
         self.near_moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3]
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
+        self.glow_of = np.zeros((0, LAMPS_PER_TEXEL), np.float32)  # [R, 16] factor of what fixtures throw back
         self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows;
         # those of lamps that are not lit wait until they are
         self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
@@ -379,7 +380,7 @@ class TexelPool:
             void = void[self._first(rows[void], self._urgency(texels, area), most)]
         fine_factors(
             transport.voxels, lamps.furniture, transport.surface.place, texels[void], rows[void], lamps.shapes,
-            is_lit, self.lamps_void, self.lamp_of, self.factor_of,
+            is_lit, self.lamps_void, self.lamp_of, self.factor_of, self.glow_of,
         )  # fmt: skip
         self.lit_checked[rows[void]] = -1
         is_void[void] = False
@@ -389,7 +390,8 @@ class TexelPool:
         newest = at[lamp_of].max(1)  # the last entry is for none
         valid, since = ~is_void, self.lit_checked[rows]
         before = self.e_lamp[rows]
-        fine_light(rows[valid & ((since < 0) | (newest > since))], self.lamp_of, self.factor_of, radiance, self.e_lamp)
+        again = rows[valid & ((since < 0) | (newest > since))]
+        fine_light(again, self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)
         self.e_lamp[rows[~valid]] = lamps.e[texels[~valid], None]
         self._note(rows, before, self.e_lamp)

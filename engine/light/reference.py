@@ -21,7 +21,7 @@ from engine.light.trace import NOTHING, first_hit
 from engine.view import View
 
 F32 = NDArray[np.float32]
-RAY_SHIFT = 0.37
+LAMP_RAYS = 64
 
 
 @njit(parallel=True, cache=True)
@@ -74,11 +74,11 @@ def pixel_light(
         for lamp, radiance in enumerate(view.lamps.radiance):
             if radiance.any() and math.dist(p, (shapes.low[lamp] + shapes.high[lamp]) / 2) < shapes.reach[lamp]:
                 (px, py, pz), (nx, ny, nz) = p.tolist(), normal.tolist()
-                f = point_factor(
-                    transport.voxels, cache.furniture, px, py, pz, nx, ny, nz, shapes, lamp, RAY_SHIFT, factor, corner,
-                    buffer,
+                f, glow = point_factor(
+                    transport.voxels, cache.furniture, px, py, pz, nx, ny, nz, shapes, lamp, LAMP_RAYS,
+                    factor, corner, buffer,
                 )  # fmt: skip
-                e[i] += np.float32(f) * radiance
+                e[i] += (np.float32(f) + np.float32(glow) * shapes.tint[lamp]) * radiance
     return e
 
 

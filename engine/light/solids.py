@@ -63,6 +63,13 @@ def _boxes(box: F64, world_from_prefab: F64, position: F64) -> Solids:
     return _joined(np.stack([corner.min(1), corner.max(1)], 1), planes)
 
 
+def moved(solids: Solids, by: F64) -> Solids:
+    """Pieces moved by some metres [3]."""
+    plane = solids.plane.copy()
+    plane[:, 3] += (plane[:, :3] * by).sum(1)
+    return Solids(solids.box + by, plane, solids.first_plane)
+
+
 def joined(pieces: Sequence[Solids]) -> Solids:
     """All pieces of some lists in one."""
     boxes = [box for solids in pieces for box in solids.box]
@@ -121,3 +128,12 @@ def distance_to_solid(box, plane, first_plane, i, ox, oy, oz, dx, dy, dz):
         if t0 > t1:
             return math.inf
     return t0 if t0 > 0.0 else math.inf
+
+
+@njit(cache=True)
+def is_inside(plane, first_plane, i, x, y, z):
+    """Whether a point (metres) lies in piece i of Solids."""
+    for k in range(first_plane[i], first_plane[i + 1]):
+        if plane[k, 0] * x + plane[k, 1] * y + plane[k, 2] * z > plane[k, 3]:
+            return False
+    return True

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engine.light.cache import LightCache
-from engine.light.formfactor import box_factors, lamp_shapes
+from engine.light.fixtures import lamp_shapes
+from engine.light.formfactor import box_factors
 from engine.light.furniture import no_furniture
 from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, point_factor
 from engine.light.network import Network
@@ -187,7 +188,7 @@ def test_a_lamp_through_a_half_open_gap_is_half_seen() -> None:
     shapes = lamp_shapes(lamps(((4.0, 4.0, 6.1), 0.2, (50.0, 50.0, 50.0))))
     buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     seen = [
-        point_factor(voxels, no_furniture(), 4.0, y, 2.0, 0.0, 0.0, 1.0, shapes, 0, 0.3, *buffers)
+        point_factor(voxels, no_furniture(), 4.0, y, 2.0, 0.0, 0.0, 1.0, shapes, 0, 32, *buffers)[0]
         / box_factors(4.0, y, 2.0, 0.0, 0.0, 1.0, shapes.low[0], shapes.high[0], *buffers)
         for y in (3.0, 3.99, 5.0)
     ]
@@ -229,11 +230,11 @@ def test_the_cap_of_a_lantern_shades_what_is_above_it() -> None:
     bodies = Bodies(
         np.zeros(1, np.uint32), np.zeros(1, np.int32), at, 0 * one, at, 0 * one, 0 * at, np.ones(1, np.uint8)
     )  # fmt: skip
-    shapes = lamp_shapes(lamps((centre, 0.2, (40.0, 40.0, 40.0))), bodies, (two,), dark_and_shining().emission)
+    shapes = lamp_shapes(lamps((centre, 0.2, (40.0, 40.0, 40.0))), bodies, (two,), dark_and_shining())
     assert len(shapes.shade_box) == 1
     grid = np.zeros((24, 24, 24), np.uint8)
     voxels = Voxels(grid, np.ones((3, 3, 3), np.bool_))
     buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
-    above = point_factor(voxels, no_furniture(), 3.0, 3.0, 4.0, 0.0, 0.0, -1.0, shapes, 0, 0.3, *buffers)
-    below = point_factor(voxels, no_furniture(), 3.0, 3.0, 0.1, 0.0, 0.0, 1.0, shapes, 0, 0.3, *buffers)
+    above = point_factor(voxels, no_furniture(), 3.0, 3.0, 4.0, 0.0, 0.0, -1.0, shapes, 0, 32, *buffers)[0]
+    below = point_factor(voxels, no_furniture(), 3.0, 3.0, 0.1, 0.0, 0.0, 1.0, shapes, 0, 32, *buffers)[0]
     assert above == 0.0 and below > 0.0
