@@ -30,7 +30,8 @@ SAME_RAYS = 0.37  # shift of the ray pattern: one for all texels, as steps in a 
 
 
 Throw = tuple[F32, F32]  # `throw` and `tint` of one lamp
-Throws = dict[tuple[object, ...], Throw]  # by prefab, how it is turned, and where in it the lamp is
+# By prefab and materials (their ids, so both are held on to), how the body is turned, and where in it the lamp is.
+Throws = dict[tuple[object, ...], tuple[Throw, Prefab, Materials]]
 
 
 def lamp_shapes(
@@ -69,8 +70,10 @@ def lamp_shapes(
             shades[i] = moved(at_home, bodies.position[b].astype(np.float64))
             key = (id(prefab), id(materials), turn.tobytes(), offset.tobytes(), size.tobytes())
             if key not in in_use:
-                in_use[key] = before.get(key) or _throw_of(prefab, dark, turn, at_home, materials, offset, size)
-            throw[i], tint[i] = in_use[key]
+                in_use[key] = before.get(key) or (
+                    _throw_of(prefab, dark, turn, at_home, materials, offset, size), prefab, materials
+                )  # fmt: skip
+            throw[i], tint[i] = in_use[key][0]
     if known is not None:
         known.clear()
         known.update(in_use)
