@@ -206,6 +206,11 @@ class Blueprint:
         return points, np.cumsum(lengths) - lengths, lengths
 
     @cached_property
+    def place_centres(self) -> F64:
+        """Where the places are, [n, 2] metres."""
+        return np.array([p.position[:2] for p in self.places], np.float64).reshape(-1, 2)
+
+    @cached_property
     def trigger_boxes(self) -> tuple[F64, F64]:
         """Low and high corners [t, 3] of all triggers, metres; feet that stand a centimetre deep count as inside."""
         corners = np.array([(t.low, t.high) for t in self.triggers], np.float64).reshape(-1, 2, 3)

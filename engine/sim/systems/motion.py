@@ -18,8 +18,6 @@ I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
 Bool = NDArray[np.bool_]
 
-FEW: Final = 24  # so many are walked by Python as it is; more are compiled
-
 
 def walk(state: State) -> None:
     """One tick of every walker (`gait.py`): what it makes of its wish for the others' sake, and how far it gets."""
@@ -39,7 +37,7 @@ def walk(state: State) -> None:
     ringed: Any
     changes: Any
     walkers: list[Any] = [*position, *wanted, *wanted.copy(), ground, yaw, stands, np.zeros(n, np.bool_)]
-    if n <= FEW:
+    if n <= gait.FEW:
         way, ringed, changes = gait, voxels.ringed.data, _FEW_CHANGES
         walkers = [each.tolist() for each in walkers]
         order, begin, end, sums = range(n), range(1, n + 1), [n] * n, [[0.0] * n for _ in range(5)]
