@@ -12,6 +12,7 @@ depends on them alone, by construction.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 os.environ["RAYON_NUM_THREADS"] = "1"  # rapier reads it at its first world: a step then wakes no other thread
@@ -272,10 +273,8 @@ class RapierSolver:
         return bool(found)
 
     def _filter(self, groups: int, passed: set[rapier3d.RigidBodyHandle]) -> rapier3d.QueryFilter:
-        wanted = rapier3d.QueryFilter().groups(_groups(_EVERYTHING, groups))
-        if passed:
-            wanted = wanted.predicate(lambda _, collider: collider.parent not in passed)
-        return wanted
+        wanted = _only(groups)
+        return wanted.predicate(lambda _, collider: collider.parent not in passed) if passed else wanted
 
     def _key(self, collider: rapier3d.ColliderHandle) -> int:
         parent = self._world.colliders[collider].parent
@@ -310,6 +309,11 @@ def _isometry(pose: Pose) -> rapier3d.Isometry3:
 
 def _groups(own: int, others: int) -> rapier3d.InteractionGroups:
     return rapier3d.InteractionGroups(rapier3d.Group(own), rapier3d.Group(others))
+
+
+@lru_cache(32)  # of all groups together
+def _only(groups: int) -> rapier3d.QueryFilter:
+    return rapier3d.QueryFilter().groups(_groups(_EVERYTHING, groups))
 
 
 def _placed(p: Piece) -> tuple[rapier3d.Isometry3, rapier3d.SharedShape]:
