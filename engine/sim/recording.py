@@ -9,12 +9,13 @@ from engine.core.errors import DaguerreError, RecordingError
 from engine.sim.recordingfile import Recording
 from engine.sim.script_port import Script
 from engine.sim.step import step
+from engine.sim.ways import Ways, lend, ways_of
 from engine.state import snapshot
 from engine.state.blueprint import Blueprint
 from engine.state.commands import Command
 from engine.state.world import State
 
-OWN_GRID_TICKS: Final = 64
+OWN_WAYS_TICKS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,20 @@ def first_parting(a: Recording, b: Recording) -> tuple[int | None, int | None]:
 def synctest(blueprint: Blueprint, state: State, ticks: int, script: Script | None = None) -> str | None:
     """Saves and loads before every tick and steps both; the first section that differs, None where none does.
 
-    Now and then the other world has a grid of its own; between, it takes over the voxels of the one before it, and the
-    flow fields: in a large world nearly all of the time would go to making them.
+    Each other world is made from the bytes alone. Only its flow fields, which follow from the voxels, are those of the
+    one before it, but for every 64th, which has none: in a large world nearly all of the time would go to making them.
     """
-    other: State | None = None
+    ways: Ways | None = None
     for i in range(ticks):
         data = snapshot.save(blueprint, state)
-        other = snapshot.load(blueprint, data, spare=other if i % OWN_GRID_TICKS else None)
+        other = snapshot.load(blueprint, data)
         if snapshot.save(blueprint, other) != data:
             return f"tick {state.tick}: saved again, it is not the same bytes"
+        if ways is not None and i % OWN_WAYS_TICKS:
+            lend(ways, other)
         step(blueprint, state, (), script)
         step(blueprint, other, (), script)
         if name := first_difference(state.sections(), other.sections()):
             return f"tick {state.tick}: {name}"
+        ways = ways_of(other)
     return None

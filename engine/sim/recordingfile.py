@@ -79,7 +79,7 @@ class Recording:
     head: Head
     digests: bytearray = field(default_factory=bytearray)  # DIGEST_BYTES for every tick after the first
     snapshots: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # tick -> bytes unpacked, zlib
-    complete: bool = False  # it was closed
+    complete: bool = False  # it was closed, and nothing follows
     flaw: str = ""  # why what follows the last good block cannot be read, or that no end does
     damaged: bool = False  # and that is more than having been cut off
     _blocks: list[tuple[int, int, bytes]] = field(default_factory=list)  # first tick, end, packed commands
@@ -251,7 +251,7 @@ def read(data: bytes) -> Recording:
 
 
 def _damaged(recording: Recording, at: int, problem: str) -> Recording:
-    recording.damaged = True
+    recording.damaged, recording.complete = True, False
     recording.flaw = f"it is damaged from byte {at:,} on: {problem}"
     return recording
 

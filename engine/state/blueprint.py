@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.units import VOXEL_M
-from engine.state.bricks import Grid
+from engine.core.units import AIR, BRICK, VOXEL_M
+from engine.state.bricks import Bricks, Grid
 from engine.state.camera import CameraRail
 from engine.state.components import PATROL
 
@@ -206,6 +206,18 @@ class Blueprint:
         return points, np.cumsum(lengths) - lengths, lengths
 
     @cached_property
+    def ringed(self) -> U8:
+        """`ringed_columns` of the voxels: a state's grid begins as a copy of it."""
+        ringed = ringed_columns(self.voxels)
+        ringed.setflags(write=False)
+        return ringed
+
+    @cached_property
+    def place_centres(self) -> F64:
+        """Where the places are, [n, 2] metres."""
+        return np.array([p.position[:2] for p in self.places], np.float64).reshape(-1, 2)
+
+    @cached_property
     def trigger_boxes(self) -> tuple[F64, F64]:
         """Low and high corners [t, 3] of all triggers, metres; feet that stand a centimetre deep count as inside."""
         corners = np.array([(t.low, t.high) for t in self.triggers], np.float64).reshape(-1, 2, 3)
@@ -216,3 +228,26 @@ class Blueprint:
         """Extent of the voxel grid in metres; the grid's low corner is the world's origin."""
         x, y, z = self.voxels.shape
         return x * VOXEL_M, y * VOXEL_M, z * VOXEL_M
+
+
+def ringed_columns(voxels: Grid) -> U8:
+    """What is solid of voxels [X, Y, Z] as bits, column by column: [X, Y, 1 + Z/8 + 4] bytes in a ring of solid ground
+    one column wide, flat, with four bytes more at the end.
+
+    Bit k of byte b says whether level 8 (b - 1) + k is solid: a byte of ground below, four of air above. Of a large
+    world it is only the end.
+    """
+    if isinstance(voxels, Bricks):
+        return np.full(4, 0xFF, np.uint8)
+    x, y, z = voxels.shape
+    ringed = np.full((x + 2) * (y + 2) * (z // BRICK + 5) + 4, 0xFF, np.uint8)
+    solid = solid_in_ring(ringed, voxels.shape)
+    solid[:, :, 1:-4] = np.packbits(voxels != AIR, axis=2, bitorder="little")
+    solid[:, :, -4:] = 0
+    return ringed
+
+
+def solid_in_ring(ringed: U8, shape: tuple[int, ...]) -> U8:
+    """The columns [X, Y, 1 + Z/8 + 4] within `ringed_columns` of voxels of this shape; a view."""
+    x, y, z = shape
+    return ringed[:-4].reshape(x + 2, y + 2, z // BRICK + 5)[1:-1, 1:-1]

@@ -39,7 +39,7 @@ def hold(state: State, rows: NDArray[np.intp] | None = None) -> None:
     On a rigid body things lean to their place but stay upright themselves.
     """
     c = state.columns
-    rows = np.flatnonzero(c.carrier[: state.n_slots]) if rows is None else rows
+    rows = c.carrier[: state.n_slots].nonzero()[0] if rows is None else rows
     if not len(rows):
         return
     holders = c.carrier[rows] & INDEX_MASK

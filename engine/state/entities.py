@@ -13,7 +13,7 @@ from engine.core.ids import LAST_GENERATION, NOBODY, PLAYER, index_of
 from engine.core.rotations import inverse, of_yaw, turn
 from engine.core.units import AIR, VOXELS_PER_M
 from engine.state import carrying
-from engine.state.blueprint import Blueprint, Spawn
+from engine.state.blueprint import F64, Blueprint, Spawn
 from engine.state.components import (
     ALIVE,
     AUTHOR_COLUMNS,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.state.world import State
 
 LONGEST_NAME: Final = 200
+FEW_TESTS: Final = 120  # of a point against a box: so many are made one by one
 SCHEDULED: Final = ("none", "patrol", "wander", "follow")  # behaviours that a schedule may name; places it seeks
 LINKS: Final = ("switches", "follows", "hinge_to", "carrier")  # columns that name another entity
 Vec3 = tuple[float, float, float]
@@ -220,12 +221,29 @@ def inside_bits(blueprint: Blueprint, state: State) -> tuple[NDArray[np.intp], N
     """
     rows, c = state.bodied(), state.columns
     low, high = blueprint.trigger_boxes
-    position = c.position[rows][:, None]
-    within = np.asarray(((position >= low) & (position < high)).all(2))
-    carried = c.carrier[rows] != 0
-    if np.count_nonzero(carried):
-        within[carried & ((c.parts[rows] & (WALKS | BODY)) == 0)] = False
-    return rows, np.bitwise_or.reduce(np.where(within, _BITS[: len(low)], _BITS[64]), axis=1)
+    position = c.position[rows]
+    if len(rows) * len(low) <= FEW_TESTS:  # calls of numpy would take longer
+        boxes = list(enumerate(zip(low.tolist(), high.tolist(), strict=True)))
+        inside = np.array([_bits_of(x, y, z, boxes) for x, y, z in position.tolist()], np.uint64)
+    else:
+        inside = _bits_of_many(position, low, high)
+    carried = c.carrier[rows].nonzero()[0]
+    if len(carried):
+        inside[carried[(c.parts[rows[carried]] & (WALKS | BODY)) == 0]] = 0
+    return rows, inside
+
+
+def _bits_of(x: float, y: float, z: float, boxes: list[tuple[int, tuple[list[float], list[float]]]]) -> int:
+    inside = 0
+    for t, ((x0, y0, z0), (x1, y1, z1)) in boxes:
+        if x0 <= x < x1 and y0 <= y < y1 and z0 <= z < z1:
+            inside |= 1 << t
+    return inside
+
+
+def _bits_of_many(position: F64, low: F64, high: F64) -> NDArray[np.uint64]:
+    within = ((position[:, None] >= low) & (position[:, None] < high)).all(2)
+    return np.asarray(np.bitwise_or.reduce(np.where(within, _BITS[: len(low)], _BITS[64]), axis=1))
 
 
 _BITS: Final = np.array([1 << t for t in range(64)] + [0], np.uint64)

@@ -74,7 +74,7 @@ def load(blueprint: Blueprint, data: bytes, spare: State | None = None) -> State
     """The state that `save` wrote. SnapshotError says what is wrong with bytes that are not one of this world.
 
     `spare`, a state of this world that nobody needs any more, lends its voxels and what was derived from them: going
-    back in time makes many states, and a large world's grid takes a tenth of a second to make.
+    back in time makes many states, and most of the time would go to copying a large world's grid.
     """
     if len(data) > MAX_BYTES:
         raise SnapshotError(f"the snapshot is too large: it holds at most {MAX_BYTES:,} bytes")
@@ -320,7 +320,7 @@ def _read_voxels(
     if (material == blueprint.voxels.take(index)).any():
         _refuse("voxels.material", "an edit changes nothing")
     if spare is None or spare.voxels.base is not blueprint.voxels:
-        state.voxels = VoxelGrid(blueprint.voxels)
+        state.voxels = VoxelGrid(blueprint.voxels, blueprint.ringed)
     else:
         state.voxels, state.derived = spare.voxels, spare.derived
         here_index, here_material = state.voxels.edits()

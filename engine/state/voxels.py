@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import AIR, BRICK, VOXELS_PER_M
-from engine.state.blueprint import I32, U8
+from engine.state.blueprint import I32, U8, ringed_columns, solid_in_ring
 from engine.state.bricks import Bricks, Grid
 
 I64 = NDArray[np.int64]
@@ -25,7 +25,8 @@ class VoxelGrid:
     Small worlds are arrays; large ones are `Bricks`, which are read and written alike.
     """
 
-    def __init__(self, blueprint_voxels: Grid) -> None:
+    def __init__(self, blueprint_voxels: Grid, ringed: U8 | None = None) -> None:
+        """`ringed` is blueprint.ringed_columns of the voxels, where somebody keeps it."""
         self.base: Grid = blueprint_voxels  # [X, Y, Z] never written
         # [X, Y, Z] material index, 0 = air
         self.material: Grid = (
@@ -38,21 +39,15 @@ class VoxelGrid:
         # stamp, in every process and after every load.
         self.stamp: I64 = np.zeros((x // BRICK, y // BRICK, z // BRICK), np.int64)
         self._edited: set[int] = set()  # flat indices of the bricks whose stamp is not 0
-        # [X, Y, 1 + Z/8 + 4] bit k of byte b: level 8 (b - 1) + k is solid. One byte of ground below, four of air.
-        # It lies in a ring of solid ground, one column wide. A large world has none: `words_at` asks the bricks.
+        # [X, Y, 1 + Z/8 + 4] see blueprint.ringed_columns. A large world has none: `words_at` asks the bricks.
         self.n_bytes = z // BRICK + 5
+        self.ringed: U8 = ringed_columns(blueprint_voxels) if ringed is None else ringed.copy()
         is_large = isinstance(self.material, Bricks)
-        ring = (0, 0) if is_large else (x + 2, y + 2)
-        self.ringed: U8 = np.full(ring[0] * ring[1] * self.n_bytes + 4, 0xFF, np.uint8)
-        self.solid: U8 | None = None
-        if not is_large:
-            self.solid = self.ringed[:-4].reshape(*ring, self.n_bytes)[1:-1, 1:-1]
-            self.solid[:, :, 1:] = 0
+        self.solid = None if is_large else solid_in_ring(self.ringed, blueprint_voxels.shape)
         # Word a holds bytes a..a + 3 of all that; column (i, j) begins at ([i, j] + 1) . column_bytes.
         self.words: U32 = np.ndarray((len(self.ringed) - 3,), "<u4", self.ringed, strides=(1,))
-        self.column_bytes: I64 = np.array([[ring[1] * self.n_bytes], [0 if is_large else self.n_bytes]])
+        self.column_bytes: I64 = np.array([[0], [0]] if is_large else [[(y + 2) * self.n_bytes], [self.n_bytes]])
         self.n_columns: I64 = np.array([[x], [y]])
-        self._repack(slice(0, x), slice(0, y))
         self.version = 0  # grows with every write: for who keeps something derived from this grid
         self._edits: tuple[I32, U8] | None = None  # cache of `edits()`
 

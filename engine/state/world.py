@@ -238,7 +238,7 @@ def set_timer(state: State, name: str, timer: Timer) -> None:
 def empty_state(blueprint: Blueprint, seed: int, voxels: VoxelGrid | None = None) -> State:
     """A state with the blueprint's voxels, or the given ones, and nobody in it, not even the player."""
     clock = daylight.clock_at(blueprint.start_hour)
-    voxels = VoxelGrid(blueprint.voxels) if voxels is None else voxels
+    voxels = VoxelGrid(blueprint.voxels, blueprint.ringed) if voxels is None else voxels
     return State(seed, voxels, clock, daylight.is_dark(blueprint.sky, clock))
 
 

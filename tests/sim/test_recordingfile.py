@@ -287,6 +287,14 @@ def test_mutants_are_refused_or_cut_short_never_played_wrong(draw: st.DataObject
     assert recording.complete == (bytes(mutant) == data)
 
 
+def test_a_recording_that_something_follows_is_not_complete() -> None:
+    data, digests = recorded()
+    for tail in (b"x", data):
+        recording = read(data + tail)
+        assert not recording.complete and "something follows its end" in recording.flaw
+        assert [recording.digest(t) for t in range(recording.last_tick + 1)] == digests
+
+
 def mutated_value(rng: random.Random, value: object) -> object:
     """Something like a value, but wrong."""
     odd = [

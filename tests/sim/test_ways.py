@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from engine.sim import floods
 from engine.sim.step import step
-from engine.sim.ways import UNKNOWN, Ways, ground_of, ways_of, ways_reference
+from engine.sim.ways import UNKNOWN, Ways, ground_of, lend, ways_of, ways_reference
 from engine.state.blueprint import Place, Spawn
 from engine.state.voxels import VoxelGrid
 from engine.state.world import new_state
@@ -136,6 +136,21 @@ def test_edits_make_new_ways_and_those_that_change_no_ground_keep_the_old_ones()
     goal = ways.ground().node_near(12.0, 8.0, 0.5)
     nodes = ways.ground().nodes_at(np.array([4.0]), np.array([8.0]), np.array([2]))
     assert abs(ways.towards(goal, nodes)[0][0, 1]) > 0.2
+
+
+def test_lent_ways_are_made_anew_where_the_voxels_are_others() -> None:
+    blueprint = empty_world()
+    one, same, other = (new_state(blueprint) for _ in range(3))
+    ways = ways_of(one)
+    goal = ways.ground().node_near(8.0, 8.0, 0.5)
+    ways.towards(goal, np.array([goal]))
+    lend(ways, same)
+    assert ways_of(same) is ways and ways.voxels is same.voxels and list(ways.fields) == [goal]
+    assert ways.version == same.voxels.version
+    other.voxels.fill((8, 8, 2), (12, 12, 12), STONE)
+    lend(ways, other)
+    np.testing.assert_array_equal(ways_of(other).ground().level, ground_of(other.voxels).level)
+    assert not ways.fields
 
 
 def test_nobody_passes_between_walls_that_are_nearer_than_half_a_metre() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.ids import PLAYER
 from engine.sim import actions
+from engine.state import entities
 from engine.state.blueprint import Spawn, Trigger
 from engine.state.components import COLUMNS, MAX_ENTITIES
 from engine.state.world import new_state
@@ -147,6 +148,23 @@ def test_more_than_64_triggers_and_1000_variables_are_refused() -> None:
         new_state(empty_world(triggers=triggers))
     with pytest.raises(LimitError, match="at most 1000"):
         new_state(empty_world(variables={str(i): i for i in range(1001)}))
+
+
+def test_few_are_sought_in_triggers_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    corners = np.random.default_rng(3).integers(0, 9, (64, 2, 3)).astype(float)
+    triggers = tuple(
+        Trigger(f"t{i}", tuple(np.minimum(a, b).tolist()), tuple(np.maximum(a, b).tolist()))
+        for i, (a, b) in enumerate(corners)
+    )
+    blueprint = dataclasses.replace(crowd(40, 16), triggers=triggers)
+    state = new_state(blueprint, 1)
+    state.columns.position[:41] = np.random.default_rng(4).integers(0, 18, (41, 3)) / 2.0  # on faces too
+    found = []
+    for most in (0, 1 << 20):
+        monkeypatch.setattr(entities, "FEW_TESTS", most)
+        found.append(entities.inside_bits(blueprint, state)[1])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert found[0].any() and found[0].dtype == np.uint64
 
 
 def test_dusk_lamps_begin_as_the_hour_wants_them() -> None:

@@ -65,7 +65,7 @@ class Around:
 
     def is_of(self, ids: list[int], first: I64, last: I64) -> bool:
         """Whether the same bodies are near the same bricks still."""
-        return ids == self.ids and np.array_equal(first, self.first) and np.array_equal(last, self.last)
+        return ids == self.ids and bool((first == self.first).all()) and bool((last == self.last).all())
 
     def bodies_near(self, brick: int) -> list[int]:
         """Keys of the bodies that are near a brick."""
@@ -126,9 +126,10 @@ class Mirror:
             self.known = np.array([known.get(key, motion[i]) for i, key in enumerate(ids)]).reshape(-1, 13)
             self.ids, self._reach = ids, None
         changed = motion != self.known
-        for i in changed.any(1).nonzero()[0].tolist():
-            told = self.solver.set_motion if changed[i, :7].any() else self.solver.set_velocities
-            told(ids[i], tuple(motion[i].tolist()))
+        moved, rows = changed[:, :7].any(1).tolist(), changed.any(1).nonzero()[0]
+        for i, numbers in zip(rows.tolist(), motion[rows].tolist(), strict=True):
+            told = self.solver.set_motion if moved[i] else self.solver.set_velocities
+            told(ids[i], tuple(numbers))
         self.known = motion
 
         near = self._look_around(blueprint, state, ids, motion)
@@ -195,10 +196,11 @@ class Mirror:
     def _look_around(self, blueprint: Blueprint, state: State, ids: list[int], motion: F64) -> Bool:
         """Which bricks [X/8, Y/8, Z/8] bodies are near; lays the ground of those bricks."""
         around = self._around
-        if around is None or around.ids != ids or not np.array_equal(motion, self._looked_from):
+        if around is None or around.ids != ids or not (motion == self._looked_from).all():
             if self._reach is None:
                 self._reach = np.array([self.pieces(blueprint, state, key)[1] for key in ids])
-            speed = np.sqrt((motion[:, 7:10] * motion[:, 7:10]).sum(1))
+            vx, vy, vz = motion[:, 7:10].T
+            speed = np.sqrt(vx * vx + vy * vy + vz * vz)
             margin = (self._reach + NEAR_M + speed * TICK_S)[:, None]
             shape = state.voxels.stamp.shape
             first, last = terrain.bricks_near(motion[:, :3] - margin, motion[:, :3] + margin, shape)
@@ -275,8 +277,10 @@ class Mirror:
     def _furniture_near(
         self, blueprint: Blueprint, state: State, near: Bool
     ) -> Iterator[tuple[int, tuple[Piece, ...], Pose]]:
-        c, n = state.columns, state.n_slots
-        rows = np.flatnonzero(c.in_the_way(n) & ((c.parts[:n] & (BODY | WALKS)) == 0) & (c.prefab[:n] >= 0))
+        c, rows = state.columns, state.solids()
+        rows = rows[(c.carrier[rows] == 0) & ((c.parts[rows] & WALKS) == 0) & (c.prefab[rows] >= 0)]
+        if not len(rows):
+            return
         for index in _within(near, c.position[rows] + (0.0, 0.0, 0.1), rows):
             x, y, z = blueprint.prefabs[c.prefab[index]].half_extent.tolist()
             pose = (*c.position[index].tolist(), *of_yaw(float(c.yaw[index])))

@@ -12,6 +12,7 @@ depends on them alone, by construction.
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 os.environ["RAYON_NUM_THREADS"] = "1"  # rapier reads it at its first world: a step then wakes no other thread
@@ -47,6 +48,9 @@ NAME: Final = f"rapier3d {rapier3d.__version__}"
 _KEY_BITS: Final = 56  # ids take 52, stamps 71 of the 128
 _KEY_MASK: Final = (1 << _KEY_BITS) - 1
 _EVERYTHING: Final = 0xFFFF_FFFF
+# Bytes that rapier makes of a position, a velocity and a spin, as floats: before each two of header; turn before place.
+_FLOATS_OF_MOTION: Final = 9 + 5 + 5
+_MOTION_IN_FLOATS: Final = [6, 7, 8, 2, 3, 4, 5, 11, 12, 13, 16, 17, 18]
 _MOST_IN_THE_WAY: Final = 8  # things touched already that a cast looks past
 _BUILDERS: Final = {
     FIXED: rapier3d.RigidBody.fixed,
@@ -212,10 +216,11 @@ class RapierSolver:
 
     def motions(self, keys: Iterable[int]) -> tuple[list[bool], F64]:
         """See Solver."""
-        bodies, numbers = [self._bodies[key] for key in keys], list[float]()
+        bodies, data = [self._bodies[key] for key in keys], list[bytes]()
         for body in bodies:
-            numbers += _motion(body)
-        return [body.is_sleeping for body in bodies], np.array(numbers).reshape(-1, 13)
+            data += body.position.to_bytes(), body.linvel.to_bytes(), body.angvel.to_bytes()
+        numbers = np.frombuffer(b"".join(data), "<f4").reshape(-1, _FLOATS_OF_MOTION)[:, _MOTION_IN_FLOATS]
+        return [body.is_sleeping for body in bodies], numbers.astype(np.float64)
 
     def squeezed(self, key: int) -> float:
         """See Solver."""
@@ -268,10 +273,8 @@ class RapierSolver:
         return bool(found)
 
     def _filter(self, groups: int, passed: set[rapier3d.RigidBodyHandle]) -> rapier3d.QueryFilter:
-        wanted = rapier3d.QueryFilter().groups(_groups(_EVERYTHING, groups))
-        if passed:
-            wanted = wanted.predicate(lambda _, collider: collider.parent not in passed)
-        return wanted
+        wanted = _only(groups)
+        return wanted.predicate(lambda _, collider: collider.parent not in passed) if passed else wanted
 
     def _key(self, collider: rapier3d.ColliderHandle) -> int:
         parent = self._world.colliders[collider].parent
@@ -306,6 +309,11 @@ def _isometry(pose: Pose) -> rapier3d.Isometry3:
 
 def _groups(own: int, others: int) -> rapier3d.InteractionGroups:
     return rapier3d.InteractionGroups(rapier3d.Group(own), rapier3d.Group(others))
+
+
+@lru_cache(32)  # of all groups together
+def _only(groups: int) -> rapier3d.QueryFilter:
+    return rapier3d.QueryFilter().groups(_groups(_EVERYTHING, groups))
 
 
 def _placed(p: Piece) -> tuple[rapier3d.Isometry3, rapier3d.SharedShape]:

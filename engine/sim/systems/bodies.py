@@ -151,8 +151,11 @@ def _drop_lost(blueprint: Blueprint, state: State, mirror: Mirror) -> None:
     """Takes out bodies that got through the ground around the grid, or rose for ever."""
     if not len(mirror.ids):
         return
-    size, at = np.array(blueprint.size_m), mirror.known[:, :3]
-    lost = ((at < -WALL_M) | (at > size + (WALL_M, WALL_M, SKY_M))).any(1)
+    (x, y, z), at = blueprint.size_m, mirror.known[:, :3]
+    highest = at.max(0).tolist()
+    if at.min() >= -WALL_M and highest[0] <= x + WALL_M and highest[1] <= y + WALL_M and highest[2] <= z + SKY_M:
+        return
+    lost = ((at < -WALL_M) | (at > (x + WALL_M, y + WALL_M, z + SKY_M))).any(1)
     for i in np.flatnonzero(lost).tolist():
         events.emit(state, "lost", mirror.ids[i])
         entities.despawn(state, mirror.ids[i])

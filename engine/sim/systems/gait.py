@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.core.units import BRICK, TICK_S, VOXEL_M, VOXELS_PER_M
 
+FEW: Final = 24  # so many are walked by Python as it is; more are compiled
 NEAR_M: Final = 0.75  # begins to mind the other
 TOUCH_M: Final = 0.5  # nobody wants to be nearer: shoulders are half a metre wide
 PUSH_HZ: Final = 32.0  # by how much of their overlap two part in a second: by half of it in a tick

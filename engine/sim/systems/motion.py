@@ -18,8 +18,6 @@ I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
 Bool = NDArray[np.bool_]
 
-FEW: Final = 24  # so many are walked by Python as it is; more are compiled
-
 
 def walk(state: State) -> None:
     """One tick of every walker (`gait.py`): what it makes of its wish for the others' sake, and how far it gets."""
@@ -29,8 +27,8 @@ def walk(state: State) -> None:
     n = len(stands)
     if not n:
         return
-    position, wanted = np.array(c.position[rows].T, order="C"), np.array(c.velocity[rows].T, order="C")
-    ground, yaw = c.ground[rows].astype(np.int64), c.yaw[rows].astype(np.float64)
+    position, wanted = c.position[rows].T, c.velocity[rows].T
+    walkers: list[Any] = [c.ground[rows], c.yaw[rows], stands]
     way: Any
     order: Any
     begin: Any
@@ -38,17 +36,27 @@ def walk(state: State) -> None:
     sums: Any
     ringed: Any
     changes: Any
-    walkers: list[Any] = [*position, *wanted, *wanted.copy(), ground, yaw, stands, np.zeros(n, np.bool_)]
-    if n <= FEW:
+    if n <= gait.FEW:
         way, ringed, changes = gait, voxels.ringed.data, _FEW_CHANGES
-        walkers = [each.tolist() for each in walkers]
+        walkers = [*position.tolist(), *wanted.tolist(), *wanted.tolist(), *(each.tolist() for each in walkers)]
+        blocked: Any = [False] * n
         order, begin, end, sums = range(n), range(1, n + 1), [n] * n, [[0.0] * n for _ in range(5)]
     else:
         from engine.sim.systems import throng
 
+        position, wanted = np.array(position, order="C"), np.array(wanted, order="C")
         way, ringed, changes = throng, voxels.ringed, _CHANGES
+        walkers = [
+            *position,
+            *wanted,
+            *wanted.copy(),
+            walkers[0].astype(np.int64),
+            walkers[1].astype(np.float64),
+            stands,
+        ]
+        blocked = np.zeros(n, np.bool_)
         (order, begin, end), sums = company.neighbours(position[0], position[1]), np.zeros((5, n))
-    x, y, z, wanted_x, wanted_y, vx, vy, ground, yaw, stands, blocked = walkers
+    x, y, z, wanted_x, wanted_y, vx, vy, ground, yaw, stands = walkers
     way.mind(x, y, z, vx, vy, stands, order, begin, end, *sums, *c.position[0].tolist())
     if voxels.solid is None:
         (x, y, z), ground, blocked, yaw = strides(

@@ -1,11 +1,12 @@
-"""Many walkers: the functions of `gait.py`, compiled.
+"""Many walkers: the functions of `wishes.py` and `gait.py`, compiled.
 
-Only `motion.py` imports this file, and only for more than FEW walkers: importing numba takes half a second.
+This file is imported only for more than FEW walkers: importing numba takes half a second.
 """
 
 from numba import njit
 
-from engine.sim.systems import gait
+from engine.sim.systems import gait, wishes
 
+want = njit(cache=True)(wishes.want)
 mind = njit(cache=True)(gait.mind)
 strides = njit(cache=True)(gait.strides)

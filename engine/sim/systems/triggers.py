@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import numpy as np
-
 from engine.state import events
 from engine.state.blueprint import Blueprint
 from engine.state.entities import inside_bits
@@ -20,7 +18,10 @@ def notice(blueprint: Blueprint, state: State) -> None:
     inside = state.columns.inside
     rows, now = inside_bits(blueprint, state)
     before = inside[rows]
-    for at in np.flatnonzero(now != before).tolist():
+    changed = (now != before).nonzero()[0].tolist()
+    if not changed:
+        return
+    for at in changed:
         if len(state.queue) > LAST_ROOM:
             now[at:] = before[at:]
             break
