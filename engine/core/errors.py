@@ -1,10 +1,13 @@
 """Every error that a person may meet. Each is one sentence that says where, what was wrong and what would be right."""
 
+from pathlib import Path
+
 
 class DaguerreError(Exception):
     """Base of all expected failures; the command line prints it as one line and exits with `exit_code`."""
 
     exit_code = 1
+    files: tuple[Path, ...] = ()  # of a world that could not be read: what was opened, and what was looked for
 
 
 class WorldFileError(DaguerreError):

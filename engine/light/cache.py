@@ -379,9 +379,10 @@ def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float6
 
 
 def _lamps_key(view: View) -> tuple[object, ...]:
-    """What the shapes of lamps depend on: their boxes, and how the bodies that carry them are turned and coloured."""
-    lamps, carries = view.lamps, np.isin(view.bodies.entity, view.lamps.entity)
-    boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, view.bodies.orientation[carries])
+    """What the shapes of lamps depend on: their boxes, and which bodies carry them, how they stand and are coloured."""
+    lamps, bodies, carries = view.lamps, view.bodies, np.isin(view.bodies.entity, view.lamps.entity)
+    carriers = (a[carries] for a in (bodies.entity, bodies.prefab, bodies.position, bodies.orientation))
+    boxes = (lamps.entity, lamps.centre, lamps.size, lamps.full_radiance, *carriers)
     return (id(view.prefabs), id(view.materials), *(a.tobytes() for a in boxes))
 
 

@@ -37,6 +37,9 @@ class Author:
             world = self._read()
         except DaguerreError as error:
             self.refuse(error)
+            if new := tuple(file for file in error.files if file not in self._files):  # the mistake may be in these
+                self._files += new
+                self._known = self._last = _trace(self._files)
             return None
         if world.files != self._files:
             self._files = world.files
@@ -62,7 +65,7 @@ def _trace(files: Iterable[Path]) -> Trace:
     def of(path: Path) -> tuple[int, int]:
         try:
             found = path.stat()
-        except OSError:  # an editor may take a file away for a moment while it saves
+        except (OSError, ValueError):  # not there yet, or taken away for a moment by an editor that saves; or no path
             return (-1, -1)
         return found.st_mtime_ns, found.st_size
 

@@ -68,7 +68,7 @@ player(at = (12, 2, G), yaw_deg = 90)
 def write_first_world(name: str, folder: Path) -> Path:
     """Writes NAME.star into a folder and returns its path. OutputError where a file of that name lies there already."""
     stem = name.removesuffix(SUFFIX)
-    if not re.fullmatch(r"\w[\w -]*", stem) or len(stem) > LONGEST_NAME:
+    if not re.fullmatch(r"\w[\w-]*", stem) or len(stem) > LONGEST_NAME:
         raise WorldFileError(
             f"a world cannot be named {name!r}: take up to {LONGEST_NAME} letters, digits, '-' and '_', such as garden"
         )

@@ -23,11 +23,14 @@ STEEPEST: Final = 1.0 / _D  # one octave of it lies within +-0.71
 def fractal(x: I64, y: I64, seed: int, scale: float, octaves: int, roughness: float, is_ridged: bool = False) -> F64:
     """[n, m] heights 0..1 at whole places x [n] and y [m]; `scale` is the size of the largest hills in the same unit.
 
-    Each octave is half as large and `roughness` times as high as the one before. Ridged noise has crests where plain
+    Each octave is half as large and `roughness` times as high as the one before; those finer than the places are left
+    out, as their lattices would only cost. Ridged noise has crests where plain
     noise crosses its mean (Musgrave, in "Texturing and Modeling", 1994).
     """
     total, weight, height = np.zeros((len(x), len(y))), 1.0, 0.0
     for octave in range(octaves):
+        if scale < 1.0:
+            break
         one = _gradient_noise(x, y, seed, octave, scale)
         if is_ridged:
             crest = 1.0 - np.abs(one)

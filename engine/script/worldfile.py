@@ -86,14 +86,23 @@ def load(path_or_name: str | Path) -> LoadedWorld:
 
 def _read(path_or_name: str | Path) -> _Read:
     path = assets.find_world(path_or_name)
+    files = [path]
+    try:
+        return _read_from(path, files)
+    except DaguerreError as error:
+        error.files = tuple(files)
+        raise
+
+
+def _read_from(path: Path, files: list[Path]) -> _Read:
+    """Adds to `files` whatever else is opened or looked for."""
     shown = str(path)
     main = assets.read_text(path, shown)
     draft, hands = Draft(name=path.stem, folder=path.parent), Hands()
 
-    files = [path]
-
     def read(wanted: str) -> str:
-        files.append(assets.loadable(path.parent, wanted))
+        files.append(path.parent / wanted)
+        files[-1] = assets.loadable(path.parent, wanted)
         return assets.read_text(files[-1], wanted)
 
     box = Sandbox({}, read)

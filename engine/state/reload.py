@@ -164,7 +164,7 @@ class _Reload:
         if j == 0:
             start = (self.new.player_start, self.new.player_yaw)
             return changed if start == (self.old.player_start, self.old.player_yaw) else None
-        if j <= len(self.new.spawns):
+        if j <= len(self.new.spawns) and self.made.entity_at(j) == pack(j, 1):  # no handler's in a dead one's slot
             was, now = self.old.spawns[i - 1], self.new.spawns[j - 1]
             if (was.position, was.yaw) != (now.position, now.yaw):
                 return None

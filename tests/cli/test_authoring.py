@@ -23,7 +23,7 @@ def test_new_never_writes_over_a_file_and_refuses_what_is_no_name(daguerre: Dagu
         again = daguerre("new", name)
         assert again.code != 0 and "is there already" in again.err
     assert (tmp_path / "mine.star").read_text() == "precious"
-    for wrong in ("", "../up", "a/b", ".hidden", "x" * 41, "new\nline", "-x "):
+    for wrong in ("", "../up", "a/b", ".hidden", "x" * 41, "new\nline", "-x ", "a b", "a "):
         refused = daguerre("new", "--", wrong)
         assert refused.code == 2 and "cannot be named" in refused.err
     assert [p.name for p in tmp_path.iterdir()] == ["mine.star"]
@@ -46,7 +46,13 @@ def test_check_lists_problems_with_their_places(daguerre: Daguerre, tmp_path: Pa
 def test_check_names_a_handler_that_would_fail_in_play(daguerre: Daguerre, tmp_path: Path) -> None:
     daguerre("new", "garden")
     path = tmp_path / "garden.star"
-    path.write_text(path.read_text().replace('end("A light', 'set_lamp(find("latern 1"), True)\n    end("A light'))
-    bad = daguerre("check", "garden.star", "--json")
-    found = [e["message"] for e in json.loads(bad.out)["errors"]]
-    assert any("reached('lights') fails on 'goal'" in m and "did you mean 'lantern 1'?" in m for m in found)
+    whole = path.read_text()
+
+    def found(call: str) -> list[str]:
+        path.write_text(whole.replace('end("A light', f'{call}\n    end("A light'))
+        return [e["message"] for e in json.loads(daguerre("check", "garden.star", "--json").out)["errors"]]
+
+    (message,) = found('set_lamp(find("latern %d" % 1), True)')  # only running it tells
+    assert message.startswith("reached('lights') fails on 'goal'") and "did you mean 'lantern 1'?" in message
+    (message,) = found('set_lamp(find("latern 1"), True)')  # reading tells, and trying does not say it again
+    assert "did you mean 'lantern 1'?" in message

@@ -22,7 +22,9 @@ from tests.light.scenes_for_light import (
     with_crates,
     with_voxels,
 )
+from tests.worlds_for_tests import STONE, box_prefab
 
+SHADES = (box_prefab("narrow", (0.2, 0.2, 0.02), STONE), box_prefab("wide", (0.6, 0.6, 0.02), STONE))
 LAMPS = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((12.5, 3, 2.2), 0.3, (20, 20, 40)))
 
 
@@ -298,6 +300,24 @@ def test_a_lamp_that_moves_equals_a_fresh_world() -> None:
     )
     cache.update(moved)
     assert_same(cache, fresh(moved))
+
+
+def test_a_lamp_that_another_body_carries_equals_a_fresh_world() -> None:
+    """Only what carries it differs: the prefab, or where it stands."""
+
+    plain = view_of(plaza(), LAMPS)
+
+    def hung(prefab: int, z: float) -> View:
+        view = with_crates(plain, (5.0, 4.5, z))
+        bodies = dataclasses.replace(
+            view.bodies, entity=LAMPS.entity[:1], prefab=np.array([prefab], np.int32), stands=np.zeros(1, np.uint8)
+        )
+        return dataclasses.replace(view, bodies=bodies, prefabs=SHADES)
+
+    cache = warm(hung(0, 2.2))
+    for other in (hung(1, 2.2), hung(1, 2.0)):
+        cache.update(other)
+        assert_same(cache, fresh(other))
 
 
 def page(cache: LightCache, key: int) -> tuple[np.ndarray, np.ndarray]:

@@ -115,6 +115,17 @@ def test_a_loaded_file_is_followed_too(tmp_path: Path) -> None:
     assert desk.lamp == 2 * lamp
 
 
+def test_a_mistake_in_a_file_that_the_last_good_world_did_not_load_is_mended_there(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    lamp = desk.lamp
+    desk.saved(WORLD.replace('"things.star"', '"new.star"'))
+    assert "finds no such file" in desk.problem
+    desk.saved("POWER = = 80\n", "new.star")
+    assert desk.problem.startswith("new.star:1:")
+    desk.saved("POWER = 80\n", "new.star")
+    assert desk.problem == "" and desk.lamp == 2 * lamp
+
+
 def test_a_mistake_is_shown_with_its_place_while_the_last_good_world_goes_on(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     tick, lamp = desk.session.state.tick, desk.lamp

@@ -75,6 +75,12 @@ def test_noise_has_hills_of_its_scale_and_more_detail_with_more_octaves() -> Non
     assert (fractal(x, np.zeros(1, np.int64), 4, 100.0, 1, 0.5)[:, 0] != smooth).any()
 
 
+def test_octaves_finer_than_a_voxel_are_left_out() -> None:
+    x = np.arange(300, dtype=np.int64)
+    assert (fractal(x, x, 3, 4.0, 3, 0.5) == fractal(x, x, 3, 4.0, 8, 0.5)).all()
+    assert (fractal(x, x, 3, 4.0, 2, 0.5) != fractal(x, x, 3, 4.0, 3, 0.5)).any()
+
+
 def test_land_lies_within_its_heights_in_layers() -> None:
     terrain = hilly(lowest=3)
     grid, top = grid_of(terrain), ground(terrain)

@@ -11,7 +11,7 @@ from engine.sim.step import step
 from engine.state import snapshot
 from engine.state.blueprint import Blueprint, Goal
 from engine.state.snapshot import HEADER, MAGIC, VERSION, _content_digest
-from engine.state.story import MAX_LINES, standings
+from engine.state.story import LONGEST_LINE, MAX_LINES, standings
 from engine.state.world import State, new_state
 from tests.worlds_for_tests import empty_world
 
@@ -117,6 +117,13 @@ def test_a_story_is_in_the_snapshot_and_goes_on_from_it() -> None:
     again = snapshot.load(WORLD, snapshot.save(WORLD, state))
     assert again.story == state.story and again.digest() == state.digest()
     assert heard(again, 200) == heard(state, 200) and again.digest() == state.digest()
+
+
+def test_the_longest_story_can_be_loaded_again() -> None:
+    state, wide = new_state(WORLD), "\N{GRINNING FACE}" * LONGEST_LINE  # four bytes each
+    for _ in range(MAX_LINES):
+        actions.tell(WORLD, state, [(wide, wide, 3600.0)], wide)
+    assert snapshot.load(WORLD, snapshot.save(WORLD, state)).story == state.story
 
 
 def test_a_world_without_a_story_has_the_digest_that_it_had() -> None:

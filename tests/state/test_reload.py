@@ -128,6 +128,22 @@ def test_the_dead_stay_dead_and_what_handlers_made_lives_on() -> None:
     assert "made" not in made.id_by_name and any("gone with its prefab" in line for line in said)
 
 
+def test_what_a_handler_made_is_no_thing_of_the_file_whichever_slot_it_gets() -> None:
+    world = lively_world()
+    state = played(world)
+    linked = {v for s in world.spawns for v in s.components.values() if isinstance(v, str)}
+    victim = next(n for n in names_of(world) if n not in linked)
+    actions.spawn(world, state, CRATE, (4.0, 5.0, 0.5), 0.3, "before")  # gets a slot of its own, then that of the dead
+    actions.despawn(world, state, state.id_by_name[victim])
+    actions.spawn(world, state, CRATE, (6.0, 5.0, 0.5), 0.3, "after")
+    moved = tuple(dataclasses.replace(s, position=(7.0, 7.0, 0.5)) if s.name == victim else s for s in world.spawns)
+    for new in (again(world), again(world, spawns=moved)):
+        made, said = reloaded(world, new, state)
+        assert victim not in made.id_by_name
+        assert where(made, "before") == [4.0, 5.0, 0.5] and where(made, "after") == [6.0, 5.0, 0.5]
+        assert made.columns.prefab[made.id_by_name["after"] & 0xFFFFF] == CRATE
+
+
 def test_edits_stay_where_the_file_has_the_same_under_them() -> None:
     world = lively_world()
     state = played(world)
