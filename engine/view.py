@@ -46,7 +46,7 @@ class Land:
     material: Bricks  # [X, Y, Z] as it is now; read-only, moves on with the next step
     stamp: I64  # as of a VoxelView
     base: Bricks  # as in the blueprint: the same object as long as it is the same world
-    version: int  # another one whenever a stamp may be another
+    version: int  # another one whenever a stamp may be another; of this `material` alone
 
 
 @dataclass(frozen=True)

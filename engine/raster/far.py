@@ -67,7 +67,7 @@ class FarField:
         self._cells: U8 = np.zeros([-(-n // BRICK) * BRICK for n in cells.shape], np.uint8)
         self._cells[tuple(slice(n) for n in cells.shape)] = cells
         self._land_stamp = land.stamp.copy()
-        self._land_version = land.version
+        self._known = land.material, land.version  # the versions of another state's voxels say nothing
         self._stamp: I64 = np.zeros([n // BRICK for n in self._cells.shape], np.int64)
         self._low: I64 = np.zeros(3, np.int64)  # the window [low, high), bricks
         self._high: I64 = np.zeros(3, np.int64)
@@ -76,8 +76,8 @@ class FarField:
     def follow(self, land: Land, low: I64, high: I64) -> bool:
         """Bring the quads in step with the land and the window low..high (bricks); says whether any changed."""
         touched = []
-        if land.version != self._land_version:
-            self._land_version = land.version
+        if land.material is not self._known[0] or land.version != self._known[1]:
+            self._known = land.material, land.version
             changed = np.argwhere(land.stamp != self._land_stamp)
             self._land_stamp[...] = land.stamp
             for brick in changed:

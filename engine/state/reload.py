@@ -2,8 +2,8 @@
 
 An entity is known by its name, one without a name by its prefab and the place where it began. Of a known one each
 column keeps its value, unless the file says something else about it than before; what was moved in the file, or has
-other parts, or is another door or body than it was, is made anew. Physics is built again from poses and velocities.
-Numbers of entities follow the order of the file, so they may change.
+other parts, or is another door or body than it was, or stood where the world is no more, is made anew. Physics is built
+again from poses and velocities. Numbers of entities follow the order of the file, so they may change.
 """
 
 from collections.abc import Hashable, Iterable
@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.core.ids import NOBODY, PLAYER, index_of, pack
+from engine.core.ids import INDEX_MASK, NOBODY, PLAYER, index_of, pack
 from engine.state import entities
 from engine.state.blueprint import Blueprint, Spawn
 from engine.state.bricks import same_voxels
@@ -129,6 +129,8 @@ class _Reload:
             self.said.append(f"{name or 'something'} made by a handler is gone with its prefab")
         elif name in self.made.id_by_name:
             self.said.append(f"{name} made by a handler gives way to the one in the file")
+        elif self._fell_out(index_of(entity)):
+            self.said.append(f"{name or 'something'} made by a handler is gone with the ground below it")
         else:
             self.ids[entity] = entities.spawn(self.new, self.made, Spawn(name, -1, (0.0, 0.0, 0.0)))
 
@@ -156,6 +158,8 @@ class _Reload:
                 if moved >= 0:
                     inside |= (before.inside[i] >> np.uint64(t) & np.uint64(1)) << np.uint64(moved)
             c.inside[j] = inside
+        carrier = c.carrier[: self.made.n_slots]
+        carrier[(carrier != NOBODY) & (carrier[carrier & INDEX_MASK] != NOBODY)] = NOBODY  # the file hands on a carrier
         self.made.parts_changed()
 
     def _changed(self, i: int, j: int) -> set[str] | None:
@@ -166,7 +170,7 @@ class _Reload:
             return changed if start == (self.old.player_start, self.old.player_yaw) else None
         if j <= len(self.new.spawns) and self.made.entity_at(j) == pack(j, 1):  # no handler's in a dead one's slot
             was, now = self.old.spawns[i - 1], self.new.spawns[j - 1]
-            if (was.position, was.yaw) != (now.position, now.yaw):
+            if (was.position, was.yaw) != (now.position, now.yaw) or self._fell_out(i):
                 return None
             if entities.parts_of(was.components) != entities.parts_of(now.components):
                 return None
@@ -183,6 +187,12 @@ class _Reload:
         gone = (int(self.state.columns[name][i]) >= 0 > self._moved(name, int(self.state.columns[name][i]))
                 for name in ("path", "place", "schedule"))  # fmt: skip
         return changed | WALKING if any(gone) else changed
+
+    def _fell_out(self, index: int) -> bool:
+        """Whether something stood over the old world's ground and the new one does not reach there."""
+        x, y, _ = self.state.columns.position[index].tolist()
+        (old_x, old_y, _), (new_x, new_y, _) = self.old.size_m, self.new.size_m
+        return 0.0 <= x < old_x and 0.0 <= y < old_y and not (x < new_x and y < new_y)
 
     def _moved(self, column: str, index: int) -> int:
         table = self.tables[TABLES[column]]

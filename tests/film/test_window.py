@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.film.camera import Renderer
 from engine.film.window import BRICK_M, STEP, Window, window_at
-from engine.raster.far import looks
+from engine.raster.far import FarField, looks
 from engine.sim.actions import set_voxels
 from engine.sim.extract import extract
 from engine.state.bricks import Bricks
@@ -92,6 +92,20 @@ def test_bricks_look_from_afar_as_they_do() -> None:
     blocks[5, 4:8, 0:1, 7] = 6
     blocks[6, 3, 3, :] = 7  # a post
     assert looks(blocks).tolist() == [0, 0, 1, 3, 0, 6, 0]
+
+
+def test_the_far_field_follows_into_another_state_of_its_world() -> None:
+    """Both have been written once: what was counted in one says nothing about the other."""
+    one, two = new_state(WORLD, 1), new_state(WORLD, 1)
+    set_voxels(WORLD, one, (480, 200, 64), (504, 224, 88), WOOD)
+    set_voxels(WORLD, two, (40, 200, 64), (64, 224, 88), STONE)
+    views = [seen(state, 200.0, 20.0).land for state in (one, two)]
+    assert views[0] is not None and views[1] is not None and views[0].version == views[1].version
+    far, new = FarField(views[0]), FarField(views[1])
+    window = np.array([0, 0, 0]), np.array([48, 40, 12])
+    assert far.follow(views[0], *window) and far.follow(views[1], *window)
+    new.follow(views[1], *window)
+    np.testing.assert_array_equal(far._cells, new._cells)
 
 
 @pytest.mark.parametrize("look", ["raster", pytest.param("neural", marks=pytest.mark.slow)])

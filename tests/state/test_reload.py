@@ -14,7 +14,7 @@ from engine.state.components import DOOR_SWING_TICKS
 from engine.state.reload import reloaded
 from engine.state.snapshot import load, save
 from engine.state.world import State, new_state
-from tests.worlds_for_tests import CRATE, LANTERN, STONE, WOOD, lively_world
+from tests.worlds_for_tests import CRATE, LANTERN, STONE, WOOD, empty_world, lively_world
 
 
 def played(world: Blueprint, ticks: int = 100) -> State:
@@ -142,6 +142,35 @@ def test_what_a_handler_made_is_no_thing_of_the_file_whichever_slot_it_gets() ->
         assert victim not in made.id_by_name
         assert where(made, "before") == [4.0, 5.0, 0.5] and where(made, "after") == [6.0, 5.0, 0.5]
         assert made.columns.prefab[made.id_by_name["after"] & 0xFFFFF] == CRATE
+
+
+def test_who_stood_where_the_world_is_no_more_is_back_at_the_start() -> None:
+    spawns = (Spawn("pot", CRATE, (2.0, 2.0, 0.5)), Spawn("cup", CRATE, (3.0, 2.0, 0.5)))
+    large, small = empty_world((32, 32, 8), spawns), empty_world((16, 16, 8), spawns, digest=b"another version!")
+    state = new_state(large, 1)
+    actions.move_to(large, state, state.id_by_name["pot"], (20.0, 5.0, 0.5))
+    actions.move_to(large, state, state.id_by_name["cup"], (5.0, 6.0, 0.5))
+    actions.spawn(large, state, CRATE, (25.0, 25.0, 0.5), 0.0, "made")
+    made, said = reloaded(large, small, state)
+    assert where(made, "pot") == [2.0, 2.0, 0.5] and where(made, "cup") == [5.0, 6.0, 0.5]
+    assert "made" not in made.id_by_name and any("gone with the ground" in line for line in said)
+
+
+def test_what_carries_something_and_is_carried_in_the_new_file_drops_it() -> None:
+    def world(**pot: object) -> Blueprint:
+        spawns = (
+            Spawn("bag", CRATE, (2.0, 2.0, 0.5), 0.0, pot), Spawn("cup", CRATE, (3.0, 2.0, 0.5)),
+            Spawn("cart", CRATE, (4.0, 2.0, 0.5)),
+        )  # fmt: skip
+        return empty_world(spawns=spawns, digest=repr(pot).encode())
+
+    old, new = world(), world(carrier="cart")
+    state = new_state(old, 1)
+    actions.carry(old, state, state.id_by_name["cup"], state.id_by_name["bag"])
+    made, _ = reloaded(old, new, state)
+    assert actions.carrier_of(new, made, made.id_by_name["bag"]) == made.id_by_name["cart"]
+    assert actions.carrier_of(new, made, made.id_by_name["cup"]) == 0
+    assert load(new, save(new, made)).digest() == made.digest()
 
 
 def test_edits_stay_where_the_file_has_the_same_under_them() -> None:
