@@ -15,7 +15,6 @@ from engine.state.blueprint import I32, U8, ringed_columns, solid_in_ring
 from engine.state.bricks import Bricks, Grid
 
 I64 = NDArray[np.int64]
-U32 = NDArray[np.uint32]
 Corner = tuple[int, int, int]  # voxels
 
 
@@ -39,14 +38,11 @@ class VoxelGrid:
         # stamp, in every process and after every load.
         self.stamp: I64 = np.zeros((x // BRICK, y // BRICK, z // BRICK), np.int64)
         self._edited: set[int] = set()  # flat indices of the bricks whose stamp is not 0
-        # [X, Y, 1 + Z/8 + 4] see blueprint.ringed_columns. A large world has none: `words_at` asks the bricks.
+        # [X, Y, 1 + Z/8 + 4] see blueprint.ringed_columns. A large world has none: `bytes_at` asks the bricks.
         self.n_bytes = z // BRICK + 5
         self.ringed: U8 = ringed_columns(blueprint_voxels) if ringed is None else ringed.copy()
         is_large = isinstance(self.material, Bricks)
         self.solid = None if is_large else solid_in_ring(self.ringed, blueprint_voxels.shape)
-        # Word a holds bytes a..a + 3 of all that; column (i, j) begins at ([i, j] + 1) . column_bytes.
-        self.words: U32 = np.ndarray((len(self.ringed) - 3,), "<u4", self.ringed, strides=(1,))
-        self.column_bytes: I64 = np.array([[0], [0]] if is_large else [[(y + 2) * self.n_bytes], [self.n_bytes]])
         self.n_columns: I64 = np.array([[x], [y]])
         self.version = 0  # grows with every write: for who keeps something derived from this grid
         self._edits: tuple[I32, U8] | None = None  # cache of `edits()`
@@ -123,21 +119,17 @@ class VoxelGrid:
         if self.solid is not None:
             self.solid[x, y, 1:-4] = np.packbits(self.material[x, y] != AIR, axis=2, bitorder="little")
 
-    def words_at(self, cell: I64, byte: I64) -> U32:
-        """Words [n] of columns `cell` [2, n] from their byte on, which is told with the first column's place.
+    def bytes_at(self, cell: I64, byte: I64) -> I64:
+        """Some byte [n] of columns `cell` [2, n], as `solid` has them: all bits are set in the ring around the grid.
 
-        All bits are set in the ring around the grid; what is asked beyond it is not defined.
+        What is asked beyond the ring is not defined.
         """
-        if self.solid is not None:
-            cell = cell * self.column_bytes
-            found: U32 = self.words[cell[0] + cell[1] + byte]
-            return found
-        assert isinstance(self.material, Bricks)
-        word = np.zeros(len(byte), np.uint32)
-        for k in range(4):
-            word |= self.material.solid_bytes(cell[0], cell[1], byte + (k - 1)).astype(np.uint32) << np.uint32(8 * k)
-        word[((cell < 0) | (cell >= self.n_columns)).any(0)] = 0xFFFFFFFF
-        return word
+        if not isinstance(self.material, Bricks):
+            at = ((cell[0] + 1) * (self.n_columns[1] + 2) + cell[1] + 1) * self.n_bytes + byte
+            return np.asarray(self.ringed[at], np.int64)
+        found = self.material.solid_bytes(cell[0], cell[1], byte - 1)
+        found[((cell < 0) | (cell >= self.n_columns)).any(0)] = 0xFF
+        return found
 
     def solid_at(self, x: float, y: float, z: float) -> bool:
         """Whether the point (metres) lies in something solid."""

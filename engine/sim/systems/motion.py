@@ -15,7 +15,6 @@ from engine.state.world import State
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
-U32 = NDArray[np.uint32]
 Bool = NDArray[np.bool_]
 
 
@@ -111,28 +110,26 @@ def strides(
     return place, ground, blocked, wrapped_array(turn + yaw)
 
 
-def _change(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> I64:
+def _change(voxels: VoxelGrid, place: F64, byte: I64, bit: I64) -> I64:
     """The change of level [n] of those who go to points `place`; gait.NOWHERE where they cannot stand."""
     change: I64 = _CHANGES[columns(voxels, place, byte, bit)]
     return change
 
 
-def depth(voxels: VoxelGrid, ground: I64) -> tuple[I64, U32]:
-    """Byte and bit [n] of column (0, 0) from which on columns matter to those who stand on levels `ground` [n]."""
+def depth(voxels: VoxelGrid, ground: I64) -> tuple[I64, I64]:
+    """Byte and bit [n] of a column from which on columns matter to those who stand on levels `ground` [n]."""
     lowest = np.minimum(np.maximum(ground + (BRICK - gait.BELOW), 0), (voxels.n_bytes - 3) * 8)
-    return (lowest >> 3) + voxels.column_bytes.sum(), (lowest & 7).astype(np.uint32)
+    return lowest >> 3, lowest & 7
 
 
-def columns(voxels: VoxelGrid, place: F64, byte: I64, bit: U32) -> U32:
+def columns(voxels: VoxelGrid, place: F64, byte: I64, bit: I64) -> I64:
     """Columns of voxels at points `place` [2, n] metres as words [n]: bit b of twelve is set where the voxel b levels
     above that of `depth` is solid. All bits are set beyond the grid's sides.
     """
     cell = np.floor(place * VOXELS_PER_M).astype(np.int64)
     cell = np.minimum(np.maximum(cell, -1), voxels.n_columns)
-    word = voxels.words_at(cell, byte)
-    word >>= bit
-    word &= np.uint32(0xFFF)
-    return word
+    word = voxels.bytes_at(cell, byte) | voxels.bytes_at(cell, byte + 1) << 8 | voxels.bytes_at(cell, byte + 2) << 16
+    return word >> bit & 0xFFF
 
 
 def change_table() -> NDArray[np.int64]:
