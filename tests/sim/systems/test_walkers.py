@@ -11,6 +11,7 @@ from engine.sim.recording import run
 from engine.sim.step import step
 from engine.sim.systems import gait, motion
 from engine.state.blueprint import Path, Spawn
+from engine.state.bricks import Bricks
 from engine.state.commands import Command
 from engine.state.voxels import VoxelGrid
 from engine.state.world import State, new_state
@@ -161,6 +162,31 @@ def test_footing_is_what_a_plain_search_finds(seed: int, height: int) -> None:
             falls = 0 <= i < 8 and 0 <= j < 8 and not any(solid(voxels, i, j, ground[k] - d) for d in (1, 2, 3))
             expected = -1 if falls else 0
         assert came[k] - ground[k] == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_ground_of_a_large_world_lets_walkers_as_far(seed: int) -> None:
+    """Bricks and numpy on the one side, bytes of columns and one walker after another on the other: the same bits."""
+    random = np.random.default_rng(seed)
+    voxels = (random.random((24, 24, 24)) < 0.02).astype(np.uint8)
+    voxels[:, :, :2] = random.random((24, 24, 1)) < 0.9
+    large = Bricks((24, 24, 24))
+    large[:, :, :] = voxels
+    small, n = VoxelGrid(voxels), 60
+    ground = random.integers(0, 5, n)
+    position = np.stack([*random.uniform(-0.2, 6.2, (2, n)), ground * 0.25 + random.uniform(-0.2, 0.2, n)])
+    velocity, wanted = random.normal(0.0, 3.0, (2, n)), random.normal(0.0, 1.0, (2, n)) * (random.random(n) < 0.8)
+    yaw = random.uniform(-3.0, 3.0, n).astype(np.float32)
+    found = motion.strides(VoxelGrid(large), position, wanted, velocity, ground, yaw)
+    x, y, z = position.tolist()
+    came, turned, blocked = ground.tolist(), yaw.astype(np.float64).tolist(), [False] * n
+    gait.strides(
+        small.ringed.data, *small.solid.shape, motion.change_table().tolist(), x, y, z, *wanted.tolist(),
+        *velocity.tolist(), came, turned, blocked,
+    )  # fmt: skip
+    for mine, theirs in zip(found, (np.array([x, y, z]), came, blocked, turned), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def solid(voxels: np.ndarray, i: int, j: int, k: int) -> bool:
