@@ -50,6 +50,19 @@ class Game:
         self.wait(lambda: False, seconds)
         self.step(("move", {}))
 
+    def walk_to(self, x: float, y: float) -> None:
+        """The player walks straight to a point; the test fails where something is in the way."""
+
+        def is_there() -> bool:
+            px, py, _ = self.state.columns.position[0].tolist()
+            return math.hypot(x - px, y - py) < 0.3
+
+        px, py, pz = self.state.columns.position[0].tolist()
+        self.step(("teleport", {"position": (px, py, pz), "yaw": math.atan2(y - py, x - px), "pitch": 0.0}))
+        self.step(("move", {"forward": 1.0}))
+        assert self.wait(is_there, 15), f"on the way to {x, y} stuck at {self.state.columns.position[0].round(2)}"
+        self.step(("move", {}))
+
     def reached(self) -> set[str]:
         return {s.goal.name for s in standings(self.world.blueprint, self.state.story) if s.is_reached}
 
@@ -115,6 +128,14 @@ def test_four_bowls_of_fire_open_the_mountain() -> None:
     game.step(("teleport", {"position": (47.5, 18.0, 2.0), "yaw": 0.0, "pitch": 0.0}))
     game.walk(2)
     assert game.ending() == ("A sun under the mountain", True)
+
+
+def test_every_hall_of_the_cave_can_be_walked_to() -> None:
+    game = Game("cave")
+    there = [(10, 18), (14, 19), (18, 19), (20, 16), (24, 11), (28, 9), (33, 10), (38, 12), (40.5, 13.5), (41, 20)]
+    back = [(39, 23), (35, 26), (31, 27), (28, 27), (24, 26), (20, 22), (18, 19), (14, 19), (5, 18)]
+    for x, y in there + back:
+        game.walk_to(x, y)
 
 
 @pytest.mark.parametrize("crate_first", [True, pytest.param(False, marks=pytest.mark.slow)])
