@@ -13,7 +13,7 @@ from engine.sim.step import step
 from engine.state.world import new_state
 
 FILES = sorted((worlds_folder() / "eval").glob("*.star"))
-NAMES = {"arcade", "cave", "cornell", "corridor", "furniture", "pillars", "stairwell", "street", "window"}
+NAMES = {"arcade", "cavern", "cornell", "corridor", "furniture", "pillars", "stairwell", "street", "window"}
 RUN_TICKS = 100
 CLEARANCE_M = 0.1  # the nearest that a wall may come to an eye, along each axis
 every_world = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

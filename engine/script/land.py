@@ -117,7 +117,7 @@ def _far(x: slice, y: slice, to_x: float, to_y: float) -> F64:
 def _blend(
     grid: Grid, x: slice, y: slice, height: F64, far: F64, radius: float, blend: float, material: int | None
 ) -> None:
-    t = np.clip((far - radius) / blend, 0.0, 1.0) if blend > 0.0 else (far > radius).astype(np.float64)
+    t = np.clip((far - radius) / blend, 0.0, 1.0) if blend > 1e-6 else (far > radius).astype(np.float64)
     t = t * t * (3.0 - 2.0 * t)
     ground = tops(grid, x, y)
     level(grid, x, y, height + (ground - height) * t, far <= radius, t < 1.0, material)

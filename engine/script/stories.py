@@ -115,4 +115,6 @@ class Stories(Holding):
         >>> if carries(find("player"), find("crate")):
         ...     say("Put it down, please.")
         """
-        return actions.carrier_of(*self._world(), thing) == entity
+        blueprint, state = self._world()
+        actions.index_with(state, entity)
+        return actions.carrier_of(blueprint, state, thing) == entity

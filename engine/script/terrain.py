@@ -122,7 +122,7 @@ class Terrain:
         if not isinstance(value, list | tuple) or len(value) not in (2, 3):
             raise WorldFileError(f"{what} must be two numbers (x, y), not {said(value)}")
         nx, ny, _ = self.draft.voxels().shape
-        x, y = (math.floor(number(v, f"{what} {a}") * VOXELS_PER_M) for v, a in zip(value, "xy", strict=False))
+        x, y, *_ = (math.floor(number(v, f"{what} {a}") * VOXELS_PER_M) for v, a in zip(value, "xyz", strict=False))
         if not (0 <= x <= nx and 0 <= y <= ny):
             raise WorldFileError(
                 f"{what} = ({value[0]:g}, {value[1]:g}) lies outside the world "

@@ -56,7 +56,7 @@ EVALUATION_SET: dict[str, tuple[str, ...]] = {  # world -> conditions that make 
     "corridor": ("day", "dusk", "night"),
     "arcade": ("day", "dusk", "night"),
     "street": ("dusk", "night"),  # it is about lamps
-    "cave": ("day", "night"),  # its torch always burns; the hole in its roof is bright or dark
+    "cavern": ("day", "night"),  # its torch always burns; the hole in its roof is bright or dark
     "stairwell": ("day", "dusk", "night"),
     "pillars": ("day", "dusk", "night"),
     "furniture": ("day", "dusk", "night"),

@@ -13,7 +13,7 @@ def test_run_prints_one_object_and_the_same_digest_in_other_processes(daguerre: 
     answer = daguerre("run", WORLD, "--ticks", "200", "--seed", "7", "--json")
     assert answer.code == 0 and answer.err == "" and answer.out.count("\n") == 1
     result = json.loads(answer.out)
-    assert set(result) == {"world", "seed", "ticks", "digest", "ticks_per_second"}
+    assert set(result) == {"world", "seed", "ticks", "digest", "ticks_per_second", "goals"}
     assert (result["world"], result["seed"], result["ticks"]) == ("courtyard", 7, 200)
     assert len(result["digest"]) == 16 and int(result["digest"], 16) and result["ticks_per_second"] > 0
     for seed in ("0", "1"):
