@@ -10,7 +10,7 @@ import pytest
 from engine.core.ids import PLAYER
 from engine.script.assets import worlds_folder
 from engine.script.worldfile import check, load
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.step import step
 from engine.sim.systems.player import EYE_M
 from engine.state.commands import Command
@@ -50,6 +50,6 @@ def test_the_tutorial_ends_with_a_game_of_20_lines_that_can_be_won(tmp_path: Pat
         step(world.blueprint, state, [Command(state.tick, "look", {"yaw": yaw, "pitch": pitch})], world.script)
         step(world.blueprint, state, [Command(state.tick, "use", {})], world.script)
         step(world.blueprint, state, (), world.script)
-        assert actions.progress_of(world.blueprint, state, "lanterns") == number + 1
+        assert stories.progress_of(world.blueprint, state, "lanterns") == number + 1
     step(world.blueprint, state, (), world.script)
     assert state.story.ending is not None and state.story.ending.won and not state.disabled

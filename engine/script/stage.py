@@ -9,7 +9,7 @@ from engine.script.draft import Draft
 from engine.script.objects import Function
 from engine.script.values import hint, integer, number, point, triple
 from engine.script.values import text as read_text
-from engine.sim.actions import MAX_COUNT
+from engine.sim.stories import MAX_COUNT
 from engine.state.blueprint import Goal, Trigger
 from engine.state.camera import CameraRail
 

@@ -4,7 +4,7 @@ from engine.core.errors import WorldFileError
 from engine.core.ids import PLAYER
 from engine.script import values
 from engine.script.holding import Holding
-from engine.sim import actions
+from engine.sim import actions, stories
 
 
 class Stories(Holding):
@@ -17,7 +17,7 @@ class Stories(Holding):
 
         >>> say("Good evening.", 3, who = "Ada")
         """
-        actions.say(*self._world(), line, seconds, who)
+        stories.say(*self._world(), line, seconds, who)
 
     def dialogue(self, lines: list[object], name: str = "") -> None:
         """Says lines one after another: a text, (who, text) or (who, text, seconds) each.
@@ -36,7 +36,7 @@ class Stories(Holding):
             who, text = (values.text(part, f"line {i}") for part in parts[:2])
             seconds = values.number(parts[2], f"the seconds of line {i}", 0.0, 3600.0) if len(parts) == 3 else None
             rows.append((who, text, seconds))
-        actions.tell(*self._world(), rows, name)
+        stories.tell(*self._world(), rows, name)
 
     def progress(self, goal: str, by: int = 1) -> None:
         """Brings a goal nearer by a count; the event "goal" (name) is sent when it is reached.
@@ -44,7 +44,7 @@ class Stories(Holding):
         >>> progress("find")
         """
         self._goal(goal)
-        actions.progress(*self._sending(), goal, by)
+        stories.progress(*self._sending(), goal, by)
 
     def progress_of(self, goal: str) -> int:
         """How much of a goal's count is done.
@@ -52,7 +52,7 @@ class Stories(Holding):
         >>> say("%d found" % progress_of("find"))
         """
         self._goal(goal)
-        return actions.progress_of(*self._world(), goal)
+        return stories.progress_of(*self._world(), goal)
 
     def is_reached(self, goal: str) -> bool:
         """Whether a goal is reached.
@@ -61,7 +61,7 @@ class Stories(Holding):
         ...     end("Home")
         """
         self._goal(goal)
-        return actions.is_reached(*self._world(), goal)
+        return stories.is_reached(*self._world(), goal)
 
     def _goal(self, name: str) -> None:
         known = [g.name for g in self._world()[0].goals]
@@ -73,11 +73,11 @@ class Stories(Holding):
 
         >>> end("Home again", "All lanterns burn.")
         """
-        actions.end(*self._sending(), values.text(title, "title"), values.text(text, "text"), values.flag(won, "won"))
+        stories.end(*self._sending(), values.text(title, "title"), values.text(text, "text"), values.flag(won, "won"))
 
     # --- what is carried ----------------------------------------------------------------------------------------------
 
-    def carry(self, entity: int, by: int | None = None, at: tuple[float, float, float] = actions.IN_HAND) -> None:
+    def carry(self, entity: int, by: int | None = None, at: tuple[float, float, float] = stories.IN_HAND) -> None:
         """Gives a thing into the hand of the player, or of whom `by` names; from then on it goes with them.
 
         `at` is its place in metres before, left of and above the carrier's feet. Sends "carried" (entity, carrier).
@@ -85,7 +85,7 @@ class Stories(Holding):
         >>> carry(find("crate"))
         """
         blueprint, state = self._sending()
-        actions.carry(blueprint, state, entity, PLAYER if by is None else by, values.point(at, "at"))
+        stories.carry(blueprint, state, entity, PLAYER if by is None else by, values.point(at, "at"))
 
     def drop(self, entity: int, position: tuple[float, float, float] | None = None) -> None:
         """Puts down what is carried, on the ground or at a position. Sends "dropped" (entity, who carried it).
@@ -93,21 +93,21 @@ class Stories(Holding):
         >>> drop(find("crate"))
         """
         place = None if position is None else values.point(position, "position")
-        actions.drop(*self._sending(), entity, place)
+        stories.drop(*self._sending(), entity, place)
 
     def carrier_of(self, entity: int) -> int:
         """Who carries a thing: an entity, 0 for nobody.
 
         >>> put("held", carrier_of(find("crate")) != 0)
         """
-        return actions.carrier_of(*self._world(), entity)
+        return stories.carrier_of(*self._world(), entity)
 
     def carried_by(self, entity: int) -> list[int]:
         """All that an entity carries.
 
         >>> put("things", len(carried_by(find("Ada"))))
         """
-        return actions.carried_by(*self._world(), entity)
+        return stories.carried_by(*self._world(), entity)
 
     def carries(self, entity: int, thing: int) -> bool:
         """Whether an entity carries a thing: carries(find("player"), find("torch")).
@@ -117,4 +117,4 @@ class Stories(Holding):
         """
         blueprint, state = self._world()
         actions.index_with(state, entity)
-        return actions.carrier_of(blueprint, state, thing) == entity
+        return stories.carrier_of(blueprint, state, thing) == entity

@@ -11,7 +11,7 @@ from engine.script.imports import lamp_parts
 from engine.script.values import colour as colour_of
 from engine.script.values import flag, hint, number, one_of, point, said, text, voxel
 from engine.script.walks import walking
-from engine.sim.actions import IN_HAND
+from engine.sim.stories import IN_HAND
 from engine.state.blueprint import Spawn
 from engine.state.components import BODY, COLUMN_BY_NAME, DOOR, FASTEST_M_S, FASTEST_RAD_S, LAMP, SHAPES
 from engine.state.entities import LINKS, ComponentError, row_of

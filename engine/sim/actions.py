@@ -1,35 +1,28 @@
-"""What scripts, commands and systems do to a world: the whole list. Everything is named by integer entity id.
+"""What scripts, commands and systems do to a world; `stories.py` has what they tell in it. Everything is named by id.
 
 Each function takes the blueprint and the state first and checks all it is given before it changes anything; what is
 wrong raises ActionError (or LimitError for a cap) and leaves the state as it was.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from engine.core.errors import DaguerreError, LimitError
+from engine.core.errors import DaguerreError
 from engine.core.ids import NOBODY, PLAYER, index_of
 from engine.core.rng import stream_key, uniform
-from engine.core.units import TICK_HZ, VOXELS_PER_M
+from engine.core.units import TICK_HZ
 from engine.sim import rays
 from engine.sim.physics.shapes import mass_of
-from engine.state import carrying, entities, events
-from engine.state.blueprint import Blueprint, Goal, Spawn
+from engine.state import entities, events
+from engine.state.blueprint import Blueprint, Spawn
 from engine.state.components import BEHAVIOURS, BODY, DOOR, FARTHEST_M, FASTEST_M_S, FASTEST_RAD_S, LAMP, PATROL, WALKS
 from engine.state.events import Value
-from engine.state.story import LONGEST_LINE, MAX_LINES, Ending, Line
 from engine.state.world import State, Timer, set_timer, set_variable
 
 MOST_IMPULSE_N_S: Final = 1e6
-IN_HAND: Final = (0.45, -0.28, 1.05)  # metres before, left of and above the feet: the right hand
-FARTHEST_DROP_M: Final = 32.0
 LONGEST_TIMER_S: Final = 30 * 86_400.0
-READING_S: Final = 1.5  # a line is noticed,
-READ_PER_S: Final = 15.0  # then read, so many characters a second
-MAX_COUNT: Final = 1_000_000
 Vec3 = tuple[float, float, float]
 
 
@@ -40,21 +33,21 @@ class ActionError(DaguerreError):
     """Something asked of a world that it cannot do: an id that names nobody, a number out of range."""
 
 
-def _number(what: str, value: float, low: float, high: float) -> float:
+def number(what: str, value: float, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ActionError(f"{what} is {value!r}, it must be a number from {low:g} to {high:g}")
     return float(value) + 0.0  # no -0.0, whose sign would show in angles
 
 
-def _triple(what: str, value: Vec3, most: float, unit: str) -> Vec3:
+def triple(what: str, value: Vec3, most: float, unit: str) -> Vec3:
     if not isinstance(value, tuple | list) or len(value) != 3:
         raise ActionError(f"{what} is {value!r}, it must be three numbers (x, y, z) in {unit}")
-    x, y, z = (_number(f"{what} {axis}", v, -most, most) for axis, v in zip("xyz", value, strict=True))
+    x, y, z = (number(f"{what} {axis}", v, -most, most) for axis, v in zip("xyz", value, strict=True))
     return x, y, z
 
 
 def _position(value: Vec3) -> Vec3:
-    return _triple("position", value, FARTHEST_M, "metres")
+    return triple("position", value, FARTHEST_M, "metres")
 
 
 def index_with(state: State, entity: int, part: int = 0, noun: str = "") -> int:
@@ -85,7 +78,7 @@ def spawn(
         if prefab and prefab not in known:
             raise ActionError(f"there is no prefab {prefab!r}; there are {', '.join(known) or 'none'}")
         prefab = known.index(prefab) if prefab else -1
-    wanted = Spawn(name, prefab, _position(position), _number("yaw", yaw, -1e6, 1e6), components or {})
+    wanted = Spawn(name, prefab, _position(position), number("yaw", yaw, -1e6, 1e6), components or {})
     try:
         return entities.spawn(blueprint, state, wanted)
     except entities.ComponentError as error:
@@ -152,8 +145,8 @@ def set_behaviour(
         raise ActionError(f"schedule is {plan!r}, this world has schedules 0 to {len(blueprint.schedules) - 1}")
     if problem := entities.walk_problem(blueprint, behaviour, route, plan):
         raise ActionError(problem)
-    reach = float(c.radius[index]) if radius is None else _number("radius", radius, 0.5, FARTHEST_M)
-    pace = float(c.speed[index]) if speed is None else _number("speed", speed, 0.0, 12.0)
+    reach = float(c.radius[index]) if radius is None else number("radius", radius, 0.5, FARTHEST_M)
+    pace = float(c.speed[index]) if speed is None else number("speed", speed, 0.0, 12.0)
     if follows != NOBODY:
         index_with(state, follows)
     if route != c.path[index]:
@@ -164,63 +157,13 @@ def set_behaviour(
     c.detour[index] = c.lost[index] = False
 
 
-# --- what is carried --------------------------------------------------------------------------------------------------
-
-
-def carry(blueprint: Blueprint, state: State, entity: int, by: int = PLAYER, at: Vec3 = IN_HAND) -> None:
-    """Gives a thing to a carrier: from now on it goes with it, `at` metres before, left of and above its feet.
-
-    Who carried it before has it no more. Sends "carried" (entity, carrier).
-    """
-    index, _ = index_with(state, entity), index_with(state, by)
-    if why := carrying.problem(state, int(state.columns.parts[index]), by, entity):
-        raise ActionError(f"entity {entity} ({state.names.get(entity, 'unnamed')}): {why}")
-    state.columns.carried_at[index] = _triple("at", at, 64.0, "metres")
-    state.columns.carrier[index] = by
-    carrying.hold(state, np.array([index]))
-    entities.place(state, index, position_of(blueprint, state, entity))
-    events.emit(state, "carried", entity, by)
-
-
-def drop(blueprint: Blueprint, state: State, entity: int, position: Vec3 | None = None) -> None:
-    """Puts down what is carried: at a position, else on the ground below where it is held. Sends "dropped".
-
-    Nothing happens to what nobody carries.
-    """
-    index, c = index_with(state, entity), state.columns
-    carrier = int(c.carrier[index])
-    if carrier == NOBODY:
-        return
-    x, y, z = c.position[index].tolist() if position is None else _position(position)
-    if position is None:
-        grid = state.voxels
-        low, high = (math.floor(v * VOXELS_PER_M) for v in (z - FARTHEST_DROP_M, z))
-        level = next((k for k in range(high, low, -1) if grid.solid_at(x, y, (k - 0.5) / VOXELS_PER_M)), None)
-        z = z if level is None else level / VOXELS_PER_M
-    c.carrier[index] = NOBODY
-    entities.place(state, index, (x, y, z))
-    events.emit(state, "dropped", entity, carrier)
-
-
-def carrier_of(blueprint: Blueprint, state: State, entity: int) -> int:
-    """Who carries a thing, 0 for nobody."""
-    return int(state.columns.carrier[index_with(state, entity)])
-
-
-def carried_by(blueprint: Blueprint, state: State, entity: int) -> list[int]:
-    """Everything that an entity carries, by slot."""
-    index_with(state, entity)
-    rows = np.flatnonzero(state.columns.carrier[: state.n_slots] == entity)
-    return [int(i) for i in state.ids(rows)]
-
-
 # --- rigid bodies -----------------------------------------------------------------------------------------------------
 
 
 def push(blueprint: Blueprint, state: State, entity: int, impulse: Vec3) -> None:
     """Pushes a body in the middle of its mass; an impulse of 1 N s makes 1 kg faster by 1 m/s."""
     index, c = index_with(state, entity, BODY, BODY_NOUN), state.columns
-    wanted = _triple("impulse", impulse, MOST_IMPULSE_N_S, "newton seconds")
+    wanted = triple("impulse", impulse, MOST_IMPULSE_N_S, "newton seconds")
     if c.kinematic[index]:
         raise ActionError(f"entity {entity} is kinematic and cannot be pushed; use set_velocity")
     faster = np.array(wanted) / mass_of(blueprint, c, index)
@@ -230,8 +173,8 @@ def push(blueprint: Blueprint, state: State, entity: int, impulse: Vec3) -> None
 def set_velocity(blueprint: Blueprint, state: State, entity: int, velocity: Vec3, spin: Vec3 | None = None) -> None:
     """Gives a body another velocity (m/s), and another spin (rad/s) where one is given."""
     index = index_with(state, entity, BODY, BODY_NOUN)
-    wanted = _triple("velocity", velocity, FASTEST_M_S, "metres a second")
-    turn = None if spin is None else _triple("spin", spin, FASTEST_RAD_S, "radians a second")
+    wanted = triple("velocity", velocity, FASTEST_M_S, "metres a second")
+    turn = None if spin is None else triple("spin", spin, FASTEST_RAD_S, "radians a second")
     state.columns.linear_velocity[index] = wanted
     if turn is not None:
         state.columns.angular_velocity[index] = turn
@@ -251,8 +194,8 @@ def raycast(
     blueprint: Blueprint, state: State, origin: Vec3, direction: Vec3, reach: float = 50.0, ignore: int = NOBODY
 ) -> rays.Met | None:
     """The first thing that a ray meets; `direction` may have any length but none."""
-    start, far = _position(origin), _number("reach", reach, 0.0, rays.FARTHEST_M)
-    x, y, z = _triple("direction", direction, 1e6, "metres")
+    start, far = _position(origin), number("reach", reach, 0.0, rays.FARTHEST_M)
+    x, y, z = triple("direction", direction, 1e6, "metres")
     length = math.sqrt(x * x + y * y + z * z)
     if length < 1e-9:
         raise ActionError(f"direction is {direction!r}, it must point somewhere")
@@ -277,7 +220,7 @@ def lamp_is_on(blueprint: Blueprint, state: State, entity: int) -> bool:
 
 def dim_lamp(blueprint: Blueprint, state: State, entity: int, factor: float) -> None:
     """Sets a lamp's dimmer, 0 (dark) to 1 (its full radiance)."""
-    state.columns.lamp_level[index_with(state, entity, LAMP, "lamp")] = _number("factor", factor, 0.0, 1.0)
+    state.columns.lamp_level[index_with(state, entity, LAMP, "lamp")] = number("factor", factor, 0.0, 1.0)
 
 
 def open_door(blueprint: Blueprint, state: State, entity: int, open: bool) -> None:
@@ -341,78 +284,6 @@ def random(blueprint: Blueprint, state: State, stream: str) -> float:
     return uniform(state.seed, state.tick, stream_key(stream), state.draws)
 
 
-def say(blueprint: Blueprint, state: State, text: str, seconds: float = 4.0, who: str = "") -> None:
-    """Shows a line of text for a while; a new one replaces it, and what else waits to be said comes after it."""
-    ticks = math.ceil(_number("seconds", seconds, 0.0, 3600.0) * TICK_HZ)
-    line, speaker = _line("text", text), _line("who", who)
-    state.subtitle, state.subtitle_until, state.story.speaker = line, state.tick + ticks, speaker
-
-
-def _line(what: str, text: object) -> str:
-    if not isinstance(text, str):
-        raise ActionError(f"{what} is {text!r}, it must be a string")
-    return text[:LONGEST_LINE]
-
-
-def tell(blueprint: Blueprint, state: State, lines: Sequence[tuple[str, str, float | None]], name: str = "") -> None:
-    """Shows lines (who, text, seconds) one after another, when what is being said is over; then sends "told" (name).
-
-    Without seconds a line stays as long as it takes to read. LimitError beyond MAX_LINES that wait.
-    """
-    if not lines:
-        raise ActionError("there is nothing to tell: lines must hold at least one")
-    label, made = _line("name", name), []
-    for i, (who, text, seconds) in enumerate(lines):
-        shown = _line("text", text)
-        wanted = READING_S + len(shown) / READ_PER_S if seconds is None else _number("seconds", seconds, 0.0, 3600.0)
-        ends = label if i == len(lines) - 1 else ""
-        made.append(Line(_line("who", who), shown, max(1, math.ceil(wanted * TICK_HZ)), ends))
-    if len(state.story.lines) + len(made) > MAX_LINES:
-        raise LimitError(f"{len(made)} lines are too many: {MAX_LINES} may wait to be said")
-    state.story.lines += made
-
-
-def progress(blueprint: Blueprint, state: State, goal: str, by: int = 1) -> None:
-    """Brings a goal nearer, or farther off with a negative `by`; sends "goal" (name) when that reaches it."""
-    found = _goal(blueprint, goal)
-    if isinstance(by, bool) or not isinstance(by, int) or abs(by) > MAX_COUNT:
-        raise ActionError(f"by is {by!r}, it must be a whole number from -{MAX_COUNT} to {MAX_COUNT}")
-    before = state.story.progress.get(goal, 0)
-    after = min(max(before + by, 0), found.count)
-    if after:
-        state.story.progress[goal] = after
-    else:
-        state.story.progress.pop(goal, None)
-    if before < found.count == after:
-        events.emit(state, "goal", goal)
-
-
-def progress_of(blueprint: Blueprint, state: State, goal: str) -> int:
-    """How much of a goal's count is done."""
-    _goal(blueprint, goal)
-    return state.story.progress.get(goal, 0)
-
-
-def is_reached(blueprint: Blueprint, state: State, goal: str) -> bool:
-    """Whether nothing of a goal is left to do."""
-    return progress_of(blueprint, state, goal) >= _goal(blueprint, goal).count
-
-
-def _goal(blueprint: Blueprint, name: str) -> Goal:
-    known = {g.name: g for g in blueprint.goals}
-    if name not in known:
-        raise ActionError(f"there is no goal {name!r}; there are {', '.join(known) or 'none'}")
-    return known[name]
-
-
-def end(blueprint: Blueprint, state: State, title: str, text: str = "", won: bool = True) -> None:
-    """Ends the story: a card is shown and "ending" (title, won) is sent. The first ending counts."""
-    made = Ending(_line("title", title), _line("text", text), won, state.tick)
-    if state.story.ending is None:
-        state.story.ending = made
-        events.emit(state, "ending", made.title, made.won)
-
-
 def set_var(blueprint: Blueprint, state: State, name: str, value: Value) -> None:
     """Keeps a value in the state under a name: what scripts remember. LimitError beyond 1,000 names."""
     set_variable(state, name, value)
@@ -427,7 +298,7 @@ def get_var(blueprint: Blueprint, state: State, name: str) -> Value:
 
 def start_timer(blueprint: Blueprint, state: State, name: str, seconds: float, repeat: bool = False) -> None:
     """Sends the event "timer" (name) after so many seconds, once or again and again; a running one starts anew."""
-    ticks = max(1, math.ceil(_number("seconds", seconds, 0.0, LONGEST_TIMER_S) * TICK_HZ))
+    ticks = max(1, math.ceil(number("seconds", seconds, 0.0, LONGEST_TIMER_S) * TICK_HZ))
     set_timer(state, name, Timer(state.tick + ticks, ticks if repeat else 0))
 
 

@@ -32,8 +32,3 @@ class FixedClock:
         ticks = min(owed, MOST_TICKS)
         self.dropped += owed - ticks
         return Beat(ticks, self.remainder_ns / TICK_NS, owed - ticks)
-
-    def single_step(self) -> Beat:
-        """One tick while paused, and a picture right at it."""
-        self.remainder_ns = 0
-        return Beat(1, 1.0, 0)

@@ -182,30 +182,6 @@ class Bricks:
         blocks.reshape(-1, VOLUME)[which, ((x & 7) * BRICK + (y & 7)) * BRICK + (z & 7)] = value
         self._show(np.unravel_index(bricks, self._row.shape), blocks)
 
-    def fill_columns(self, x: int, y: int, top: NDArray[np.integer], material: int, depth: int | None = None) -> None:
-        """Ground: fills columns from (x, y) on, up to levels `top` [nx, ny] (voxels), from level 0 or `depth` deep."""
-        nx, ny, nz = self.shape
-        if not (0 <= x <= nx - top.shape[0] and 0 <= y <= ny - top.shape[1]):
-            raise IndexError(f"columns {(x, y)} + {top.shape} are not inside {self.shape}")
-        bottom = np.zeros_like(top) if depth is None else np.clip(top - depth, 0, nz)
-        top = np.clip(top, 0, nz)
-        step = 16 * BRICK
-        for i in range(0, top.shape[0], step):
-            for j in range(0, top.shape[1], step):
-                high, low = top[i : i + step, j : j + step], bottom[i : i + step, j : j + step]
-                whole_low, whole_high = int(low.max()) // BRICK * BRICK + BRICK, int(high.min()) // BRICK * BRICK
-                box = slice(x + i, x + i + high.shape[0]), slice(y + j, y + j + high.shape[1])
-                ends = [(int(low.min()), int(high.max()))]
-                if whole_low < whole_high:
-                    self[box[0], box[1], whole_low:whole_high] = material
-                    ends = [(int(low.min()), whole_low), (whole_high, int(high.max()))]
-                for a, b in ends:
-                    level = np.arange(a, b)
-                    inside = (level >= low[..., None]) & (level < high[..., None])
-                    if inside.any():
-                        now = self[box[0], box[1], a:b]
-                        self[box[0], box[1], a:b] = np.where(inside, np.uint8(material), now)
-
     def freeze(self) -> None:
         """Moves all rows to where copies share them, equal ones once, and forgets those that no brick shows."""
         used, place = np.unique(self._row, return_inverse=True)

@@ -20,12 +20,10 @@ from engine.core.errors import OutputError, WeightsError
 from engine.teach import dataset, scenes
 from engine.teach.outputs import check_writable
 
-SCENES, HELD_OUT = 240, 10
-MINUTES = 6.0
 PACKAGES = ("daguerre", "numpy", "numba", "torch", "mitsuba", "drjit", "safetensors")
 
 
-def lessons(folder: Path, n_scenes: int = SCENES, held_out: int = HELD_OUT) -> None:
+def lessons(folder: Path, n_scenes: int, held_out: int) -> None:
     """Make what is missing of the targets and features of some scenes, with a bar on standard error.
 
     Scenes to train on have seeds from 0, those kept for the score from dataset.HELD_OUT_FROM. Raises TeacherError,

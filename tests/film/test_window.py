@@ -27,8 +27,8 @@ def hills() -> Bricks:
     grid = Bricks((576, 320, 96))
     x, y = np.mgrid[0:576, 0:320]
     top = (28 + 12 * np.sin(x / 37.0) * np.cos(y / 29.0)).astype(np.int64)
-    grid.fill_columns(0, 0, top, STONE)
-    grid.fill_columns(0, 0, top, LEAF, 2)
+    depth = top[..., None] - np.arange(96)  # voxels of ground from each level up
+    grid[:, :, :] = np.select([depth > 2, depth > 0], [STONE, LEAF]).astype(np.uint8)
     for i in range(20, 576, 75):
         for j in range(15, 320, 60):
             grid[i : i + 12, j : j + 12, 20:60] = WOOD

@@ -15,7 +15,7 @@ from engine.play.loop import Input
 from engine.play.session import RESET_EVERY, Session, reuse_bars, stat_rows
 from engine.play.timeline import Keeping
 from engine.script.worldfile import LoadedWorld
-from engine.sim import actions
+from engine.sim import stories
 from engine.sim.physics.rapier import NAME
 from engine.state import snapshot
 from engine.state.blueprint import Goal
@@ -337,9 +337,9 @@ def test_goals_and_an_ending_are_shown_until_use_puts_the_card_away(tmp_path: Pa
     goals = (Goal("find", "Find the lamps", 2), Goal("home", "Go home"))
     world = dataclasses.replace(lively_world(), goals=goals)
     state = new_state(world)
-    actions.progress(world, state, "find", 1)
-    actions.progress(world, state, "home")
-    actions.end(world, state, "The end", "All is well.")
+    stories.progress(world, state, "find", 1)
+    stories.progress(world, state, "home")
+    stories.end(world, state, "The end", "All is well.")
     play = Session(LoadedWorld(world, None), state, Sketches(), screenshots=tmp_path)  # type: ignore[arg-type]
     overlay = play.picture()[1]
     assert overlay.goals == (("Find the lamps", "1 of 2", False), ("Go home", "done", True))

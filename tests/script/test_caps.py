@@ -10,7 +10,7 @@ from engine.core.errors import DaguerreError
 from engine.script import draft, evaluator, objects, parts, reading, sandbox, stage, walks
 from engine.script.handlers import MAX_SPAWNS
 from engine.script.worldfile import load
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.actions import LONGEST_TIMER_S
 from engine.sim.step import step
 from engine.state import entities, events
@@ -247,7 +247,7 @@ def test_texts_and_arguments() -> None:
         refused(state, lambda deed=deed: deed(MAX_TEXT + 1), "4096|short text")  # type: ignore[misc]
     actions.emit(WORLD, state, "own", *range(MAX_ARGUMENTS))
     refused(state, lambda: actions.emit(WORLD, state, "own", *range(MAX_ARGUMENTS + 1)), "at most 16 arguments")
-    actions.say(WORLD, state, "x" * (LONGEST_LINE + 1))
+    stories.say(WORLD, state, "x" * (LONGEST_LINE + 1))
     assert len(state.subtitle) == LONGEST_LINE
     actions.spawn(WORLD, state, "crate", (4.0, 4.0, 0.5), name="x" * entities.LONGEST_NAME)
     longer = "y" * (entities.LONGEST_NAME + 1)

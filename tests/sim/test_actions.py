@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.errors import DaguerreError, LimitError
 from engine.core.ids import NOBODY, PLAYER
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.actions import ActionError
 from engine.state.blueprint import Blueprint
 from engine.state.world import State, new_state
@@ -66,8 +66,8 @@ def test_what_they_read_is_what_they_wrote() -> None:
         (lambda b, s, e: actions.set_voxels(b, s, (0, 0, 0), (1, 1, 1000), 1), "not inside this world"),
         (lambda b, s, e: actions.set_voxels(b, s, (0.5, 0, 0), (1, 1, 1), 1), "three whole numbers"),
         (lambda b, s, e: actions.set_voxels(b, s, (0, 0, 0), (1, 1, 1), 200), "materials 0 to 4"),
-        (lambda b, s, e: actions.say(b, s, "x", NAN), "seconds is nan"),
-        (lambda b, s, e: actions.say(b, s, 5), "must be a string"),
+        (lambda b, s, e: stories.say(b, s, "x", NAN), "seconds is nan"),
+        (lambda b, s, e: stories.say(b, s, 5), "must be a string"),
         (lambda b, s, e: actions.get_var(b, s, "nix"), "no variable 'nix'; there are seen"),
         (lambda b, s, e: actions.set_var(b, s, "x", NAN), "nan is not a finite number"),
         (lambda b, s, e: actions.set_var(b, s, "x", 2**70), "64 bits"),

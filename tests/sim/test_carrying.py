@@ -7,10 +7,11 @@ import pytest
 
 from engine.core.errors import SnapshotError, WorldFileError
 from engine.core.ids import PLAYER, index_of
-from engine.sim import actions
-from engine.sim.actions import IN_HAND, ActionError
+from engine.sim import actions, stories
+from engine.sim.actions import ActionError
 from engine.sim.extract import extract
 from engine.sim.step import step
+from engine.sim.stories import IN_HAND
 from engine.sim.systems.use import faced
 from engine.state import snapshot
 from engine.state.blueprint import Spawn
@@ -40,7 +41,7 @@ def at_hand(state: State, carrier: int) -> list[float]:
 
 def test_a_torch_goes_with_the_player_who_walks_and_turns() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch)
+    stories.carry(WORLD, state, torch)
     assert actions.position_of(WORLD, state, torch) == pytest.approx(at_hand(state, PLAYER))
     for tick in range(100):
         orders = [Command(tick, "look", {"yaw": 0.05, "pitch": 0.0}), Command(tick, "move", {"forward": 1.0})]
@@ -57,7 +58,7 @@ def test_it_is_no_obstacle_nor_faced_while_it_is_carried() -> None:
     state, torch = started()
     actions.move_to(WORLD, state, torch, (9.2, 8.0, 0.5))
     assert faced(WORLD, state) == index_of(torch)
-    actions.carry(WORLD, state, torch, at=(0.7, 0.0, 0.5))
+    stories.carry(WORLD, state, torch, at=(0.7, 0.0, 0.5))
     assert faced(WORLD, state) is None
     x = state.columns.position[0, 0]
     for tick in range(32):
@@ -68,30 +69,30 @@ def test_it_is_no_obstacle_nor_faced_while_it_is_carried() -> None:
 def test_somebody_else_can_carry_it_and_events_tell() -> None:
     state, torch = started()
     ada = state.id_by_name["Ada"]
-    actions.carry(WORLD, state, torch, ada)
-    assert actions.carrier_of(WORLD, state, torch) == ada and actions.carried_by(WORLD, state, ada) == [torch]
+    stories.carry(WORLD, state, torch, ada)
+    assert stories.carrier_of(WORLD, state, torch) == ada and stories.carried_by(WORLD, state, ada) == [torch]
     step(WORLD, state)
     assert ("carried", (torch, ada)) in [(e.kind, e.args) for e in state.events]
-    actions.carry(WORLD, state, torch)
-    assert actions.carried_by(WORLD, state, ada) == [] and actions.carried_by(WORLD, state, PLAYER) == [torch]
-    actions.drop(WORLD, state, torch)
-    actions.drop(WORLD, state, torch)
+    stories.carry(WORLD, state, torch)
+    assert stories.carried_by(WORLD, state, ada) == [] and stories.carried_by(WORLD, state, PLAYER) == [torch]
+    stories.drop(WORLD, state, torch)
+    stories.drop(WORLD, state, torch)
     step(WORLD, state)
     assert [(e.kind, e.args) for e in state.events if e.kind == "dropped"] == [("dropped", (torch, PLAYER))]
     assert actions.position_of(WORLD, state, torch)[2] == 0.5, "it lies on the ground"
-    assert actions.carrier_of(WORLD, state, torch) == 0
+    assert stories.carrier_of(WORLD, state, torch) == 0
 
 
 def test_it_falls_to_where_it_is_put() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch)
-    actions.drop(WORLD, state, torch, (5.0, 5.0, 3.0))
+    stories.carry(WORLD, state, torch)
+    stories.drop(WORLD, state, torch, (5.0, 5.0, 3.0))
     assert actions.position_of(WORLD, state, torch) == (5.0, 5.0, 3.0)
 
 
 def test_it_rides_on_a_rolling_body() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch, state.id_by_name["ball"], at=(0.0, 0.0, 1.0))
+    stories.carry(WORLD, state, torch, state.id_by_name["ball"], at=(0.0, 0.0, 1.0))
     actions.set_velocity(WORLD, state, state.id_by_name["ball"], (1.0, 0.0, 0.0))
     for _ in range(30):
         step(WORLD, state)
@@ -101,9 +102,9 @@ def test_it_rides_on_a_rolling_body() -> None:
 
 def test_who_leaves_the_world_carries_nothing() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch, state.id_by_name["Ada"])
+    stories.carry(WORLD, state, torch, state.id_by_name["Ada"])
     actions.despawn(WORLD, state, state.id_by_name["Ada"])
-    assert actions.carrier_of(WORLD, state, torch) == 0
+    assert stories.carrier_of(WORLD, state, torch) == 0
 
 
 @pytest.mark.parametrize(
@@ -119,22 +120,22 @@ def test_who_leaves_the_world_carries_nothing() -> None:
 def test_what_cannot_be_carried_is_refused(thing: str, by: str, why: str) -> None:
     state, torch = started()
     if thing == "box":
-        actions.carry(WORLD, state, torch)
+        stories.carry(WORLD, state, torch)
     before = state.digest()
     with pytest.raises(ActionError, match=why):
-        actions.carry(WORLD, state, state.id_by_name[thing], state.id_by_name[by])
+        stories.carry(WORLD, state, state.id_by_name[thing], state.id_by_name[by])
     assert state.digest() == before
 
 
 def test_what_carries_something_is_not_carried() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch, state.id_by_name["box"])
+    stories.carry(WORLD, state, torch, state.id_by_name["box"])
     with pytest.raises(ActionError, match="it carries something itself"):
-        actions.carry(WORLD, state, state.id_by_name["box"])
+        stories.carry(WORLD, state, state.id_by_name["box"])
     with pytest.raises(ActionError, match="at x is"):
-        actions.carry(WORLD, state, torch, at=(100.0, 0.0, 0.0))
+        stories.carry(WORLD, state, torch, at=(100.0, 0.0, 0.0))
     with pytest.raises(ActionError, match="names no living entity"):
-        actions.carry(WORLD, state, torch, 12345)
+        stories.carry(WORLD, state, torch, 12345)
 
 
 def test_a_world_may_begin_with_it_in_hand() -> None:
@@ -149,9 +150,9 @@ def test_a_world_may_begin_with_it_in_hand() -> None:
 
 def test_it_is_in_the_snapshot_and_a_forged_one_is_refused() -> None:
     state, torch = started()
-    actions.carry(WORLD, state, torch)
+    stories.carry(WORLD, state, torch)
     again = snapshot.load(WORLD, snapshot.save(WORLD, state))
-    assert again.digest() == state.digest() and actions.carrier_of(WORLD, again, torch) == PLAYER
+    assert again.digest() == state.digest() and stories.carrier_of(WORLD, again, torch) == PLAYER
     for slot in (0, 2, 4):  # the player, a walker, a body
         forged = snapshot.load(WORLD, snapshot.save(WORLD, state))
         forged.columns.carrier[slot] = state.id_by_name["box"]

@@ -48,11 +48,6 @@ def test_time_that_jumps_back_counts_as_none() -> None:
     assert clock.advance(TICK_NS // 2 + 1).ticks == 1
 
 
-def test_a_single_step_is_one_tick_seen_at_its_end() -> None:
-    beat = FixedClock().single_step()
-    assert (beat.ticks, beat.alpha) == (1, 1.0)
-
-
 @pytest.mark.parametrize(
     ("frames", "ticks", "dropped"),
     [

@@ -5,7 +5,7 @@ import pytest
 
 from engine.core.errors import LimitError, SnapshotError
 from engine.core.units import TICK_HZ
-from engine.sim import actions
+from engine.sim import stories
 from engine.sim.actions import ActionError
 from engine.sim.step import step
 from engine.state import snapshot
@@ -30,7 +30,7 @@ def heard(state: State, ticks: int) -> list[tuple[int, str]]:
 
 def test_lines_follow_one_another_and_the_last_one_tells() -> None:
     state = new_state(WORLD)
-    actions.tell(WORLD, state, [("Ada", "Good evening.", 1.0), ("", "Silence.", 0.5)], "greeting")
+    stories.tell(WORLD, state, [("Ada", "Good evening.", 1.0), ("", "Silence.", 0.5)], "greeting")
     assert state.subtitle == ""
     assert heard(state, 1) == [] and (state.story.speaker, state.subtitle) == ("Ada", "Good evening.")
     assert heard(state, TICK_HZ - 1) == [] and state.subtitle == "Good evening."
@@ -41,16 +41,16 @@ def test_lines_follow_one_another_and_the_last_one_tells() -> None:
 
 def test_a_line_stays_as_long_as_it_takes_to_read() -> None:
     state = new_state(WORLD)
-    actions.tell(WORLD, state, [("", "x" * 150, None)])
+    stories.tell(WORLD, state, [("", "x" * 150, None)])
     assert state.story.lines[0].ticks == (1.5 + 150 / 15) * TICK_HZ
 
 
 def test_what_is_said_in_between_does_not_lose_the_end_of_a_dialogue() -> None:
     state = new_state(WORLD)
-    actions.tell(WORLD, state, [("Ada", "One.", 1.0)], "one")
-    actions.tell(WORLD, state, [("Ben", "Two.", 1.0)], "two")
+    stories.tell(WORLD, state, [("Ada", "One.", 1.0)], "one")
+    stories.tell(WORLD, state, [("Ben", "Two.", 1.0)], "two")
     heard(state, 5)
-    actions.say(WORLD, state, "Hush!", 0.5, who="Eve")
+    stories.say(WORLD, state, "Hush!", 0.5, who="Eve")
     assert (state.subtitle, state.story.speaker) == ("Hush!", "Eve")
     assert [e for _, e in heard(state, 3 * TICK_HZ)] == ["told ('one',)", "told ('two',)"]
 
@@ -59,23 +59,23 @@ def test_more_lines_than_may_wait_are_refused_and_none_is_taken() -> None:
     state = new_state(WORLD)
     before = state.digest()
     with pytest.raises(LimitError, match=f"{MAX_LINES} may wait"):
-        actions.tell(WORLD, state, [("", "x", 1.0)] * (MAX_LINES + 1))
+        stories.tell(WORLD, state, [("", "x", 1.0)] * (MAX_LINES + 1))
     for wrong in ([], [("", 3, 1.0)], [("", "x", -1.0)]):
         with pytest.raises(ActionError):
-            actions.tell(WORLD, state, wrong)  # type: ignore[arg-type]
+            stories.tell(WORLD, state, wrong)  # type: ignore[arg-type]
     assert state.digest() == before
 
 
 def test_a_goal_is_reached_once_and_makes_the_next_one_known() -> None:
     state = new_state(WORLD)
     assert [s.goal.name for s in standings(WORLD, state.story)] == ["find"]
-    actions.progress(WORLD, state, "find")
-    actions.progress(WORLD, state, "find", -5)
-    assert actions.progress_of(WORLD, state, "find") == 0 and state.story.progress == {}
-    actions.progress(WORLD, state, "find", 2)
-    assert not actions.is_reached(WORLD, state, "find") and heard(state, 2) == []
-    actions.progress(WORLD, state, "find", 7)
-    actions.progress(WORLD, state, "find", 1)
+    stories.progress(WORLD, state, "find")
+    stories.progress(WORLD, state, "find", -5)
+    assert stories.progress_of(WORLD, state, "find") == 0 and state.story.progress == {}
+    stories.progress(WORLD, state, "find", 2)
+    assert not stories.is_reached(WORLD, state, "find") and heard(state, 2) == []
+    stories.progress(WORLD, state, "find", 7)
+    stories.progress(WORLD, state, "find", 1)
     assert [e for _, e in heard(state, 2)] == ["goal ('find',)"]
     assert [(s.goal.name, s.done, s.is_reached) for s in standings(WORLD, state.story)] == [
         ("find", 3, True),
@@ -87,16 +87,16 @@ def test_a_goal_is_reached_once_and_makes_the_next_one_known() -> None:
 def test_a_goal_comes_nearer_in_whole_steps(by: object) -> None:
     state = new_state(WORLD)
     with pytest.raises(ActionError, match="by is"):
-        actions.progress(WORLD, state, "find", by)  # type: ignore[arg-type]
+        stories.progress(WORLD, state, "find", by)  # type: ignore[arg-type]
     with pytest.raises(ActionError, match="there is no goal 'fnid'; there are find, home"):
-        actions.progress(WORLD, state, "fnid")
+        stories.progress(WORLD, state, "fnid")
 
 
 def test_the_first_ending_counts_and_the_world_goes_on() -> None:
     state = new_state(WORLD)
     heard(state, 3)
-    actions.end(WORLD, state, "Home again", "All lanterns burn.")
-    actions.end(WORLD, state, "Lost", won=False)
+    stories.end(WORLD, state, "Home again", "All lanterns burn.")
+    stories.end(WORLD, state, "Lost", won=False)
     assert [e for _, e in heard(state, 5)] == ["ending ('Home again', True)"]
     ending = state.story.ending
     assert ending is not None and (ending.title, ending.won, ending.tick) == ("Home again", True, 3)
@@ -105,10 +105,10 @@ def test_the_first_ending_counts_and_the_world_goes_on() -> None:
 
 def told() -> State:
     state = new_state(WORLD)
-    actions.tell(WORLD, state, [("Ada", "One.", 1.0), ("Ben", "Two.", None)], "talk")
+    stories.tell(WORLD, state, [("Ada", "One.", 1.0), ("Ben", "Two.", None)], "talk")
     step(WORLD, state)
-    actions.progress(WORLD, state, "find", 2)
-    actions.end(WORLD, state, "Over", won=False)
+    stories.progress(WORLD, state, "find", 2)
+    stories.end(WORLD, state, "Over", won=False)
     return state
 
 
@@ -122,7 +122,7 @@ def test_a_story_is_in_the_snapshot_and_goes_on_from_it() -> None:
 def test_the_longest_story_can_be_loaded_again() -> None:
     state, wide = new_state(WORLD), "\N{GRINNING FACE}" * LONGEST_LINE  # four bytes each
     for _ in range(MAX_LINES):
-        actions.tell(WORLD, state, [(wide, wide, 3600.0)], wide)
+        stories.tell(WORLD, state, [(wide, wide, 3600.0)], wide)
     assert snapshot.load(WORLD, snapshot.save(WORLD, state)).story == state.story
 
 

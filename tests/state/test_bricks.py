@@ -22,7 +22,7 @@ def boxes(draw: st.DrawFn) -> tuple[slice, slice, slice]:
     return slice(*x), slice(*y), slice(*z)
 
 
-WRITES = st.lists(st.tuples(boxes(), st.sampled_from(("fill", "noise", "points", "columns", "freeze", "copy")),
+WRITES = st.lists(st.tuples(boxes(), st.sampled_from(("fill", "noise", "points", "freeze", "copy")),
                             st.integers(0, 255)), max_size=12)  # fmt: skip
 
 
@@ -39,13 +39,6 @@ def written(grid: Bricks, array: U8, writes: list[tuple[tuple[slice, slice, slic
             value = random.integers(0, 3, len(index)).astype(np.uint8)
             grid.put(index, value)
             array.put(index, value)
-        elif kind == "columns":
-            top = random.integers(-3, SHAPE[2] + 3, array[box].shape[:2])
-            depth = None if material % 2 else int(material) % 9
-            grid.fill_columns(box[0].start, box[1].start, top, material, depth)
-            level = np.arange(SHAPE[2])
-            inside = (level < top[..., None]) & (level >= (0 if depth is None else top[..., None] - depth))
-            array[box[0], box[1]] = np.where(inside, material, array[box[0], box[1]])
         elif kind == "freeze":
             grid.freeze()
         else:
@@ -182,5 +175,3 @@ def test_what_is_no_place_is_refused() -> None:
             grid[key]
     with pytest.raises(IndexError, match="steps"):
         grid[0:8:2, :, :]
-    with pytest.raises(IndexError, match="not inside"):
-        grid.fill_columns(30, 0, np.zeros((11, 4), np.int64), 1)

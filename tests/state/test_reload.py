@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.core.ids import pack
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.step import step
 from engine.state.blueprint import Blueprint, Goal, Spawn, Trigger
 from engine.state.commands import Command
@@ -166,10 +166,10 @@ def test_what_carries_something_and_is_carried_in_the_new_file_drops_it() -> Non
 
     old, new = world(), world(carrier="cart")
     state = new_state(old, 1)
-    actions.carry(old, state, state.id_by_name["cup"], state.id_by_name["bag"])
+    stories.carry(old, state, state.id_by_name["cup"], state.id_by_name["bag"])
     made, _ = reloaded(old, new, state)
-    assert actions.carrier_of(new, made, made.id_by_name["bag"]) == made.id_by_name["cart"]
-    assert actions.carrier_of(new, made, made.id_by_name["cup"]) == 0
+    assert stories.carrier_of(new, made, made.id_by_name["bag"]) == made.id_by_name["cart"]
+    assert stories.carrier_of(new, made, made.id_by_name["cup"]) == 0
     assert load(new, save(new, made)).digest() == made.digest()
 
 
@@ -218,8 +218,8 @@ def test_variables_of_handlers_stay_and_those_that_the_file_changed_are_new() ->
 def test_goals_keep_how_far_they_have_come_within_their_new_counts() -> None:
     world = again(lively_world(), goals=(Goal("find", "Find", 5), Goal("gone", "Go", 1)))
     state = new_state(world, 1)
-    actions.progress(world, state, "find", 3)
-    actions.progress(world, state, "gone")
+    stories.progress(world, state, "find", 3)
+    stories.progress(world, state, "gone")
     made, _ = reloaded(world, again(world, goals=(Goal("find", "Find two", 2), Goal("new", "New", 1))), state)
     assert made.story.progress == {"find": 2}
     assert state.story.progress == {"find": 3, "gone": 1}

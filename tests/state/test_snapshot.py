@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import SnapshotError
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.step import step
 from engine.state import snapshot
 from engine.state.blueprint import Blueprint
@@ -33,7 +33,7 @@ def busy_state(blueprint: Blueprint = WORLD) -> State:
     actions.set_var(blueprint, state, "greeting", "hello")
     actions.set_var(blueprint, state, "x", -0.0)
     actions.start_timer(blueprint, state, "beat", 0.5, repeat=True)
-    actions.say(blueprint, state, "hm", 3.0)
+    stories.say(blueprint, state, "hm", 3.0)
     actions.emit(blueprint, state, "custom", 1, 2.5, "three", True)
     state.disabled.add("broken")
     return state

@@ -7,7 +7,7 @@ import pytest
 from engine.core.errors import LimitError
 from engine.core.ids import PLAYER
 from engine.core.units import DAY_S, TICK_HZ
-from engine.sim import actions
+from engine.sim import actions, stories
 from engine.sim.recording import run
 from engine.sim.script_port import ScriptFailure, Value
 from engine.sim.step import step
@@ -135,7 +135,7 @@ def test_timers_ring_once_or_again() -> None:
 def test_subtitles_end() -> None:
     blueprint = empty_world()
     state = new_state(blueprint)
-    actions.say(blueprint, state, "hello", 1.0)
+    stories.say(blueprint, state, "hello", 1.0)
     run(blueprint, state, 64)
     assert state.subtitle == "hello"
     run(blueprint, state, 1)
