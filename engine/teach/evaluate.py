@@ -6,14 +6,15 @@ by the G-buffer's, so the comparison is about light alone. Glossy materials are 
 what they mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky,
 shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
 (Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
-network's measured frame time, at least one, denoised too.
+network's measured frame time, denoised too. Where not one for each pixel fits, it has one for each 2 x 2, 5 x 5 or
+10 x 10 pixels, spread over the surfaces of all (sparse.py), which is not counted.
 
 Times are processor time of all threads, so that a busy machine tells the same: of a network's frame all of it, with the
 camera moving and the world warm; of the path tracer tracing and denoising, without starting, loading and compiling.
 
 What the first choice leaves out is told apart: `as_seen` holds the final frame, softened edges and all, against a
-teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1, 2, 4, ... samples, denoised;
-`raw_ladder` is the same without the denoiser.
+teacher that is averaged over 3 x 3 places in each pixel. `ladder` is the path tracer at 1/100, 1/25, 1/4, 1, 2, 4, ...
+samples a pixel, denoised; `raw_ladder` is the same without the denoiser.
 """
 
 import statistics
@@ -42,6 +43,7 @@ from engine.teach import metrics, sources, teacher
 from engine.teach.outputs import check_writable
 from engine.teach.reference import reference, rival
 from engine.teach.scores import METRICS, summary
+from engine.teach.sparse import enlarged
 from engine.view import View
 
 F32 = NDArray[np.float32]
@@ -68,6 +70,7 @@ SETTLE_TICKS = SPREAD_TICKS + 1  # after the clock was set: lamps that mind the 
 TIMED_FRAMES = 5
 FINE = 3  # places along each side of a pixel that the `as_seen` teacher is averaged over
 LADDER_SPP = 256  # the highest rung
+SPARSE = (10, 5, 2)  # sides of the squares of pixels that share a sample; 640 x 360 and 320 x 180 hold them evenly
 LADDER_PART = 4  # the reference has so many times the samples of the highest rung: its own noise must not matter
 
 Scores = dict[str, dict[str, float]]  # metric -> picture -> value
@@ -87,7 +90,7 @@ class Shot:
 class Rung:
     """The path tracer with a few samples."""
 
-    spp: int
+    spp: float  # a pixel
     ms: float
     psnr: float
     ssim: float
@@ -104,7 +107,7 @@ class Comparison:
     scores: Scores
     compared: float  # share of pixels that are not the same in all pictures by construction
     frame_ms: float  # of the network, camera moving, world warm
-    equal_time_spp: int
+    equal_time_spp: float
     equal_time_ms: float  # of the equal-time path tracer, denoising included
     teacher_spp: int  # samples that the teacher's picture holds: what was asked for, or more
     ladder: tuple[Rung, ...] = ()
@@ -162,7 +165,7 @@ def compare(
     `watch` is told the teacher's samples as they come. Raises TeacherError, or OutputError if the teacher's picture
     cannot be kept.
     """
-    view = shot.view
+    view, (width, height) = shot.view, renderer.size_px
     linear = {}
     for name, look in LOOKS.items():
         renderer.set_look(look)
@@ -176,16 +179,18 @@ def compare(
     as_it_is = view.materials.glossy[seen.material]
     wanted = metrics.tone_mapped(with_albedo_of(seen, truth, compared, linear["net"], as_it_is), view.sky.exposure)
 
-    def climbed(count: int, denoise: bool) -> tuple[F32, float]:
+    def climbed(count: float, denoise: bool) -> tuple[F32, float]:
         """The path tracer's linear picture and its milliseconds."""
-        found = rival(view, renderer.size_px, count, denoise).picture
+        side = max(1, round(count**-0.5))
+        few_px = (width // side, height // side)
+        found = rival(view, few_px, max(1, int(count)), denoise).picture
+        found = enlarged(found, truth) if side > 1 else found
         picture = with_albedo_of(seen, found, compared, linear["net"], as_it_is)
         return picture, 1e3 * (found.trace_s + found.denoise_s)
 
-    equal_spp, equal_ms = 0, 0.0
+    equal_spp, equal_ms = 0.0, 0.0
     if with_equal_time:
-        one = rival(view, renderer.size_px, 1).picture
-        equal_spp = max(1, int((frame_ms / 1e3 - one.denoise_s) / one.trace_s))
+        equal_spp = affordable(frame_ms / 1e3, rival(view, renderer.size_px, 1).picture)
         linear["equal_time"], equal_ms = climbed(equal_spp, True)
     shown = {name: metrics.tone_mapped(picture, view.sky.exposure) for name, picture in linear.items()}
     shown = {name: np.where(compared[..., None], picture, shown["net"]) for name, picture in shown.items()}
@@ -202,10 +207,21 @@ def compare(
     )  # fmt: skip
 
 
-def rungs(spp: int) -> list[int]:
-    """Samples of the path tracer's ladder beside a reference of `spp`: powers of two, at least 1."""
+def rungs(spp: int) -> list[float]:
+    """Samples a pixel of the path tracer's ladder beside a reference of `spp`: shared ones, then powers of two."""
     most = max(1, min(LADDER_SPP, spp // LADDER_PART))
-    return [1 << k for k in range(most.bit_length())]
+    return [*(side**-2 for side in SPARSE), *(1 << k for k in range(most.bit_length()))]
+
+
+def affordable(seconds: float, one: teacher.Picture) -> float:
+    """Samples a pixel that can be traced and denoised in so much time, by what one of each took; the fewest at least.
+
+    Both are taken to go with the number of pixels: for small pictures that is a little too kind to the path tracer.
+    """
+    if seconds >= one.trace_s + one.denoise_s:
+        return int((seconds - one.denoise_s) / one.trace_s)
+    fits = [side for side in SPARSE if (one.trace_s + one.denoise_s) / side**2 <= seconds]
+    return min(fits, default=SPARSE[0]) ** -2
 
 
 def as_seen(view: View, renderer: Renderer, spp: int) -> Scores:

@@ -152,14 +152,26 @@ def equal_quality_sentence(ladder: Mapping[str, Any], metric: str) -> str:
         most = ladder["rungs"][-1]["spp"]
         return (
             f"For the network's {name} the path tracer needs more than {found['times']:.1f} x the network's time: "
-            f"{most} samples, the most that were tried, are not enough."
+            f"{sampled(most)}, the most that were tried, are not enough."
         )
     if found["spp"] == ladder["rungs"][0]["spp"]:
         return (
             f"For the network's {name} the path tracer needs at most {found['times']:.1f} x the network's time: "
-            f"{found['spp']} sample, the fewest that it can take, is already as good."
+            f"{sampled(found['spp'])}, the fewest that were tried, is already as good."
         )
     return f"The path tracer needs {found['times']:.1f} x the network's time for the network's {name}."
+
+
+def few(spp: float) -> str:
+    """Samples a pixel as a whole number or 1/n."""
+    return f"{spp}" if spp >= 1 or not spp else f"1/{round(1 / spp)}"
+
+
+def sampled(spp: float) -> str:
+    """So many samples a pixel, in words."""
+    if spp < 1:
+        return f"1 sample for {round(1 / spp)} pixels"
+    return f"{spp} sample{'s' * (spp != 1)}"
 
 
 def ladder_sentences(ladder: Mapping[str, Any]) -> list[str]:
@@ -177,7 +189,7 @@ def equal_time_sentence(ladder: Mapping[str, Any], which: str) -> str:
     if found["fits"]:
         return f"In the network's time the path tracer, {how}, has {found['times']:.1f} x the network's FLIP."
     return (
-        f"The path tracer does not fit into the network's time: {least} sample, {how}, takes "
+        f"The path tracer does not fit into the network's time: {sampled(least)}, {how}, takes "
         f"{found['ms'] / ladder['net']['ms']:.1f} x as long and has {found['times']:.1f} x the network's FLIP."
     )
 
@@ -214,7 +226,9 @@ def chart(ladder: Mapping[str, Any], metric: str) -> str:
         out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for rung in steps:
             out.append(f'<circle cx="{x(rung["ms"])}" cy="{y(rung[metric])}" r="4" fill="{colour}"/>')
-            out.append(f'<text x="{x(rung["ms"])}" y="{y(rung[metric]) - 9}" text-anchor="middle">{rung["spp"]}</text>')
+            out.append(
+                f'<text x="{x(rung["ms"])}" y="{y(rung[metric]) - 9}" text-anchor="middle">{few(rung["spp"])}</text>'
+            )
     out.append(f'<circle cx="{x(net["ms"])}" cy="{y(net[metric])}" r="6" fill="#f0b35a"/>')
     at_left = x(net["ms"]) < width / 2
     place = f'x="{x(net["ms"]) + (10 if at_left else -10)}" text-anchor="{"start" if at_left else "end"}"'
@@ -269,7 +283,7 @@ def _by_world(groups: Mapping[str, Mapping[str, Mapping[str, float]]], what: str
 def _ladder(ladder: Mapping[str, Any]) -> str:
     net = ladder["net"]
     rows = [
-        [f"{r['spp']}{how}", f"{r['ms']:,.0f}", f"{r['psnr']:.2f}", f"{r['ssim']:.4f}", f"{r['flip']:.4f}"]
+        [f"{few(r['spp'])}{how}", f"{r['ms']:,.0f}", f"{r['psnr']:.2f}", f"{r['ssim']:.4f}", f"{r['flip']:.4f}"]
         for how, steps in ((", denoised", ladder["rungs"]), ("", ladder["raw"]))
         for r in steps
     ]
@@ -313,7 +327,7 @@ def _shot(row: Mapping[str, Any], width: int, height: int) -> str:
     out.append(
         f'<div class="note">FLIP maps, black is no visible difference.<br>{100 * row["compared"]:.0f} % of the pixels '
         f"are compared.<br>Network {row['frame_ms']:.0f} ms, path tracer {row['equal_time_ms']:.0f} ms at "
-        f"{row['equal_time_spp']} spp.</div>"
+        f"{few(row['equal_time_spp'])} spp.</div>"
     )
     for name in names:
         words = f"FLIP {row['flip'][name]:.3f}"

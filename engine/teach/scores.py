@@ -96,5 +96,5 @@ def equal_quality(
                 low, high = steps[k - 1], rung
                 share = (net[metric] - low[metric]) / (high[metric] - low[metric])
                 ms = low["ms"] * (high["ms"] / low["ms"]) ** share
-            return {"times": round(ms / net["ms"], 2), "reached": True, "spp": int(rung["spp"])}
+            return {"times": round(ms / net["ms"], 2), "reached": True, "spp": rung["spp"]}
     return {"times": round(steps[-1]["ms"] / net["ms"], 2), "reached": False, "spp": None}

@@ -14,6 +14,7 @@ from engine.teach import reference as kept
 from engine.teach.evaluate import (
     CONDITIONS,
     EVALUATION_SET,
+    affordable,
     as_seen,
     compare,
     evaluate,
@@ -87,7 +88,7 @@ def test_a_look_held_against_itself_is_perfect(world, renderer, shot, monkeypatc
     assert result.scores["psnr"]["equal_time"] == 100
     assert result.scores["psnr"]["classical"] < 40
     assert 0.6 < result.compared < 1
-    assert result.equal_time_spp == max(1, int(result.frame_ms / 1e3 / 0.01)) and result.equal_time_ms == 10.0
+    assert result.equal_time_spp == affordable(result.frame_ms / 1e3, truth) and result.equal_time_ms == 10.0
 
 
 def test_pixels_that_cannot_be_compared_are_equal_in_all_pictures(renderer, shot, monkeypatch):
@@ -116,9 +117,19 @@ def test_glossy_pixels_are_compared_as_they_are(renderer, shot, monkeypatch):
     assert matte.teacher[floor].std() > 3 * glossy.teacher[floor].std()  # bricks show in one, not in the other
 
 
-def test_the_ladder_climbs_in_powers_of_two():
-    assert rungs(1024) == [1, 2, 4, 8, 16, 32, 64, 128, 256] == rungs(99_999)
-    assert rungs(64) == [1, 2, 4, 8, 16] and rungs(60) == [1, 2, 4, 8] and rungs(1) == [1]
+def test_the_ladder_climbs_from_shared_samples_in_powers_of_two():
+    shared = [0.01, 0.04, 0.25]
+    assert rungs(1024) == [*shared, 1, 2, 4, 8, 16, 32, 64, 128, 256] == rungs(99_999)
+    assert rungs(64) == [*shared, 1, 2, 4, 8, 16] and rungs(60) == [*shared, 1, 2, 4, 8] and rungs(1) == [*shared, 1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [(9.0, 8), (2.5, 1), (2.0, 1), (1.9, 0.25), (0.5, 0.25), (0.1, 0.04), (0.03, 0.01), (0, 0.01)],
+)
+def test_as_many_samples_as_fit(seconds, wanted):
+    one = teacher.Picture(*(np.zeros((1, 1, 3), np.float32),) * 4, np.zeros((1, 1), np.float32), 1.0, 1.0)
+    assert affordable(seconds, one) == wanted
 
 
 def test_the_evaluation_set_is_twelve_worlds_that_load():
@@ -158,9 +169,12 @@ def test_the_result_has_the_promised_form_and_the_teacher_is_asked_once(world, t
         assert view["world"] == "tiny" and view["view"] == "opening" and view["teacher_spp"] == 16
         assert all(view[metric].keys() == names for metric in ("psnr", "ssim", "flip"))
         assert view["psnr"]["classical"] > view["psnr"]["raster"] - 3 and view["psnr"]["classical"] > 18
-        assert [rung["spp"] for rung in view["ladder"]] == [1, 2, 4]
+        assert [rung["spp"] for rung in view["ladder"]] == [0.01, 0.04, 0.25, 1, 2, 4]
         assert view["as_seen"]["psnr"].keys() == {"net", "classical", "raster", "unfiltered"}
-        assert view["ladder"][2]["psnr"] > view["ladder"][0]["psnr"] > view["raw_ladder"][0]["psnr"]
+        assert view["ladder"][5]["psnr"] > view["ladder"][3]["psnr"] > view["raw_ladder"][3]["psnr"]
+        assert (
+            view["ladder"][3]["psnr"] > view["ladder"][0]["psnr"] and view["ladder"][3]["ms"] > view["ladder"][0]["ms"]
+        )
         assert all(a["ms"] > b["ms"] > 0 for a, b in zip(view["ladder"], view["raw_ladder"], strict=True))
     assert first["mean"].keys() == names == first["worlds"]["tiny"].keys() == first["conditions"]["day"].keys()
     psnr = [view["psnr"]["net"] for view in first["views"]]

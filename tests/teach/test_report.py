@@ -14,7 +14,9 @@ from engine.teach.report import (
     chart,
     equal_quality_sentence,
     equal_time_sentence,
+    few,
     page,
+    sampled,
     stem_of,
 )
 from engine.teach.scores import METRICS, summary
@@ -115,11 +117,16 @@ def test_the_page_says_the_numbers(result):
     [
         ({"times": 12.34, "reached": True, "spp": 2}, "needs 12.3 x the network's time for the network's FLIP"),
         ({"times": 25.0, "reached": False, "spp": None}, "more than 25.0 x the network's time: 4 samples"),
-        ({"times": 10.0, "reached": True, "spp": 1}, "at most 10.0 x the network's time: 1 sample"),
+        ({"times": 10.0, "reached": True, "spp": 1}, "at most 10.0 x the network's time: 1 sample, the fewest"),
     ],
 )
 def test_equal_quality_in_words(result, found, wanted):
     assert wanted in equal_quality_sentence({**result["ladder"], "factor": {"flip": found}}, "flip")
+
+
+def test_samples_in_words():
+    assert [sampled(n) for n in (0.04, 1, 2)] == ["1 sample for 25 pixels", "1 sample", "2 samples"]
+    assert [few(n) for n in (0, 0.01, 0.25, 1, 64)] == ["0", "1/100", "1/4", "1", "64"]
 
 
 def test_equal_time_in_words(result):
