@@ -1,7 +1,7 @@
 """Runs a world file: its syntax tree becomes nested Python functions, one a node, that count what they do.
 
 Nothing of the text is ever compiled to code. A node reaches values only by what is written in operators.py and by the
-tables of methods.py and library.py; no attribute of a Python object can be named.
+tables of containers.py, texts.py and library.py; no attribute of a Python object can be named.
 """
 
 import ast

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn
 
 from engine.core.errors import DaguerreError, WorldFileError
-from engine.script import library, methods
+from engine.script import containers, library, texts
 from engine.script.budget import Budget, Fault, Spot
 from engine.script.calls import invoke, plainly
 from engine.script.objects import (
@@ -30,6 +30,11 @@ Code = Callable[[Frame], Any]
 Store = Callable[[Frame, Any], None]
 Loader = Callable[[Budget, str], Mapping[str, Any]]
 _UNSET: Final = object()
+_METHODS: Final[dict[type, dict[str, containers.Method]]] = {
+    str: texts.TEXT,
+    List: containers.LIST,
+    Dict: containers.DICT,
+}  # of values that have methods
 _MISSING_WORDS: Final = {
     "print": "say(text) shows a line in the world, put(name, value) keeps a value",
     "open": "a world file opens nothing",
@@ -199,7 +204,7 @@ class Expressions(ABC):
                     name = k(f)
                     if key(run, name, len(made)) in made:
                         raise Fault(f"this dict has the key {written(run, name, True):.40} twice")
-                    methods.put(run, made, name, v(f))
+                    containers.put(run, made, name, v(f))
             except DaguerreError as error:
                 raise_at(error, place)
             return made
@@ -328,7 +333,7 @@ class Expressions(ABC):
         def build(f: Frame) -> Dict:
             f.run.charge(8)
             made = Dict((), f.run.era)
-            walk(f, lambda values: methods.put(f.run, made, values[0], values[1]), made)
+            walk(f, lambda values: containers.put(f.run, made, values[0], values[1]), made)
             return made
 
         return build
@@ -395,7 +400,7 @@ class Expressions(ABC):
             words: dict[str, Any] = {}
             for i, arg in enumerate(args):
                 value = arg(f)
-                values.extend(methods.sequence(run, value, "*") if i in starred else (value,))
+                values.extend(containers.sequence(run, value, "*") if i in starred else (value,))
             for k, v in named:
                 value = v(f)
                 if k is None and not (isinstance(value, Dict) and all(isinstance(n, str) for n in value)):
@@ -427,7 +432,7 @@ class Expressions(ABC):
             value = owner(f)
             values, words = given(f)
             try:
-                table = methods.methods_of(value)
+                table = _METHODS.get(type(value), {})
                 if name not in table:
                     raise Fault(f"{a_kind(value)} has no .{name}(){hint(name, table) if table else ''}")
                 return plainly(table[name], f".{name}()", f.run, (value, *values), words)

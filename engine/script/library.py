@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import cmp_to_key
 from typing import Any, Final
 
-from engine.script import methods
+from engine.script import containers
 from engine.script.budget import Budget, Fault
 from engine.script.objects import (
     MAX_RANGE,
@@ -43,11 +43,11 @@ def _abs(run: Budget, x: object) -> int | float:
 
 
 def _all(run: Budget, items: object) -> bool:
-    return all(truth(v) for v in methods.sequence(run, items, "all()"))
+    return all(truth(v) for v in containers.sequence(run, items, "all()"))
 
 
 def _any(run: Budget, items: object) -> bool:
-    return any(truth(v) for v in methods.sequence(run, items, "any()"))
+    return any(truth(v) for v in containers.sequence(run, items, "any()"))
 
 
 def _bool(run: Budget, x: object = False) -> bool:
@@ -69,24 +69,24 @@ def _ord(run: Budget, s: object) -> int:
 def _dict(run: Budget, pairs: object = (), **named: object) -> Dict:
     run.charge(8)
     made = Dict((), run.era)
-    methods.update(run, made, pairs, **named)
+    containers.update(run, made, pairs, **named)
     return made
 
 
 def _list(run: Budget, items: object = ()) -> List:
-    found = methods.sequence(run, items, "list()")
+    found = containers.sequence(run, items, "list()")
     new_list(run, len(found))
     return List(found, run.era)
 
 
 def _tuple(run: Budget, items: object = ()) -> tuple[Any, ...]:
-    found = methods.sequence(run, items, "tuple()")
+    found = containers.sequence(run, items, "tuple()")
     new_list(run, len(found))
     return tuple(found)
 
 
 def _enumerate(run: Budget, items: object, start: int = 0) -> List:
-    found = methods.sequence(run, items, "enumerate()")
+    found = containers.sequence(run, items, "enumerate()")
     new_list(run, len(found))
     run.charge(4 * len(found))
     if type(start) is not int:
@@ -96,7 +96,7 @@ def _enumerate(run: Budget, items: object, start: int = 0) -> List:
 
 
 def _zip(run: Budget, *many: object) -> List:
-    found = [methods.sequence(run, items, "zip()") for items in many]
+    found = [containers.sequence(run, items, "zip()") for items in many]
     shortest = min((len(f) for f in found), default=0)
     new_list(run, shortest)
     run.charge(shortest * (2 + len(many)))
@@ -104,7 +104,7 @@ def _zip(run: Budget, *many: object) -> List:
 
 
 def _reversed(run: Budget, items: object) -> List:
-    found = methods.sequence(run, items, "reversed()")
+    found = containers.sequence(run, items, "reversed()")
     new_list(run, len(found))
     return List(list(found)[::-1], run.era)
 
@@ -200,7 +200,7 @@ def library(invoke: Invoke) -> dict[str, Builtin]:
         return list(found) if key is None else [invoke(run, key, (item,), {}) for item in found]
 
     def _sorted(run: Budget, items: object, *, key: object = None, reverse: object = False) -> List:
-        found = list(methods.sequence(run, items, "sorted()"))
+        found = list(containers.sequence(run, items, "sorted()"))
         new_list(run, len(found))
         by = keys(run, found, key)
 
@@ -213,7 +213,7 @@ def library(invoke: Invoke) -> dict[str, Builtin]:
 
     def extreme(name: str, sign: int) -> Callable[..., Any]:
         def choose(run: Budget, *items: Any, key: object = None) -> Any:
-            found: Iterable[Any] = methods.sequence(run, items[0], f"{name}()") if len(items) == 1 else items
+            found: Iterable[Any] = containers.sequence(run, items[0], f"{name}()") if len(items) == 1 else items
             found = list(found)
             if not found:
                 raise Fault(f"{name}() of nothing")

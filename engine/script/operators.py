@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
-from engine.script import library, methods
+from engine.script import containers, library, texts
 from engine.script.budget import Budget, Fault
 from engine.script.objects import (
     Dict,
@@ -89,7 +89,7 @@ def _floor_divide(run: Budget, a: Any, b: Any) -> Any:
 
 def _modulo(run: Budget, a: Any, b: Any) -> Any:
     if isinstance(a, str):
-        return methods.percent(run, a, b)
+        return texts.percent(run, a, b)
     if not _are_numbers(a, b):
         raise _refused("%", a, b)
     if b == 0:
@@ -148,10 +148,10 @@ COMPARISON: Final[dict[type[ast.cmpop], Callable[[Budget, Any, Any], bool]]] = {
 def update(kind: type[ast.operator], run: Budget, a: Any, b: Any) -> Any:
     """What `a += b` leaves in a: lists and dicts change in place, everything else is made anew."""
     if kind is ast.Add and isinstance(a, List):
-        methods.extend(run, a, b)
+        containers.extend(run, a, b)
         return a
     if kind is ast.BitOr and isinstance(a, Dict) and isinstance(b, Dict):
-        methods.update(run, a, b)
+        containers.update(run, a, b)
         return a
     return BINARY[kind](run, a, b)
 
@@ -211,7 +211,7 @@ def sliced(run: Budget, container: Any, low: Any, high: Any, step: Any) -> Any:
 def put_element(run: Budget, container: Any, index: Any, value: Any) -> None:
     """What `container[index] = value` does."""
     if isinstance(container, Dict):
-        methods.put(run, container, index, value)
+        containers.put(run, container, index, value)
         return
     if not isinstance(container, List):
         raise Fault(f"{a_kind(container)} cannot change; only the elements of lists and dicts can")

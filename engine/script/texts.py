@@ -1,41 +1,27 @@
-"""Methods of texts, lists and dicts, each by name in a table: nothing that is not in it can be called."""
+"""Methods of texts by name, and `text % values`."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from engine.script.budget import Budget, Fault
+from engine.script.containers import Method, whole
 from engine.script.objects import (
     CHARACTERS_PER_STEP,
     Dict,
     List,
     a_kind,
     check_length,
-    check_mutable,
     finite,
     integer,
-    key,
     new_list,
-    same,
     text,
     written,
 )
-
-Method = Callable[..., Any]
 
 
 def _texts(name: str, *values: object) -> None:
     for value in values:
         if not isinstance(value, str):
             raise Fault(f".{name}() takes texts, not {a_kind(value)}")
-
-
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Fault(f".{name}() takes a whole number, not {a_kind(value)}")
-    return value
-
-
-# --- texts ------------------------------------------------------------------------------------------------------------
 
 
 def _question(name: str) -> Method:
@@ -67,9 +53,9 @@ def _sought(name: str) -> Method:
     def seek(run: Budget, s: str, sub: str, start: int = 0, end: int | None = None) -> int:
         _texts(name, sub)
         run.charge((len(s) + len(sub)) // CHARACTERS_PER_STEP)
-        stop = len(s) if end is None else _whole(name, end)
+        stop = len(s) if end is None else whole(name, end)
         try:
-            return int(getattr(str, name)(s, sub, _whole(name, start), stop))
+            return int(getattr(str, name)(s, sub, whole(name, start), stop))
         except ValueError:
             raise Fault(f".{name}() does not find {written(run, sub, True):.40} in this text") from None
 
@@ -93,7 +79,7 @@ def _split(name: str) -> Method:
                 raise Fault(f".{name}() needs a separator that is not empty")
         new_list(run, (len(s.split()) if sep is None else s.count(sep)) + 1)
         run.charge(len(s) // 4)
-        return List(getattr(str, name)(s, sep, _whole(name, most)), run.era)
+        return List(getattr(str, name)(s, sep, whole(name, most)), run.era)
 
     return split
 
@@ -142,7 +128,7 @@ def _replace(run: Budget, s: str, old: str, new: str, count: int = -1) -> str:
     _texts("replace", old, new)
     run.charge(len(s) // CHARACTERS_PER_STEP)
     times = s.count(old)
-    if (most := _whole("replace", count)) >= 0:
+    if (most := whole("replace", count)) >= 0:
         times = min(times, most)
     check_length("text", len(s) + times * (len(new) - len(old)))
     return text(run, s.replace(old, new, most))
@@ -234,141 +220,6 @@ def _conversion(run: Budget, sign: str, value: Any) -> str:
     return format(finite(float(value)), sign)
 
 
-# --- lists ------------------------------------------------------------------------------------------------------------
-
-
-def _append(run: Budget, items: List, value: object) -> None:
-    check_mutable(run, items)
-    check_length("list", len(items) + 1)
-    run.charge(1)
-    items.append(value)
-
-
-def extend(run: Budget, items: List, more: Any) -> None:
-    """Puts every element of another sequence at the end."""
-    check_mutable(run, items)
-    found = sequence(run, more, ".extend()")
-    check_length("list", len(items) + len(found))
-    run.charge(len(found))
-    items.extend(found)
-
-
-def _insert(run: Budget, items: List, index: int, value: object) -> None:
-    check_mutable(run, items)
-    check_length("list", len(items) + 1)
-    run.charge(1 + len(items) // 64)
-    items.insert(_whole("insert", index), value)
-
-
-def _pop(run: Budget, items: List, index: int = -1) -> Any:
-    check_mutable(run, items)
-    run.charge(1 + len(items) // 64)
-    if not -len(items) <= _whole("pop", index) < len(items):
-        raise Fault(f".pop({index}) of a list with {len(items)} elements")
-    return items.pop(index)
-
-
-def _index(run: Budget, items: List, value: object) -> int:
-    for i, item in enumerate(items):
-        run.charge(1)
-        if same(run, item, value):
-            return i
-    raise Fault(f"this list does not hold {written(run, value, True):.40}")
-
-
-def _remove(run: Budget, items: List, value: object) -> None:
-    check_mutable(run, items)
-    items.pop(_index(run, items, value))
-
-
-def _clear(run: Budget, items: List | Dict) -> None:
-    check_mutable(run, items)
-    items.clear()
-
-
-def sequence(run: Budget, value: Any, who: str) -> Any:
-    """A list, tuple, or what else can be walked, as a Python sequence; long ranges are refused."""
-    if isinstance(value, Dict):
-        new_list(run, len(value))
-        return list(value)
-    if isinstance(value, list | tuple | range):
-        check_length("list", len(value))
-        run.charge(len(value))
-        return value
-    hint = "; a text is walked by .elems()" if isinstance(value, str) else ""
-    raise Fault(f"{who} needs a list, a tuple, a dict or a range, not {a_kind(value)}{hint}")
-
-
-# --- dicts ------------------------------------------------------------------------------------------------------------
-
-
-def put(run: Budget, d: Dict, name: object, value: object) -> None:
-    """What `d[name] = value` does."""
-    check_mutable(run, d)
-    k = key(run, name, len(d))
-    if k not in d:
-        check_length("dict", len(d) + 1)
-        run.charge(6)
-    d[k] = value
-
-
-def update(run: Budget, d: Dict, more: Any = (), **named: object) -> None:
-    """Puts all pairs of another dict, or of a list of pairs, into a dict."""
-    check_mutable(run, d)
-    pairs = list(more.items()) if isinstance(more, Dict) else sequence(run, more, ".update()")
-    for pair in (*pairs, *named.items()):
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise Fault("a dict is updated by a dict, or by a list of pairs (key, value)")
-        run.charge(1)
-        put(run, d, pair[0], pair[1])
-
-
-def _get(run: Budget, d: Dict, name: object, default: object = None) -> Any:
-    return d.get(key(run, name, len(d)), default)
-
-
-def _set_default(run: Budget, d: Dict, name: object, default: object = None) -> Any:
-    if (k := key(run, name, len(d))) not in d:
-        put(run, d, k, default)
-    return d[k]
-
-
-_NOTHING: Final = object()
-
-
-def _take(run: Budget, d: Dict, name: object, default: object = _NOTHING) -> Any:
-    check_mutable(run, d)
-    k = key(run, name, len(d))
-    if k not in d and default is _NOTHING:
-        raise Fault(f"this dict has no key {written(run, k, True):.40}")
-    return d.pop(k, default)
-
-
-def _take_first(run: Budget, d: Dict) -> tuple[Any, Any]:
-    check_mutable(run, d)
-    if not d:
-        raise Fault("this dict is empty")
-    run.charge(1 + len(d) // 8)
-    first = next(iter(d))
-    return first, d.pop(first)
-
-
-def _keys(run: Budget, d: Dict) -> List:
-    new_list(run, len(d))
-    return List(d, run.era)
-
-
-def _values(run: Budget, d: Dict) -> List:
-    new_list(run, len(d))
-    return List(d.values(), run.era)
-
-
-def _items(run: Budget, d: Dict) -> List:
-    new_list(run, len(d))
-    run.charge(4 * len(d))
-    return List(d.items(), run.era)
-
-
 _QUESTIONS = ("isalnum", "isalpha", "isdigit", "islower", "isspace", "istitle", "isupper")
 TEXT: Final[dict[str, Method]] = {
     **{name: _question(name) for name in _QUESTIONS},
@@ -385,30 +236,3 @@ TEXT: Final[dict[str, Method]] = {
     "replace": _replace,
     "format": _format,
 }
-LIST: Final[dict[str, Method]] = {
-    "append": _append,
-    "clear": _clear,
-    "extend": extend,
-    "index": _index,
-    "insert": _insert,
-    "pop": _pop,
-    "remove": _remove,
-}
-DICT: Final[dict[str, Method]] = {
-    "clear": _clear,
-    "get": _get,
-    "items": _items,
-    "keys": _keys,
-    "pop": _take,
-    "popitem": _take_first,
-    "setdefault": _set_default,
-    "update": update,
-    "values": _values,
-}
-
-
-def methods_of(value: object) -> dict[str, Method]:
-    """The table of a value's methods; empty for what has none."""
-    if isinstance(value, str):
-        return TEXT
-    return LIST if isinstance(value, List) else DICT if isinstance(value, Dict) else {}
