@@ -4,11 +4,12 @@ A small body has one box, a large one a box for each of its parts. At the 8 corn
 directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
 it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
 "Half-Life 2 / Valve Source Shading", GDC 2004); lamps have their exact form factor at the vertex, and the body that
-carries a lamp also shades itself.
-
+carries a lamp also shades itself. These factors are all but the whole cost and depend on body and lamp alone, so they
+are kept for every pair of the two: when light changes nothing but a sum is left to do.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
@@ -18,6 +19,7 @@ from engine.core.rotations import turned
 from engine.light.fixtures import fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
 from engine.light.interpolate import air_weights
+from engine.light.lamps import shape_keys
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
@@ -52,11 +54,35 @@ def corner_light(
 
 
 @njit(parallel=True, cache=True)
-def vertex_light(position, normal, entity, first_corner, blend, cube, reaches, lamps, shapes, radiance, e):
-    """e [V, 3] at vertices: `first_corner` [V] is the first of the part's 8 corners, `blend` [V, 3] where in the part
-    (0..1). `lamps` [n] are those that shine, columns of `reaches`. A lamp's own body also shades itself.
+def lamp_factors(position, normal, entity, vertex, lamp, shapes, factor):
+    """What vertices [n] get of one lamp each, [n], if nothing stands between their bodies: factor [n, 2] of the lamp's
+    own light, and of what its fixture throws back. A lamp's own body also shades itself.
     """
-    for i in prange(len(position)):
+    for i in prange(len(vertex)):
+        v, k = vertex[i], lamp[i]
+        faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
+        nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
+        px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
+        f = box_factors(px, py, pz, nx, ny, nz, shapes.low[k], shapes.high[k], faces, corner, buffer)
+        factor[i] = 0.0
+        if f <= 0.0:
+            continue
+        if shapes.entity[k] == entity[v]:
+            passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
+        else:
+            passes, glow = fixture_share(shapes, k, px, py, pz, faces)
+        factor[i, 0], factor[i, 1] = f * passes, f * glow
+
+
+@njit(parallel=True, cache=True)
+def vertex_light(
+    normal, first_corner, blend, cube, reaches, first_pair, last_pair, column, factor_at, factor, tint, radiance, e
+):
+    """e [V, 3] at vertices: `first_corner` [V] is the first of the part's 8 corners, `blend` [V, 3] where in the part
+    (0..1). Of the lamps [n] that are columns of `reaches`, with tint and radiance [n, 3], the vertex's body is in reach
+    of those at column[first_pair : last_pair], whose factors for the vertex are at factor_at [pairs] + V.
+    """
+    for i in prange(len(normal)):
         e[i] = 0.0
         share = np.empty(8, np.float32)
         for j in range(8):
@@ -70,29 +96,14 @@ def vertex_light(position, normal, entity, first_corner, blend, cube, reaches, l
                 side = 2 * axis + (1 if n < 0 else 0)
                 for c in range(3):
                     e[i, c] += share[j] * n * n * cube[first_corner[i] + j, side, c]
-        factor, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
-        for k in range(len(lamps)):
-            seen = 0.0
+        for pair in range(first_pair[i], last_pair[i]):
+            k, seen = column[pair], np.float32(0.0)
             for j in range(8):
                 if reaches[first_corner[i] + j, k]:
                     seen += share[j]
-            if seen <= 0.0:
-                continue
-            lamp = lamps[k]
-            px, py, pz = position[i, 0], position[i, 1], position[i, 2]
-            nx, ny, nz = normal[i, 0], normal[i, 1], normal[i, 2]
-            px, py, pz = px + LIFT_M * nx, py + LIFT_M * ny, pz + LIFT_M * nz
-            f = seen * box_factors(
-                px, py, pz, nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer
-            )  # fmt: skip
-            if f <= 0.0:
-                continue
-            if shapes.entity[lamp] == entity[i]:
-                passes, glow = unshaded_share(shapes, lamp, px, py, pz, factor, OWN_RAYS), 0.0
-            else:
-                passes, glow = fixture_share(shapes, lamp, px, py, pz, factor)
+            own, thrown = factor[factor_at[pair] + i, 0], factor[factor_at[pair] + i, 1]
             for c in range(3):
-                e[i, c] += np.float32(f * (passes + glow * shapes.tint[lamp, c])) * radiance[lamp, c]
+                e[i, c] += seen * (own + thrown * tint[k, c]) * radiance[k, c]
 
 
 LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
@@ -100,15 +111,28 @@ OWN_RAYS = 16  # from a lamp to a vertex of its own body
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
 INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
 WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
+MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the camera
 REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
 
 
+@dataclass(eq=False)
+class _Kept:
+    """What is known of one body in one pose."""
+
+    pose: tuple[object, ...]
+    factors: dict[tuple[bytes, ...], F32]  # [v, 2] of each lamp in reach, by what of the lamp they depend on
+    stamp: int  # of the light that `e` is for, -1 none
+    e: F32  # [v, 3] at its vertices
+
+
 class BodyLight:
-    """Light of bodies, kept by entity until the body moves or the light changes."""
+    """Light of bodies. Factors of lamps are kept until body or lamp move, light at vertices until light changes."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[tuple[object, ...], F32]] = {}  # entity -> (what it depends on, e of its vertices)
+        self._kept: dict[int, _Kept] = {}  # by entity
         self._prefabs: object = None  # the list that prefabs are numbered in
+        self._shapes: LampShapes | None = None  # that `_lamps` are of
+        self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
 
     def at(
         self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, shapes: LampShapes,
@@ -119,22 +143,93 @@ class BodyLight:
         bodies = view.bodies
         if view.prefabs is not self._prefabs:
             self._prefabs, self._kept = view.prefabs, {}
-        kept: dict[int, tuple[tuple[object, ...], F32]] = {}
-        todo = np.zeros(len(bodies.entity), np.bool_)
+        if shapes is not self._shapes:
+            self._follow_lamps(shapes)
+        seen: dict[int, _Kept] = {}
+        todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
             entity = int(bodies.entity[b])
-            key = (light_stamp, int(bodies.prefab[b]), bodies.position[b].tobytes(), bodies.orientation[b].tobytes())
+            pose = (int(bodies.prefab[b]), bodies.position[b].tobytes(), bodies.orientation[b].tobytes())
             known = self._kept.get(entity)
-            vertices = slice(posed.first_vertex[b], posed.first_vertex[b + 1])
-            todo[b] = known is None or known[0] != key
-            if known is not None and not todo[b]:
-                e[vertices] = known[1]
-            kept[entity] = (key, e[vertices])
-        if todo.any():
-            vertices_todo = np.flatnonzero(todo[posed.body])
-            e[vertices_todo] = _light_vertices(view, posed, todo, vertices_todo, transport, side_light, shapes)
-        self._kept = kept
+            if known is None or known.pose != pose:
+                known = _Kept(pose, {}, -1, e)
+            if known.stamp != light_stamp:
+                todo[b] = known
+            else:
+                e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
+            seen[entity] = known
+        if todo:
+            self._light(view, posed, todo, transport, side_light, shapes, e)
+            for b, known in todo.items():
+                known.stamp, known.e = light_stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
+        self._kept = {**self._kept, **seen} if self.bytes < MOST_BYTES else seen
         return e
+
+    @property
+    def bytes(self) -> int:
+        """Memory of what is kept."""
+        return sum(known.e.nbytes + sum(f.nbytes for f in known.factors.values()) for known in self._kept.values())
+
+    def _follow_lamps(self, shapes: LampShapes) -> None:
+        self._shapes, self._lamps = shapes, shape_keys(shapes)
+        still = set(self._lamps)
+        for known in self._kept.values():
+            known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp in still}
+
+    def _light(
+        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, side_light: F32,
+        shapes: LampShapes, e: F32,
+    ) -> None:  # fmt: skip
+        """Work out e [V, 3] of some bodies."""
+        wanted = np.zeros(len(view.bodies.entity), np.bool_)
+        wanted[list(todo)] = True
+        on = np.flatnonzero(view.lamps.radiance.any(1)).astype(np.int32)
+        boxes = _boxes_of(view, posed, wanted)
+        cube = np.zeros((len(boxes.corner), 6, 3), np.float32)
+        reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
+        probes = transport.probes
+        corner_light(
+            transport.voxels, probes.probe_of_cell, probes.position, side_light, boxes.corner, view.lamps.centre[on],
+            view.lamps.size[on], shapes.reach[on] * REACH_SHARE, cube, reaches,
+        )  # fmt: skip
+        in_reach = np.zeros((len(wanted), len(on)), np.bool_)
+        np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
+        body, column = np.nonzero(in_reach)  # the pairs of body and lamp
+        self._find_factors(posed, todo, body, on[column], shapes)
+        found = [todo[b].factors[self._lamps[k]] for b, k in zip(body.tolist(), on[column].tolist(), strict=True)]
+
+        vertices = np.flatnonzero(wanted[posed.body])
+        of = posed.body[vertices]
+        count = np.diff(posed.first_vertex) * wanted
+        first = np.cumsum(count) - count  # of each body, in `vertices`
+        start = np.cumsum([0, *(len(f) for f in found)])[:-1]
+        box = np.where(boxes.is_small[of], boxes.of_body[of], boxes.of_part[posed.part[vertices]])
+        light = np.zeros((len(vertices), 3), np.float32)
+        vertex_light(
+            posed.normal[vertices], (box * 8).astype(np.int32), boxes.blend(box, posed.position[vertices]), cube,
+            reaches, np.searchsorted(body, of), np.searchsorted(body, of, "right"), column, start - first[body],
+            np.concatenate([np.zeros((0, 2), np.float32), *found]), shapes.tint[on], view.lamps.radiance[on], light,
+        )  # fmt: skip
+        e[vertices] = light
+
+    def _find_factors(
+        self, posed: PosedBodies, todo: dict[int, _Kept], body: NDArray[np.intp], lamp: NDArray[np.int32],
+        shapes: LampShapes,
+    ) -> None:  # fmt: skip
+        """Work out the factors of those pairs of a body and a lamp of which none are kept."""
+        first = posed.first_vertex.tolist()
+        pairs = [
+            (b, k) for b, k in zip(body.tolist(), lamp.tolist(), strict=True) if self._lamps[k] not in todo[b].factors
+        ]
+        if not pairs:
+            return
+        vertex = np.concatenate([np.arange(first[b], first[b + 1], dtype=np.int32) for b, _ in pairs])
+        count = [first[b + 1] - first[b] for b, _ in pairs]
+        factor = np.empty((len(vertex), 2), np.float32)
+        lamps = np.repeat(np.array([k for _, k in pairs], np.int32), count)
+        lamp_factors(posed.position, posed.normal, posed.entity.astype(np.int32), vertex, lamps, shapes, factor)
+        for (b, k), part in zip(pairs, np.split(factor, np.cumsum(count)[:-1]), strict=True):
+            todo[b].factors[self._lamps[k]] = part.copy()
 
 
 def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
@@ -149,49 +244,44 @@ def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
     return np.asarray(outside < radius)
 
 
-def _light_vertices(
-    view: View, posed: PosedBodies, todo: NDArray[np.bool_], vertices: NDArray[np.intp], transport: Transport,
-    side_light: F32, shapes: LampShapes,
-) -> F32:  # fmt: skip
+@dataclass(frozen=True)
+class _Boxes:
+    """The boxes at whose corners bodies are lit: whole bodies, then parts of large ones."""
+
+    body: NDArray[np.int32]  # [n] the body of each
+    centre: F32  # [n, 3] metres, world
+    half: F32  # [n, 3] metres: half extents, along the turned axes
+    turn: F32  # [n, 4]
+    corner: F32  # [n * 8, 3] metres, world
+    is_small: NDArray[np.bool_]  # [B] bodies that have one box
+    of_body: NDArray[np.int32]  # [B] the box of each of them
+    of_part: NDArray[np.int32]  # [N] and of each part of the others
+
+    def blend(self, box: NDArray[np.int32], position: F32) -> F32:
+        """Where in their boxes positions [V, 3] (metres, world) lie: [V, 3] in 0..1."""
+        local = turned(self.turn[box] * np.array([-1, -1, -1, 1], np.float32), position - self.centre[box])
+        return np.asarray(np.clip(local / np.maximum(self.half[box], 1e-3) * 0.5 + 0.5, 0, 1), np.float32)
+
+
+def _boxes_of(view: View, posed: PosedBodies, wanted: NDArray[np.bool_]) -> _Boxes:
+    """The boxes of the wanted [B] bodies."""
     bodies = view.bodies
     low = np.array([p.part_low.min(0) for p in view.prefabs], np.float32)[bodies.prefab]  # [B, 3] in the prefab's frame
     high = np.array([p.part_high.max(0) for p in view.prefabs], np.float32)[bodies.prefab]
     is_small = (high - low).max(1) <= SMALL_M
-    whole = np.flatnonzero(todo & is_small)
-    parts = np.flatnonzero((todo & ~is_small)[posed.part_body])
-    box_body = np.concatenate([whole, posed.part_body[parts]])  # [n] boxes: whole bodies, then parts
-    middle = (low[whole] + high[whole]) / 2
-    middle = turned(bodies.orientation[whole], middle)
-    centre = np.concatenate([bodies.position[whole] + middle, posed.part_centre[parts]])  # [n, 3] metres, world
-    half = np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]])  # [n, 3]
+    whole = np.flatnonzero(wanted & is_small)
+    parts = np.flatnonzero((wanted & ~is_small)[posed.part_body])
+    box_body = np.concatenate([whole, posed.part_body[parts]]).astype(np.int32)
+    middle = turned(bodies.orientation[whole], (low[whole] + high[whole]) / 2)
+    centre = np.concatenate([bodies.position[whole] + middle, posed.part_centre[parts]])
+    half = np.concatenate([(high[whole] - low[whole]) / 2, posed.part_half[parts]])
     half = np.maximum(half - INSET_M, half / 2)
-    turn = bodies.orientation[box_body]  # [n, 4]
+    turn = bodies.orientation[box_body]
 
     sign = np.array([[(1 if j & 1 << a else -1) for a in range(3)] for j in range(8)], np.float32)
     offset = sign[None] * half[:, None]  # [n, 8, 3]
-    corner = (centre[:, None] + turned(turn[:, None], offset)).reshape(-1, 3).astype(np.float32)  # [n * 8, 3]
-    on = np.flatnonzero(view.lamps.radiance.any(1)).astype(np.int32)
-    lamp_centre, size = view.lamps.centre[on], view.lamps.size[on]
-    cube = np.zeros((len(corner), 6, 3), np.float32)
-    reaches = np.zeros((len(corner), len(lamp_centre)), np.uint8)
-    probes = transport.probes
-    corner_light(
-        transport.voxels, probes.probe_of_cell, probes.position, side_light, corner, lamp_centre, size,
-        shapes.reach[on] * REACH_SHARE,
-        cube, reaches,
-    )  # fmt: skip
-
-    box_of_body = np.zeros(len(bodies.entity), np.int32)
-    box_of_body[whole] = np.arange(len(whole))
-    box_of_part = np.zeros(len(posed.part_body), np.int32)
-    box_of_part[parts] = len(whole) + np.arange(len(parts))
-    box = np.where(is_small[posed.body[vertices]], box_of_body[posed.body[vertices]], box_of_part[posed.part[vertices]])
-    local = posed.position[vertices] - centre[box]
-    local = turned(turn[box] * np.array([-1, -1, -1, 1], np.float32), local)  # turned back
-    blend = np.clip(local / np.maximum(half[box], 1e-3) * 0.5 + 0.5, 0, 1).astype(np.float32)
-    e = np.zeros((len(vertices), 3), np.float32)
-    vertex_light(
-        posed.position[vertices], posed.normal[vertices], posed.entity[vertices].astype(np.int32),
-        (box * 8).astype(np.int32), blend, cube, reaches, on, shapes, view.lamps.radiance, e,
-    )  # fmt: skip
-    return e
+    corner = (centre[:, None] + turned(turn[:, None], offset)).reshape(-1, 3).astype(np.float32)
+    of_body, of_part = np.zeros(len(bodies.entity), np.int32), np.zeros(len(posed.part_body), np.int32)
+    of_body[whole] = np.arange(len(whole))
+    of_part[parts] = len(whole) + np.arange(len(parts))
+    return _Boxes(box_body, centre, half, turn, corner, is_small, of_body, of_part)

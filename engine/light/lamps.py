@@ -27,7 +27,8 @@ F32 = NDArray[np.float32]
 FAINT_BOUNCE = 3e-3  # e below which a lamp's light fades out where it only bounces
 DIM = 4e-3  # e up to which the first rays say enough about a lamp's shadow
 LAMPS_PER_TEXEL = 16  # the strongest are kept
-ALL = -1  # a row whose lamps are to be looked for anew; as bits, every one of them is void
+ALL = -1  # a row of which everything is void: as bits, all its lamps and the list of them
+LIST = 1 << LAMPS_PER_TEXEL  # a bit: other lamps may reach the row; those that stay keep their factors
 RAYS = 32  # from each point, where the first ones disagree
 FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
 FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
@@ -160,7 +161,8 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
     """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`,
     and glow_of [R, 16] of what their fixtures throw back, for the whole face.
 
-    void [R] says what is to be done: -1 for all of a row, else a bit for every one of its lamps whose factors are void.
+    void [R] says what is to be done: a bit for every lamp of a row whose factors are void, LIST where it may be reached
+    by others, ALL for both.
     Those of lamps that are not lit (is_lit [L]) stay void: nobody sees them. Points are in the order v * 2 + u, at a
     quarter and three quarters of the face along u and v.
     """
@@ -177,10 +179,13 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
         corner = np.empty((4, 3), np.float64)
         buffer = np.empty((10, 3), np.float64)
         seen = 0
-        while void[row] != ALL and seen < LAMPS_PER_TEXEL and lamp_of[row, seen] >= 0:
-            seen += 1
-        if void[row] == ALL:
+        if not void[row] & LIST:
+            while seen < LAMPS_PER_TEXEL and lamp_of[row, seen] >= 0:
+                seen += 1
+        else:
             brightness = np.zeros(LAMPS_PER_TEXEL, np.float64)
+            known, known_void = lamp_of[row].copy(), void[row]
+            known_factor, known_glow = factor_of[row].copy(), glow_of[row].copy()
             lamp_of[row, :] = -1
             for lamp in range(len(low)):
                 dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
@@ -206,6 +211,11 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                 brightness[slot] = bright
                 lamp_of[row, slot] = lamp
             void[row] = (1 << seen) - 1
+            for was in range(LAMPS_PER_TEXEL):
+                for slot in range(seen):
+                    if known[was] == lamp_of[row, slot] and not known_void >> was & 1:
+                        factor_of[row, slot], glow_of[row, slot] = known_factor[was], known_glow[was]
+                        void[row] &= ~(1 << slot)
         full, faces = np.empty(4, np.float64), np.empty((4, 6), np.float64)
         near = np.empty(MOST_NEAR, np.int32)
         for slot in range(seen):
@@ -496,10 +506,14 @@ def _shade(shapes: LampShapes, lamp: int) -> tuple[bytes, bytes]:
 
 def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
     """What the factors of each lamp depend on, beside voxels."""
+    return [(shapes.strength[i].tobytes(), *key) for i, key in enumerate(shape_keys(shapes))]
+
+
+def shape_keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
+    """What each lamp is but for its power: box, shades, the body that carries it, and what that throws back."""
     return [
         (
-            shapes.low[i].tobytes(), shapes.high[i].tobytes(), shapes.strength[i].tobytes(),
-            *_shade(shapes, i), shapes.entity[i].tobytes(),
+            shapes.low[i].tobytes(), shapes.high[i].tobytes(), *_shade(shapes, i), shapes.entity[i].tobytes(),
             blake2b(shapes.throw[i].tobytes() + shapes.tint[i].tobytes(), digest_size=16).digest(),
         )
         for i in range(len(shapes.low))

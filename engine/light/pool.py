@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.light import decode, gather, interpolate
 from engine.light.furniture import Furniture
-from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LampChange, LampTransport, fine_factors, fine_light
+from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
 from engine.light.surface import face_centre
@@ -94,7 +94,7 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, v
         for k in range(lamp_of.shape[1]):
             lamp = lamp_of[rows[i], k]
             if lamp < 0:
-                break
+                continue  # it may have gone, and those after it keep their factors
             for b in range(len(low)):
                 for axis in range(3):
                     # From any point of the face to any of the lamp: astray from the middles by no more than this.
@@ -111,7 +111,7 @@ def _lit_lamps_void(rows, void, lamp_of, is_lit, out):
     """Which of some rows [n] want factors: all of them, or those of a lamp that is lit. Others can wait until it is."""
     for i in prange(len(rows)):
         row = rows[i]
-        out[i] = void[row] == ALL
+        out[i] = void[row] & LIST != 0
         for k in range(lamp_of.shape[1]):
             if void[row] >> k & 1 and lamp_of[row, k] >= 0 and is_lit[lamp_of[row, k]]:
                 out[i] = True
@@ -164,8 +164,10 @@ class TexelPool:
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
         self.glow_of = np.zeros((0, LAMPS_PER_TEXEL), np.float32)  # [R, 16] factor of what fixtures throw back
-        self.lamps_void = np.zeros(0, np.int32)  # [R] a bit for every lamp whose factors are void, ALL for new rows;
-        # those of lamps that are not lit wait until they are
+        self.lamps_void = np.zeros(
+            0, np.int32
+        )  # [R] a bit for every lamp whose factors are void, and LIST; ALL for new
+        # rows. Those of lamps that are not lit wait until they are.
         self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
@@ -215,8 +217,8 @@ class TexelPool:
     def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
         """Void the factors of lamps that went and of texels that new ones reach; the others keep theirs."""
         rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
-        if not change.in_order:
-            self.lamps_void[rows] = ALL
+        if not change.in_order:  # a row keeps its lamps in their order
+            self.lamps_void[rows] |= LIST
         if not len(rows):
             return
         place, texels, near = transport.surface.place, self.texel_of_row[rows], np.zeros(len(rows), np.bool_)
@@ -229,7 +231,7 @@ class TexelPool:
         shapes = lamps.shapes
         _in_reach(place, texels, shapes.low[change.new], shapes.high[change.new], shapes.reach[change.new], near)
         self.lamp_of[rows] = renumbered
-        self.lamps_void[rows[void | near]] = ALL
+        self.lamps_void[rows[void | near]] |= LIST
 
     def _drop(self, rows: I32) -> None:
         self.row_of_texel[self.texel_of_row[rows]] = -1

@@ -13,6 +13,8 @@ CALL_FRAMES: Final = 4  # levels of Python that one call takes
 def bound(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], run: Budget) -> dict[str, Any]:
     """The variables with which a function begins. Fault where the arguments do not fit."""
     names = function.names
+    if len(args) == len(names) and not kwargs and function.is_plain:
+        return dict(zip(names, args, strict=True))
     if len(args) > len(names) and function.more is None:
         raise Fault(f"{function.takes()} takes {len(names)} values, not {len(args)}")
     found = dict(zip(names, args, strict=False))

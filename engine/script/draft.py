@@ -9,10 +9,11 @@ import numpy as np
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
 from engine.script.budget import Spot
+from engine.script.canvas import Canvas
 from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Goal, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
-from engine.state.bricks import Bricks, Grid
+from engine.state.bricks import Grid
 from engine.state.camera import CameraRail
 from engine.state.components import MAX_BODIES, MAX_ENTITIES
 from engine.state.story import MAX_GOALS
@@ -172,9 +173,9 @@ class Draft:
                     verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), verb)
                     near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
-        if isinstance(grid, Bricks):
-            grid.freeze()
-        else:
+        if isinstance(grid, Canvas):
+            grid = grid.finished()
+        elif isinstance(grid, np.ndarray):
             grid.flags.writeable = False
         black = (0.0, 0.0, 0.0)
         cuts = [self.cuts.get(name, (1.0, 0.0)) for name in self.materials]
@@ -224,4 +225,4 @@ def grid_of(size_voxels: Voxel) -> Grid:
     total = size_voxels[0] * size_voxels[1] * size_voxels[2]
     if total > MAX_VOXELS:
         raise LimitError(f"a world may hold {MAX_VOXELS:,} voxels, not {total:,}")
-    return Bricks(size_voxels) if total > MAX_DENSE else np.zeros(size_voxels, np.uint8)
+    return Canvas(size_voxels) if total > MAX_DENSE else np.zeros(size_voxels, np.uint8)

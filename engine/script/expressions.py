@@ -20,8 +20,8 @@ from engine.script.objects import (
     new_list,
     written,
 )
-from engine.script.operators import BINARY, COMPARISON, sliced, subscript, unary
-from engine.script.reading import Source, error_at
+from engine.script.operators import BINARY, COMPARISON, PLAIN, sliced, subscript, unary
+from engine.script.reading import MAX_INTEGER, Source, error_at
 from engine.script.scopes import Scope, bound_names, targets_of
 from engine.script.values import hint
 from engine.state.events import KINDS
@@ -29,12 +29,13 @@ from engine.state.events import KINDS
 Code = Callable[[Frame], Any]
 Store = Callable[[Frame, Any], None]
 Loader = Callable[[Budget, str], Mapping[str, Any]]
-_UNSET: Final = object()
 _METHODS: Final[dict[type, dict[str, containers.Method]]] = {
     str: texts.TEXT,
     List: containers.LIST,
     Dict: containers.DICT,
 }  # of values that have methods
+NUMBERS: Final = frozenset((int, float))
+PRICE_OF_THREE: Final = 6  # what new_list takes for a tuple of three
 _MISSING_WORDS: Final = {
     "print": "say(text) shows a line in the world, put(name, value) keeps a value",
     "open": "a world file opens nothing",
@@ -119,10 +120,10 @@ class Expressions(ABC):
             names = self.globals
 
             def global_(f: Frame) -> Any:
-                value = names.get(name, _UNSET)
-                if value is _UNSET:
-                    raise Fault(f"'{name}' is used before it has a value", place)
-                return value
+                try:
+                    return names[name]
+                except KeyError:
+                    raise Fault(f"'{name}' is used before it has a value", place) from None
 
             return global_
         if name in self.words:
@@ -139,13 +140,15 @@ class Expressions(ABC):
         why = "; a function cannot change a global: keep what changes with put and get" if is_global else ""
 
         def missing() -> NoReturn:
-            raise Fault(f"'{name}' is used before it has a value{why}", place)
+            raise Fault(f"'{name}' is used before it has a value{why}", place) from None
 
         if hops == 0:
 
             def local(f: Frame) -> Any:
-                value = f.vars.get(label, _UNSET)
-                return missing() if value is _UNSET else value
+                try:
+                    return f.vars[label]
+                except KeyError:
+                    missing()
 
             return local
 
@@ -153,8 +156,10 @@ class Expressions(ABC):
             for _ in range(hops):
                 assert f.up is not None
                 f = f.up
-            value = f.vars.get(label, _UNSET)
-            return missing() if value is _UNSET else value
+            try:
+                return f.vars[label]
+            except KeyError:
+                missing()
 
         return outer
 
@@ -167,14 +172,29 @@ class Expressions(ABC):
     def _get_tuple(self, node: ast.Tuple) -> Code:
         parts, place = tuple(self._expr(e) for e in node.elts), self.source.place(node)
 
-        def build(f: Frame) -> tuple[Any, ...]:
+        def pay(f: Frame) -> None:
             try:
                 new_list(f.run, len(parts))
             except Fault as fault:
                 raise_at(fault, place)
+
+        def build(f: Frame) -> tuple[Any, ...]:
+            pay(f)
             return tuple([part(f) for part in parts])
 
-        return build
+        if len(parts) != 3:
+            return build
+        one, two, three = parts
+
+        def build_three(f: Frame) -> tuple[Any, ...]:  # places are most of what a world file says
+            run = f.run
+            run.spent += PRICE_OF_THREE
+            if run.spent > run.steps:
+                run.spent -= PRICE_OF_THREE
+                pay(f)
+            return one(f), two(f), three(f)
+
+        return build_three
 
     def _get_list(self, node: ast.List) -> Code:
         parts, place = tuple(self._expr(e) for e in node.elts), self.source.place(node)
@@ -224,7 +244,26 @@ class Expressions(ABC):
         return changed
 
     def _get_binop(self, node: ast.BinOp) -> Code:
-        return self._of_two(BINARY[type(node.op)], node.left, node.right, node)
+        deed = BINARY[type(node.op)]
+        plain = PLAIN.get(type(node.op))
+        return self._of_two(deed, node.left, node.right, node) if plain is None else self._of_numbers(plain, deed, node)
+
+    def _of_numbers(self, plain: Callable[[Any, Any], Any], deed: Callable[..., Any], node: ast.BinOp) -> Code:
+        """What mostly has numbers to do with: small ones need no more than a look whether they are any."""
+        left, right, place = self._expr(node.left), self._expr(node.right), self.source.place(node)
+
+        def binary(f: Frame) -> Any:
+            a, b = left(f), right(f)
+            if type(a) in NUMBERS and type(b) in NUMBERS:
+                made = plain(a, b)
+                if -MAX_INTEGER <= made <= MAX_INTEGER:  # no NaN and no infinity either
+                    return made
+            try:
+                return deed(f.run, a, b)
+            except Fault as fault:
+                raise_at(fault, place)
+
+        return binary
 
     def _get_compare(self, node: ast.Compare) -> Code:
         return self._of_two(COMPARISON[type(node.ops[0])], node.left, node.comparators[0], node)
@@ -392,9 +431,9 @@ class Expressions(ABC):
         named = tuple((k.arg, self._expr(k.value)) for k in node.keywords)
         is_plain = not starred and all(name is not None for name, _ in named)
 
-        def given(f: Frame) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def given(f: Frame) -> tuple[tuple[Any, ...], dict[Any, Any]]:
             if is_plain:
-                return tuple([a(f) for a in args]), {str(k): v(f) for k, v in named}
+                return tuple([a(f) for a in args]), {k: v(f) for k, v in named} if named else {}
             run = f.run
             values: list[Any] = []
             words: dict[str, Any] = {}

@@ -59,7 +59,7 @@ class Builtin:
 class Function:
     """A function written in a world file."""
 
-    __slots__ = ("body", "defaults", "extra", "frames", "keywords", "more", "name", "names", "up")
+    __slots__ = ("body", "defaults", "extra", "frames", "is_plain", "keywords", "more", "name", "names", "up")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Function:
         self.name, self.names, self.keywords, self.defaults = name, names, keywords, defaults
         self.more, self.extra = more, extra  # the names of *args and **kwargs
         self.body, self.frames, self.up = body, frames, up
+        self.is_plain = not keywords and more is None and extra is None
 
     def takes(self) -> str:
         """Its parameters, as a message quotes them."""
@@ -271,8 +272,11 @@ def written(run: Budget, value: object, quoted: bool, depth: int = 0) -> str:
 
 def outward(run: Budget, value: object, depth: int = 0) -> Any:
     """A value as the engine's functions take it: plain copies, so that nobody changes them later. -0.0 becomes 0.0."""
-    if type(value) is float:
-        return value + 0.0
+    kind = type(value)
+    if kind is float:
+        return value + 0.0  # type: ignore[operator]
+    if kind is int:
+        return value
     if isinstance(value, str):
         run.charge(len(value) // CHARACTERS_PER_STEP)
         return value

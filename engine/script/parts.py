@@ -3,6 +3,7 @@
 Parts are nouns (box, cylinder, ball, wedge); they lie anywhere in the frame of their prefab or solid, metres, z up.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from engine.core.errors import LimitError, WorldFileError
@@ -239,12 +240,16 @@ def _mesh(p: dict[str, Any]) -> prefabs.Part:
     corners = [p[name] for name in ("low", "high", "base", "centre") if name in p]
     if any(abs(v) > FARTHEST_IN_PREFAB_M for corner in corners for v in corner):
         raise WorldFileError(f"a part of a prefab lies within {FARTHEST_IN_PREFAB_M:g} m of its origin")
+    return replace(_shape(kind, p), material=material)
+
+
+def _shape(kind: str, p: dict[str, Any]) -> prefabs.Part:
+    """The part, of no material yet: things of many colours have few shapes."""
     if kind == "box":
-        return prefabs.box(p["low"], p["high"], material)
+        return prefabs.shaped(prefabs.box, p["low"], p["high"], AIR)
     if kind == "wedge":
-        return prefabs.wedge(p["low"], p["high"], material, *RISES[p["rises"]])
+        return prefabs.shaped(prefabs.wedge, p["low"], p["high"], AIR, *RISES[p["rises"]])
     if kind == "cylinder":
-        return prefabs.cylinder(
-            p["base"], p["radius"], p["height"], material, p["top"], p["sides"], p["axis"], p["smooth"]
-        )
-    return prefabs.ball(p["centre"], p["radius"], material, p["sides"], p["smooth"])
+        numbers = p["radius"], p["height"], AIR, p["top"], p["sides"], p["axis"], p["smooth"]
+        return prefabs.shaped(prefabs.cylinder, p["base"], *numbers)
+    return prefabs.shaped(prefabs.ball, p["centre"], p["radius"], AIR, p["sides"], p["smooth"])

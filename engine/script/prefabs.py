@@ -1,8 +1,9 @@
 """Prefab meshes from parts (boxes, cylinders, balls, wedges), in metres, wound counter-clockwise from outside."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from engine.state.blueprint import Prefab
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Point = tuple[float, float, float]
+KEPT = 128  # shapes of parts: people are made of few, and a file that is read again of the same
 SLENDER = 8.0  # parts so many times longer than thick are cut across
 
 
@@ -23,6 +25,7 @@ class Part:
     normal: F64  # [V, 3] unit, prefab
     triangles: I64  # [I, 3] vertex indices
     material: int
+    is_sliced: bool = False  # whether `sliced` has seen it
 
 
 def _outward(position: F64, normal: F64, triangles: I64) -> I64:
@@ -149,7 +152,7 @@ def sliced(part: Part) -> Part:
     """
     size = np.ptp(part.position, axis=0)
     axis = int(np.argmax(size))
-    if size[axis] < SLENDER * np.delete(size, axis).max():
+    if part.is_sliced or size[axis] < SLENDER * np.delete(size, axis).max():
         return part
     low, height, cuts = float(part.position[:, axis].min()), float(size[axis]), 6 if size[axis] < 1.0 else 12
     position, normal = part.position.tolist(), part.normal.tolist()  # plain numbers: arrays of three are slow here
@@ -187,7 +190,16 @@ def sliced(part: Part) -> Part:
                 p, q = crossing(a, b), crossing(a, c)
                 cut += [(a, p, q), (p, b, c), (p, c, q)]
         triangles = cut
-    return Part(np.array(position), np.array(normal), np.array(triangles, np.int64), part.material)
+    return Part(np.array(position), np.array(normal), np.array(triangles, np.int64), part.material, True)
+
+
+@lru_cache(maxsize=KEPT)
+def shaped(make: Callable[..., Part], *arguments: object) -> Part:
+    """The part that a function above makes of some arguments, sliced. Its arrays are shared and cannot be written."""
+    part = replace(sliced(make(*arguments)), is_sliced=True)
+    for array in (part.position, part.normal, part.triangles):
+        array.flags.writeable = False
+    return part
 
 
 def assemble(name: str, parts: Sequence[Part]) -> Prefab:

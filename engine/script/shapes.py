@@ -23,14 +23,20 @@ RISES = {"+x": (0, 1), "-x": (0, -1), "+y": (1, 1), "-y": (1, -1)}
 
 def window_of(grid: Grid, low: Voxel, high: Voxel) -> tuple[slice, slice, slice]:
     """The part of a box low..high that lies in the grid."""
-    x, y, z = (slice(max(a, 0), max(min(b, n), 0)) for a, b, n in zip(low, high, grid.shape, strict=True))
-    return x, y, z
+    (x0, y0, z0), (x1, y1, z1), (nx, ny, nz) = low, high, grid.shape
+    return (
+        slice(max(x0, 0), max(min(x1, nx), 0)),
+        slice(max(y0, 0), max(min(y1, ny), 0)),
+        slice(max(z0, 0), max(min(z1, nz), 0)),
+    )
 
 
 def slabs(window: tuple[slice, slice, slice]) -> Iterator[tuple[slice, slice, slice]]:
     """A window in slices along x of about SLAB voxels, so that the arrays over one stay small."""
     x, y, z = window
-    depth = max(1, SLAB // max(1, (y.stop - y.start) * (z.stop - z.start)))
+    if y.stop <= y.start or z.stop <= z.start:
+        return
+    depth = max(1, SLAB // ((y.stop - y.start) * (z.stop - z.start)))
     for start in range(x.start, x.stop, depth):
         yield slice(start, min(start + depth, x.stop)), y, z
 
@@ -143,11 +149,15 @@ def pyramid(grid: Grid, low: Voxel, high: Voxel, material: int) -> None:
 def hash_of_place(x: I64, y: I64, z: I64, seed: int) -> F64:
     """A number in [0, 1) that depends on the place and the seed alone (integer mixing after Jenkins' one-at-a-time)."""
     with np.errstate(over="ignore"):
-        h = np.asarray((x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (seed * 2654435761)).astype(np.uint32)
+        h = _low_bits(x * 73856093 ^ seed * 2654435761) ^ _low_bits(y * 19349663) ^ _low_bits(z * 83492791)
         h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)  # lowbias32, Chris Wellons 2018
         h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
         h = h ^ (h >> np.uint32(16))
     return np.asarray(h, np.float64) / 2.0**32
+
+
+def _low_bits(x: I64) -> NDArray[np.uint32]:
+    return np.asarray(x, np.int64).astype(np.uint32)
 
 
 def blob(
@@ -158,18 +168,27 @@ def blob(
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
     for window in slabs(window_of(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))):
         x, y, z = centres(window)
-        xi, yi, zi = (np.floor(v).astype(np.int64) for v in (x, y, z))
         squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
-        lump = hash_of_place(xi // 3, yi // 3, zi // 3, seed)  # 0.75 m lumps push the surface in and out
-        speck = hash_of_place(xi, yi, zi, seed + 1)
-        inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (speck < density) & (grid[window] == AIR)
-        which = (hash_of_place(xi // 2, yi // 2, zi // 2, seed + 2) * len(materials)).astype(np.int64)
-        grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], grid[window])
+        lump = _lumps(window, 3, seed)  # 0.75 m lumps push the surface in and out
+        before = grid[window]
+        inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (_lumps(window, 1, seed + 1) < density) & (before == AIR)
+        which = (_lumps(window, 2, seed + 2) * len(materials)).astype(np.int64)
+        grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], before)
+
+
+def _lumps(window: tuple[slice, slice, slice], edge: int, seed: int) -> F64:
+    """`hash_of_place` of lumps of edge^3 voxels, for every voxel of a window."""
+    places = [np.arange(s.start, s.stop, dtype=np.int64) // edge for s in window]
+    lumps = [np.arange(p[0], p[-1] + 1) for p in places]
+    value = hash_of_place(lumps[0][:, None, None], lumps[1][:, None], lumps[2], seed)
+    if edge == 1:
+        return value
+    return value[np.ix_(*(p - lump[0] for p, lump in zip(places, lumps, strict=True)))]
 
 
 def weather(grid: Grid, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
     """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
     for window in slabs(window_of(grid, low, high)):
-        x, y, z = (np.floor(v).astype(np.int64) for v in centres(window))
-        patch = 0.6 * hash_of_place(x // 3, y // 3, z // 3, seed) + 0.4 * hash_of_place(x, y, z, seed + 1)
-        grid[window] = np.where((grid[window] == old) & (patch < amount), np.uint8(new), grid[window])
+        patch = 0.6 * _lumps(window, 3, seed) + 0.4 * _lumps(window, 1, seed + 1)
+        before = grid[window]
+        grid[window] = np.where((before == old) & (patch < amount), np.uint8(new), before)

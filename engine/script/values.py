@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from engine.core.errors import WorldFileError
 from engine.core.units import VOXELS_PER_M
 
+_NUMBERS = frozenset((int, float))
 Point = tuple[float, float, float]
 Voxel = tuple[int, int, int]
 MOST_COMPARED = 500  # names, when the nearest is looked for
@@ -100,12 +101,14 @@ def triple(value: object, what: str) -> tuple[object, object, object]:
 
 def point(value: object, what: str, low: float = -1e6, high: float = 1e6) -> Point:
     """Three finite numbers."""
-    x, y, z = (number(v, f"{what} {axis}", low, high) for v, axis in zip(triple(value, what), "xyz", strict=True))
-    return x, y, z
+    x, y, z = triple(value, what)
+    return number(x, what + " x", low, high), number(y, what + " y", low, high), number(z, what + " z", low, high)
 
 
 def voxels(metres: object, what: str) -> int:
     """A length on the voxel grid, in voxels."""
+    if type(metres) in _NUMBERS and -1e6 <= metres <= 1e6 and metres * VOXELS_PER_M % 1 == 0:  # type: ignore[operator]
+        return int(metres * VOXELS_PER_M)  # type: ignore[operator]
     length = number(metres, what)
     count = round(length * VOXELS_PER_M)
     if abs(length * VOXELS_PER_M - count) > 1e-6:
@@ -118,8 +121,8 @@ def voxels(metres: object, what: str) -> int:
 
 def voxel(value: object, what: str) -> Voxel:
     """A point on the voxel grid, in voxels."""
-    x, y, z = (voxels(v, f"{what} {axis}") for v, axis in zip(triple(value, what), "xyz", strict=True))
-    return x, y, z
+    x, y, z = triple(value, what)
+    return voxels(x, what + " x"), voxels(y, what + " y"), voxels(z, what + " z")
 
 
 def linear_from_srgb(c: float) -> float:

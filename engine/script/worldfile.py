@@ -21,6 +21,7 @@ from engine.state.blueprint import Blueprint
 from engine.state.world import State
 
 ANY_TIME = frozenset({"body", "hinge"})  # what says something about a thing, and nothing about the world
+NAMING = ("name", "event", "handler")  # arguments by which remarks find the call again
 LOAD_STEPS = 4_000_000  # for reading a whole world file; the town, which is the greediest, takes 540,000
 
 Host = Callable[..., object]
@@ -139,9 +140,9 @@ def _hosts(draft: Draft, hands: Hands, box: Sandbox) -> dict[str, Host]:
             result = function(*args, **kwargs)
             if hands.is_holding():
                 return result
-            named = [*args[:2], kwargs.get("name"), kwargs.get("event"), kwargs.get("handler")]
-            words = (a.name if isinstance(a, Function) else a for a in named)
-            draft.said_at.setdefault((name, *(w for w in words if isinstance(w, str))), box.budget.place)
+            named = [*args[:2], *(kwargs[key] for key in NAMING if key in kwargs)] if kwargs else args[:2]
+            words = [a.name if isinstance(a, Function) else a for a in named if isinstance(a, str | Function)]
+            draft.said_at.setdefault((name, *words), box.budget.place)
             return result
 
         return call

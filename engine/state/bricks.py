@@ -281,7 +281,7 @@ class Bricks:
         return rows
 
     def _add_rows(self, least: int) -> None:
-        old, more = len(self._own), max(least, len(self._own) // 2, 16)
+        old, more = len(self._own), max(least, len(self._own), 16)
         self._own = np.concatenate([self._own, np.zeros((more, BRICK, BRICK, BRICK), np.uint8)])
         self._shown = np.concatenate([self._shown, np.zeros(more, np.int64)])
         self._free += range(old + more - 1, old - 1, -1)

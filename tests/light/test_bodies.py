@@ -3,7 +3,10 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
+from engine.light import bodies
+from engine.light.bodies import lamp_factors
 from engine.light.cache import LightCache
 from engine.raster.bodies import pose
 from engine.state.camera import Camera
@@ -88,6 +91,43 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     back = dataclasses.replace(moved, camera=dataclasses.replace(moved.camera, yaw=moved.camera.yaw + np.pi))
     assert not light_of(back, cache)[1].any()
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
+
+
+def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is kept gives the same bits as a fresh cache, whatever came between."""
+    done: list[int] = []
+    monkeypatch.setattr(
+        bodies,
+        "lamp_factors",
+        lambda *args: (done.append(len(args[3])), lamp_factors(*args)),  # fmt: skip
+    )
+    near, far = ((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)), ((4.0, 9.0, 1.5), 0.3, (30.0, 20.0, 9.0))
+    moved = ((4.0, 8.0, 1.5), 0.3, (30.0, 20.0, 9.0))
+
+    def scene(*some: tuple[tuple[float, float, float], float, tuple[float, ...]], level: float = 1.0) -> View:
+        """The last lamp is dimmed."""
+        all_lamps = lamps(*some)
+        radiance = all_lamps.radiance.copy()
+        radiance[-1] *= level
+        all_lamps = dataclasses.replace(all_lamps, radiance=radiance)
+        return with_boxes(view_of(open_ground(), all_lamps, NIGHT), (6.0, 6.0, 0.5), (8.0, 8.0, 0.5))
+
+    cache, first = LightCache(), scene(near, far)
+    light_of(first, cache)
+    pairs = len(pose(first).position) * 2
+    assert done == [pairs]
+    for view, again in (
+        (scene(near, far, level=0.3), 0),
+        (scene(near, far, level=0.0), 0),
+        (scene(near, far), 0),
+        (scene(near), 0),
+        (scene(near, moved), pairs // 2),
+    ):
+        done.clear()
+        view = dataclasses.replace(view, voxels=first.voxels, prefabs=first.prefabs, materials=first.materials)
+        _, e = light_of(view, cache)
+        assert sum(done) == again
+        np.testing.assert_array_equal(e, light_of(view)[1])
 
 
 def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:

@@ -302,6 +302,40 @@ def test_a_lamp_that_moves_equals_a_fresh_world() -> None:
     assert_same(cache, fresh(moved))
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lamps_that_come_move_change_and_go_while_the_world_is_edited_equal_a_fresh_world(seed: int) -> None:
+    """Also where several such changes come between two pictures; those that stay keep what is known of them."""
+    random, plain = np.random.default_rng(seed), view_of(plaza())
+    held = {e: (random.uniform([1, 1, 1], [15, 15, 4]), float(random.uniform(5, 40))) for e in range(4)}
+    view, cache = plain, warm(plain)
+    for _ in range(6):
+        for _ in range(random.integers(1, 4)):
+            entity = int(random.integers(0, 6))
+            if random.random() < 0.4:
+                held.pop(entity, None)
+            else:
+                held[entity] = (random.uniform([1, 1, 1], [15, 15, 4]), float(random.uniform(5, 40)))
+            if random.random() < 0.5:
+                view = edited(random, view)
+            order = sorted(held)
+            if random.random() < 0.2:
+                order.reverse()
+            boxes = [(tuple(held[e][0]), 0.3, (held[e][1], 8.0, 5.0)) for e in order]
+            some = dataclasses.replace(lamps(*boxes), entity=np.array(order, np.uint32)) if boxes else plain.lamps
+            view = dataclasses.replace(view, lamps=some)
+            cache.update(view)
+        assert_same(cache, fresh(view))
+
+
+def test_a_lamp_that_moves_voids_no_factor_of_another() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache = warm(view)
+    moved = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (20, 20, 40)))
+    cache.update(dataclasses.replace(view, lamps=moved))
+    void = cache._pool.lamps_void[cache._pool.texel_of_row >= 0]
+    assert (void & lamps_module.LIST).any() and not (void & (lamps_module.LIST - 1)).any()
+
+
 def test_a_lamp_that_another_body_carries_equals_a_fresh_world() -> None:
     """Only what carries it differs: the prefab, or where it stands."""
 

@@ -1,0 +1,68 @@
+"""Bricks that lie open in sheets while they are written are the array that the same boxes give."""
+
+import numpy as np
+import pytest
+
+from engine.script import shapes
+from engine.script.canvas import EDGE, LARGE, MOST_OPEN, Canvas
+from engine.state.bricks import Bricks
+
+SHAPE = (3 * EDGE - 40, 2 * EDGE + 16, 32)
+Box = tuple[slice, slice, slice]
+
+
+def random_box(random: np.random.Generator, longest: int) -> Box:
+    low = random.integers(0, np.array(SHAPE) - 1)
+    high = np.minimum(low + random.integers(0, longest, 3), SHAPE)  # some are empty
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_boxes_read_and_written_in_any_order_are_what_an_array_holds(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    canvas, array = Canvas(SHAPE), np.zeros(SHAPE, np.uint8)
+    for _ in range(300):
+        box = random_box(random, int(random.choice([3, 30, 200])))
+        material: np.ndarray | int = int(random.integers(0, 5))
+        if random.random() < 0.4:
+            material = random.integers(0, 3, array[box].shape, dtype=np.uint8)
+        canvas[box] = material
+        array[box] = material
+        other = random_box(random, int(random.choice([3, 30, 200])))
+        np.testing.assert_array_equal(canvas[other], array[other])
+        assert len(canvas._sheets) <= MOST_OPEN
+    made = canvas.finished()
+    assert type(made) is Bricks
+    np.testing.assert_array_equal(made[:, :, :], array)
+    plain = Bricks(SHAPE)
+    plain[:, :, :] = array
+    plain.freeze()
+    assert made.holds_same(plain) and made.nbytes == plain.nbytes
+
+
+def test_one_voxel_and_a_box_without_any() -> None:
+    canvas = Canvas(SHAPE)
+    canvas[EDGE, EDGE, 5] = 3
+    canvas[4:4, :, :] = 9
+    assert canvas[EDGE : EDGE + 1, EDGE : EDGE + 1, 5:6].item() == 3 and canvas[4:4, :, :].size == 0
+    assert np.count_nonzero(canvas.finished()[:, :, :]) == 1
+
+
+def test_a_large_box_meets_what_was_drawn_before_and_is_met_after() -> None:
+    canvas, array = Canvas(SHAPE), np.zeros(SHAPE, np.uint8)
+    whole = slice(0, SHAPE[0]), slice(0, 200), slice(0, 10)
+    assert np.prod([s.stop for s in whole]) > LARGE
+    for box, material in (((slice(9, 40), slice(9, 40), slice(0, 30)), 1), (whole, 2), ((slice(9, 20),) * 3, 3)):
+        canvas[box] = material
+        array[box] = material
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
+
+
+@pytest.mark.parametrize("at", [(EDGE, EDGE, 12), (-4, 2 * EDGE + 14, 30), (-40, 5, 5)])
+def test_foliage_is_the_same_on_a_canvas_and_in_an_array(at: tuple[int, int, int]) -> None:
+    """Where sheets meet, over the edge of the world, and all of it beyond."""
+    canvas, array = Canvas(SHAPE), np.zeros(SHAPE, np.uint8)
+    for grid in (canvas, array):
+        shapes.blob(grid, at, (9.0, 10.0, 8.0), (1, 2), 0.8, 5)
+        shapes.weather(grid, (at[0] - 9, at[1] - 9, 0), (at[0] + 9, at[1] + 9, 32), 1, 3, 0.4, 8)
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
