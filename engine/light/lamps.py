@@ -274,11 +274,12 @@ def fine_light(rows, lamp_of, factor_of, glow_of, tint, radiance, e):
 
 
 @njit(cache=True)
-def _in_reach(place, low, high, reach, out):
-    """Texels within `reach` of a lamp that face it at all; returns how many are in out [T]."""
+def _in_reach(place, texels, low, high, reach, out):
+    """Those of some texels [n] within `reach` of a lamp that face it at all; returns how many are in out [n]."""
     n = 0
     p = np.empty(3, np.float64)
-    for t in range(len(place)):
+    for i in range(len(texels)):
+        t = texels[i]
         if place[t, 3] < 0:
             continue
         axis, sign = face_centre(place, t, p)
@@ -346,22 +347,6 @@ def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box
                             mark[t] = number
 
 
-@njit(cache=True)
-def _split(texels, mark, number, kept, again):
-    """Places in `texels` of those that are left as they were and of those marked with `number`, without those marked
-    below 0; returns how many there are of either.
-    """
-    n_kept, n_again = 0, 0
-    for i in range(len(texels)):
-        if mark[texels[i]] == number:
-            again[n_again] = i
-            n_again += 1
-        elif mark[texels[i]] >= 0:
-            kept[n_kept] = i
-            n_kept += 1
-    return n_kept, n_again
-
-
 @dataclass(frozen=True)
 class LampChange:
     """What became of the lamps in an update."""
@@ -384,7 +369,7 @@ class LampTransport:
         throw, tint = np.zeros((0, 6, NODES, NODES, 2), np.float32), np.zeros((0, 3), np.float32)
         self.shapes = LampShapes(no, no, none, none, *joined([]), np.zeros(1, np.int32), numbers, throw, tint)
         self.furniture = no_furniture()
-        self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights
+        self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights: one in ten of those in reach
         self.factor: list[F32] = []  # [L] of [n, 2]: of a lamp's own light, and of what its fixture throws back
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
         self.e = np.zeros((0, 3), np.float32)  # [T, 3] of all lamps at texel centres, as of the last `shine`
@@ -411,7 +396,7 @@ class LampTransport:
         for lamp, key in enumerate(keys):
             was = known.pop(key, None)
             if was is None:
-                texels, factor = self._cast(lamp, voxels, place)
+                texels, factor = self._light(lamp, np.arange(len(place), dtype=np.int32), voxels, place)
                 self._dirty.append(texels)
             else:
                 number[was], radiance[lamp] = lamp, old_radiance[was]
@@ -434,41 +419,36 @@ class LampTransport:
         """Metres at which a lamp is fainter than FAINT_BOUNCE."""
         return float(self.shapes.reach[lamp]) * math.sqrt(FAINT / FAINT_BOUNCE)
 
-    def _cast(self, lamp: int, voxels: Voxels, place: NDArray[np.int32]) -> tuple[NDArray[np.int32], F32]:
-        found = np.empty(len(place), np.int32)
-        low, high = self.shapes.low[lamp], self.shapes.high[lamp]
-        texels = found[: _in_reach(place, low, high, self._reach(lamp), found)].copy()
-        factor = np.empty((len(texels), 2), np.float32)
-        coarse_factors(voxels, self.furniture, place, texels, self.shapes, lamp, factor)
-        return texels, factor
+    def _light(
+        self, lamp: int, texels: NDArray[np.int32], voxels: Voxels, place: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], F32]:
+        """Those of some texels that a lamp lights, and its factors there."""
+        found = np.empty(len(texels), np.int32)
+        n = _in_reach(place, texels, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp), found)
+        factor = np.empty((n, 2), np.float32)
+        coarse_factors(voxels, self.furniture, place, found[:n], self.shapes, lamp, factor)
+        lit = factor.any(1)
+        return found[:n][lit], factor[lit]
 
     def _mend(
         self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, surface: Surface, change: Change,
         mark: NDArray[np.int32],
     ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
-        """Do again only the pairs whose shadow rays may cross a changed box, and add fresh texels."""
+        """Do again only the texels whose shadow rays may cross a changed box, and fresh ones."""
         low, high, reach = self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
-        place = surface.place
         near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
-        fresh = change.fresh
-        found = np.empty(len(fresh), np.int32)
-        new = fresh[found[: _in_reach(place[fresh], low, high, reach, found)]]
         _mark_shadows(
-            place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach, change.low[near],
-            change.high[near], mark, lamp + 1,
+            surface.place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach,
+            change.low[near], change.high[near], mark, lamp + 1,
         )  # fmt: skip
-        kept, again = np.empty(len(texels), np.int32), np.empty(len(texels), np.int32)
-        n_kept, n_again = _split(texels, mark, lamp + 1, kept, again)
-        todo = np.concatenate([texels[again[:n_again]], new]).astype(np.int32)
-        redone = np.empty((len(todo), 2), np.float32)
-        coarse_factors(voxels, self.furniture, place, todo, self.shapes, lamp, redone)
-        differs = np.ones(len(todo), np.bool_)
-        differs[:n_again] = (redone[:n_again] != factor[again[:n_again]]).any(1)
-        self._dirty.append(todo[differs])
-        kept = kept[:n_kept]
-        return np.concatenate([texels[kept], todo]), np.concatenate([factor[kept], redone])
+        again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), change.fresh])
+        lit, redone = self._light(lamp, again, voxels, surface.place)
+        shaded = texels[mark[texels] == lamp + 1]
+        self._dirty += [shaded, lit]
+        kept = (mark[texels] >= 0) & (mark[texels] != lamp + 1)
+        return np.concatenate([texels[kept], lit]), np.concatenate([factor[kept], redone])
 
     def shine(self, n_texels: int, radiance: F32) -> NDArray[np.int32]:
         """Bring e [T, 3] of all lamps at texel centres up to date for radiance [L, 3]; returns the texels that it may
