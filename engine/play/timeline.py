@@ -15,6 +15,7 @@ from engine.sim.history import History
 from engine.sim.recordingfile import MAGIC, Recorder
 from engine.sim.step import step
 from engine.sim.systems import bodies
+from engine.sim.ways import Ways, lend
 from engine.state import saves, snapshot
 from engine.state.commands import Command
 from engine.state.saves import SaveFolder
@@ -89,6 +90,9 @@ class Timeline:
 
     def go_on_in(self, world: LoadedWorld, state: State) -> None:
         """Goes on with a state of another version of the world; its past and its recording begin there."""
+        ways = self.state.derived.get("ways")
+        if isinstance(ways, Ways) and world.blueprint.voxels is self.world.blueprint.voxels:
+            lend(ways, state)
         self.world, self.state = world, state
         self._begin()
 

@@ -8,6 +8,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from engine.core.errors import LimitError, WorldFileError
@@ -17,6 +18,7 @@ MAX_WORDS: Final = 60_000  # words and signs of a world with all it loads; the t
 MAX_NESTING: Final = 64  # levels of a tree
 MAX_TEXT_LENGTH: Final = 65_536  # characters of one string
 LONGEST_SHOWN: Final = 160  # characters of a line in an error
+KEPT: Final = 16  # texts: of a world that is read again most are the same
 MAX_INTEGER: Final = 2**63 - 1  # as in the state
 
 REFUSED: Final[dict[str, str]] = {
@@ -86,8 +88,9 @@ def words_of(text: str) -> int:
     return sum(1 for _ in re.finditer(r"\w+|[^\w\s]", text))
 
 
+@lru_cache(maxsize=KEPT)
 def read(name: str, text: str) -> Source:
-    """The tree of a text. WorldFileError says where it is none, or no part of the language."""
+    """The tree of a text, which nobody changes. WorldFileError says where it is none, or no part of the language."""
     if words_of(text) > MAX_WORDS:
         raise LimitError(f"{name} has more than {MAX_WORDS:,} words and signs; a world holds that many, not more")
     for sign, why in (("\0", "a NUL character"), ("\\N{", "\\N{...}; write the character itself")):

@@ -43,7 +43,10 @@ def sharing(old: Blueprint, new: Blueprint) -> Blueprint:
         shared["materials"] = old.materials
     if len(old.prefabs) == len(new.prefabs) and all(map(_equal, old.prefabs, new.prefabs)):
         shared["prefabs"] = old.prefabs
-    return replace(new, **shared)  # type: ignore[arg-type]
+    made = replace(new, **shared)  # type: ignore[arg-type]
+    if made.voxels is old.voxels:
+        vars(made)["ringed"] = old.ringed  # what the cached property would work out again
+    return made
 
 
 def _equal(a: object, b: object) -> bool:
