@@ -21,9 +21,12 @@ LEVELS = 7  # mip levels that are used; beyond the last one a pixel sees half a 
 
 def _hash01(x: NDArray[np.int64], y: NDArray[np.int64], salt: int) -> F64:
     """Evenly spread numbers in 0..1 from integer places (the finaliser of MurmurHash3)."""
-    h = (x * 0x9E3779B1 + y * 0x85EBCA77 + salt * 0xC2B2AE3D) & 0xFFFFFFFF
-    h = ((h ^ h >> 16) * 0x85EBCA6B) & 0xFFFFFFFF
-    h = ((h ^ h >> 13) * 0xC2B2AE35) & 0xFFFFFFFF
+    def low_bits(v: NDArray[np.int64]) -> NDArray[np.uint32]:
+        return (v & 0xFFFFFFFF).astype(np.uint32)
+
+    h = low_bits(x * 0x9E3779B1 + salt * 0xC2B2AE3D) + low_bits(y * 0x85EBCA77)
+    h = (h ^ h >> 16) * np.uint32(0x85EBCA6B)
+    h = (h ^ h >> 13) * np.uint32(0xC2B2AE35)
     return np.asarray((h ^ h >> 16) / 0xFFFFFFFF)
 
 
@@ -31,9 +34,9 @@ def _noise(size_m: tuple[float, float], salt: int) -> F64:
     """Smooth periodic noise [T, T] of mean 0 and deviation 1; `size_m` is the size of its features along u and v."""
     index = np.arange(TEXELS)
     white = _hash01(index[None, :], index[:, None], salt) - 0.5
-    frequency = np.fft.fftfreq(TEXELS, PATTERN_M / TEXELS)
-    keep = np.exp(-0.5 * ((frequency[None, :] * size_m[0]) ** 2 + (frequency[:, None] * size_m[1]) ** 2) * 4.0)
-    smooth = np.fft.ifft2(np.fft.fft2(white) * keep).real
+    along_u = np.exp(-2.0 * (np.fft.rfftfreq(TEXELS, PATTERN_M / TEXELS) * size_m[0]) ** 2)
+    along_v = np.exp(-2.0 * (np.fft.fftfreq(TEXELS, PATTERN_M / TEXELS) * size_m[1]) ** 2)
+    smooth = np.fft.irfft2(np.fft.rfft2(white) * along_v[:, None] * along_u, white.shape)
     smooth -= smooth.mean()
     return np.asarray(smooth / smooth.std())
 
@@ -108,18 +111,19 @@ def pattern_levels() -> tuple[U8, ...]:
     Row is v, column is u. Each level is the mean of four texels of the one before, dithered, so that it keeps the
     mean of one.
     """
-    factor = np.ones((len(NAMES), TEXELS, TEXELS, 3))
+    levels = [np.empty((len(NAMES), TEXELS >> level, TEXELS >> level, 3), np.uint8) for level in range(LEVELS)]
+    thresholds = [_hash01(np.arange(n)[None, :], np.arange(n)[:, None], 71) for n in (len(of[0]) for of in levels)]
+    room = np.empty((TEXELS, TEXELS, 3))  # one for all: memory that is new costs more than the sums
     for layer, name in enumerate(NAMES):
-        of_layer = np.clip(_layer(name), 0.3, 1.7)
-        factor[layer] = of_layer / of_layer.mean((0, 1))
-    levels = []
-    for _ in range(LEVELS):
-        index = np.arange(factor.shape[1])
-        threshold = _hash01(index[None, :], index[:, None], 71)
-        level = np.floor(factor * 127.5 + threshold[None, ..., None]).astype(np.uint8)
+        factor = np.clip(_layer(name), 0.3, 1.7)
+        factor /= factor.mean((0, 1))
+        for level, threshold in zip(levels, thresholds, strict=True):
+            scaled = np.multiply(factor, 127.5, out=room[: len(factor), : len(factor)])
+            scaled += threshold[..., None]
+            level[layer] = scaled
+            factor = (factor[::2, ::2] + factor[1::2, ::2] + factor[::2, 1::2] + factor[1::2, 1::2]) / 4
+    for level in levels:
         level.setflags(write=False)
-        levels.append(level)
-        factor = (factor[:, ::2, ::2] + factor[:, 1::2, ::2] + factor[:, ::2, 1::2] + factor[:, 1::2, 1::2]) / 4
     return tuple(levels)
 
 
