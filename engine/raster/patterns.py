@@ -24,10 +24,10 @@ def _hash01(x: NDArray[np.int64], y: NDArray[np.int64], salt: int) -> F64:
     def low_bits(v: NDArray[np.int64]) -> NDArray[np.uint32]:
         return (v & 0xFFFFFFFF).astype(np.uint32)
 
-    h = low_bits(x * 0x9E3779B1 + salt * 0xC2B2AE3D) + low_bits(y * 0x85EBCA77)
-    h = (h ^ h >> 16) * np.uint32(0x85EBCA6B)
-    h = (h ^ h >> 13) * np.uint32(0xC2B2AE35)
-    return np.asarray((h ^ h >> 16) / 0xFFFFFFFF)
+    h: NDArray[np.uint32] = low_bits(x * 0x9E3779B1 + salt * 0xC2B2AE3D) + low_bits(y * 0x85EBCA77)
+    h = (h ^ h >> np.uint32(16)) * np.uint32(0x85EBCA6B)
+    h = (h ^ h >> np.uint32(13)) * np.uint32(0xC2B2AE35)
+    return np.asarray((h ^ h >> np.uint32(16)) / 0xFFFFFFFF)
 
 
 def _noise(size_m: tuple[float, float], salt: int) -> F64:
