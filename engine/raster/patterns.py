@@ -21,6 +21,7 @@ LEVELS = 7  # mip levels that are used; beyond the last one a pixel sees half a 
 
 def _hash01(x: NDArray[np.int64], y: NDArray[np.int64], salt: int) -> F64:
     """Evenly spread numbers in 0..1 from integer places (the finaliser of MurmurHash3)."""
+
     def low_bits(v: NDArray[np.int64]) -> NDArray[np.uint32]:
         return (v & 0xFFFFFFFF).astype(np.uint32)
 

@@ -100,7 +100,10 @@ class Terrain:
 
         >>> river([(2, 30), (16, 20), (30, 4)], "stone", width = 3, depth = 0.5)
         """
-        self._strip(points, material, width, blend, voxels(depth, "depth"), True)
+        sink = voxels(depth, "depth")
+        if sink < 0:
+            raise WorldFileError(f"depth is how far the water lies below the land: 0 m or more, not {sink * VOXEL_M:g}")
+        self._strip(points, material, width, blend, sink, True)
 
     def _strip(self, points: object, material: object, width: object, blend: object, sink: int, falls: bool) -> None:
         grid = self.draft.voxels()

@@ -132,8 +132,10 @@ class _Reload:
             self.said.append(f"{name or 'something'} made by a handler is gone with its prefab")
         elif name in self.made.id_by_name:
             self.said.append(f"{name} made by a handler gives way to the one in the file")
-        elif self._fell_out(index_of(entity)):
+        elif self._fell_out(index_of(entity)) or self._hangs_out(index_of(entity)):
             self.said.append(f"{name or 'something'} made by a handler is gone with the ground below it")
+        elif self._moved("door_material", int(self.state.columns.door_material[index_of(entity)])) < 0:
+            self.said.append(f"{name or 'something'} made by a handler is gone with its material")
         else:
             self.ids[entity] = entities.spawn(self.new, self.made, Spawn(name, -1, (0.0, 0.0, 0.0)))
 
@@ -196,6 +198,11 @@ class _Reload:
         x, y, _ = self.state.columns.position[index].tolist()
         (old_x, old_y, _), (new_x, new_y, _) = self.old.size_m, self.new.size_m
         return 0.0 <= x < old_x and 0.0 <= y < old_y and not (x < new_x and y < new_y)
+
+    def _hangs_out(self, index: int) -> bool:
+        """Whether something is a door of voxels that the new world does not have."""
+        is_door = int(self.state.columns.parts[index]) & DOOR
+        return bool(is_door and (self.state.columns.door_high[index] > self.new.voxels.shape).any())
 
     def _moved(self, column: str, index: int) -> int:
         table = self.tables[TABLES[column]]

@@ -1,8 +1,8 @@
 """The raster's albedo patterns as a Mitsuba texture: "painted", a colour per triangle times the factor of a pattern.
 
 A matte surface's pattern falls out of the comparison (evaluate.py), but what a glossy one mirrors lies over its
-pattern, so the path tracer must see the same planks. Levels are chosen as the G-buffer does, by distance from the eye;
-scale and shift of a material's pattern do not come this far. Import it after Mitsuba's variant is set.
+pattern, so the path tracer must see the same planks, as large and as far moved. Levels are chosen as the G-buffer does,
+by distance from the eye. Import it after Mitsuba's variant is set.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import drjit as dr
 import mitsuba as mi
 import numpy as np
 
-from engine.raster.patterns import LEVELS, PATTERN_M, TEXELS, pattern_atlas
+from engine.raster.patterns import LEVELS, PATTERN_M, SHIFT_V, TEXELS, pattern_atlas
 
 LEAST_SLANT = 0.02
 
@@ -40,15 +40,16 @@ class Painted(mi.Texture):
     def eval(self, si: Any, active: Any = True) -> Any:
         """Colour of a surface interaction."""
         colour = si.shape.eval_attribute_3("face_colour", si, active)
-        layer = dr.round(si.shape.eval_attribute_1("face_pattern", si, active))
+        pattern = si.shape.eval_attribute_3("face_pattern", si, active)  # layer, scale, shift
+        layer, scale, shift = dr.round(pattern[0]), pattern[1], pattern[2]
         side, away = dr.abs(si.n), si.p - self.eye
         is_x, is_y = side.x > 0.5, side.y > 0.5
-        u = dr.select(is_x, si.p.y, si.p.x)
-        v = dr.select(is_x | is_y, si.p.z, si.p.y)
+        u = dr.select(is_x, si.p.y, si.p.x) / scale + shift
+        v = dr.select(is_x | is_y, si.p.z, si.p.y) / scale + shift * SHIFT_V
         distance = dr.maximum(dr.norm(away), 1e-3)
         slant = dr.maximum(dr.abs(dr.dot(away, si.n)) / distance, LEAST_SLANT)
         width = dr.maximum(dr.dot(away, self.forward), 1e-3) * self.pixel_m / dr.sqrt(slant)
-        level = dr.maximum(dr.round(dr.log2(width * (TEXELS / PATTERN_M))), 0.0)
+        level = dr.maximum(dr.round(dr.log2(width / scale * (TEXELS / PATTERN_M))), 0.0)
         size = TEXELS * dr.exp2(-dr.minimum(level, LEVELS - 1.0))
         x = (u / PATTERN_M - dr.floor(u / PATTERN_M)) * size + 0.5  # the border of one texel, less half of one
         y = (v / PATTERN_M - dr.floor(v / PATTERN_M)) * size + 0.5

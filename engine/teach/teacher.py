@@ -214,11 +214,12 @@ def _answer(
         raise TeacherError("the teacher needs Mitsuba, which is not installed: pip install 'daguerre[teach]'")
     static, bodies = voxel_mesh(view.voxels.material), body_mesh(view)
     half = view.lamps.size / 2
+    patterns = np.stack([materials.pattern, materials.pattern_scale, materials.pattern_shift], 1).astype(np.float32)
     request: dict[str, Any] = {
         **_mesh_arrays("voxel", static, materials),
         **_mesh_arrays("body", bodies, materials),
-        "voxel_pattern": materials.pattern[static.material].astype(np.float32),
-        "body_pattern": np.zeros(len(bodies.material), np.float32),  # only voxels have patterns
+        "voxel_pattern": patterns[static.material],
+        "body_pattern": np.tile(np.array([0, 1, 0], np.float32), (len(bodies.material), 1)),  # only voxels have any
         "voxel_emission": materials.emission[static.material],
         "paint": np.zeros(7, np.float32) if paint is None else paint,
         "lamp_low": view.lamps.centre - half,

@@ -54,8 +54,8 @@ def mesh(
         colours: Any = np.ascontiguousarray(albedo, np.float32).ravel()
         made.add_attribute("face_colour", 3, colours)
     if pattern is not None:
-        layers: Any = np.ascontiguousarray(pattern, np.float32)
-        made.add_attribute("face_pattern", 1, layers)
+        cut: Any = np.ascontiguousarray(pattern, np.float32).ravel()
+        made.add_attribute("face_pattern", 3, cut)
     parameters = mi.traverse(made)
     parameters["vertex_positions"] = np.ascontiguousarray(position, np.float32).ravel()
     parameters["faces"] = np.ascontiguousarray(triangles, np.uint32).ravel()

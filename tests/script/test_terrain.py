@@ -194,6 +194,7 @@ LAND = 'terrain((0, 0, 0), (16, 16, 6), "stone")\n'
         ('road([(1, 1), (1, 1)], "stone")', "the same place"),
         ('road([(1, 1), (17, 1)], "stone")', "point 1 = (17, 1) lies outside the world (0..16, 0..16 metres)"),
         ('river([(1, 1), (5, 5)], "stone", depth = 0.3)', "depth must be a multiple of 0.25 m"),
+        ('river([(1, 1), (5, 5)], "stone", depth = -1)', "below the land: 0 m or more, not -1"),
         ("flatten(3, 2)", "at must be two numbers (x, y), not 3"),
         ("flatten((3, 3), 0)", "radius must lie between"),
         ("scatter((0, 0), (0, 5))", "low must be below high"),

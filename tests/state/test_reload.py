@@ -8,6 +8,7 @@ import pytest
 from engine.core.ids import pack
 from engine.sim import actions, stories
 from engine.sim.step import step
+from engine.state import entities
 from engine.state.blueprint import Blueprint, Goal, Spawn, Trigger
 from engine.state.commands import Command
 from engine.state.components import DOOR_SWING_TICKS
@@ -154,6 +155,24 @@ def test_who_stood_where_the_world_is_no_more_is_back_at_the_start() -> None:
     made, said = reloaded(large, small, state)
     assert where(made, "pot") == [2.0, 2.0, 0.5] and where(made, "cup") == [5.0, 6.0, 0.5]
     assert "made" not in made.id_by_name and any("gone with the ground" in line for line in said)
+
+
+def test_a_door_made_from_python_is_gone_with_its_ground_or_its_material() -> None:
+    large, small = empty_world((32, 32, 8)), empty_world((16, 16, 8), digest=b"another version!")
+    state = new_state(large, 1)
+    for name, x in (("near", 40), ("half", 63), ("far", 100)):
+        box = {"door_low": (x, 20, 2), "door_high": (x + 2, 21, 8), "door_material": WOOD}
+        entities.spawn(large, state, Spawn(name, CRATE, (3.0, 5.0, 0.5), 0.0, box))  # all hinges stand in both worlds
+    made, said = reloaded(large, small, state)
+    assert {"near", "half", "far"} & made.id_by_name.keys() == {"near"}
+    assert sum("gone with the ground" in line for line in said) == 2
+    assert (made.voxels.material[40:42, 20:21, 2:8] == WOOD).all()
+    step(small, made, ())
+    names = tuple("another" if i == WOOD else name for i, name in enumerate(large.materials.names))
+    other = again(large, materials=dataclasses.replace(large.materials, names=names))
+    made, said = reloaded(large, other, state)
+    assert not {"near", "half", "far"} & made.id_by_name.keys() and len(said) == 3
+    assert (made.voxels.material[40:42, 20:21, 2:8] == 0).all() and "gone with its material" in said[0]
 
 
 def test_what_carries_something_and_is_carried_in_the_new_file_drops_it() -> None:

@@ -38,12 +38,14 @@ def test_engine_and_path_tracer_agree(gl_context, roughness, metal, colour, sky,
         assert np.abs(a - b).mean() < scale * pixel * b.mean()
 
 
-def test_the_path_tracer_sees_the_planks_of_a_polished_floor(gl_context):
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (2.0, 0.0), (1.0, 7.3)])
+def test_the_path_tracer_sees_the_planks_of_a_polished_floor(gl_context, scale, shift):
     """Under a sky that is the same everywhere only the pattern varies on a floor that has nothing about it."""
     polish = glossy_scenes.materials(0.6, 0.0, (0.5, 0.3, 0.15))
-    pattern = polish.pattern.copy()
-    pattern[FLOOR] = 2
-    view = glossy_scenes.yard(dataclasses.replace(polish, pattern=pattern), glossy_scenes.uniform())
+    pattern, scales, shifts = (a.copy() for a in (polish.pattern, polish.pattern_scale, polish.pattern_shift))
+    pattern[FLOOR], scales[FLOOR], shifts[FLOOR] = 2, scale, shift
+    cut = dataclasses.replace(polish, pattern=pattern, pattern_scale=scales, pattern_shift=shifts)
+    view = glossy_scenes.yard(cut, glossy_scenes.uniform())
     view.voxels.material[:, :, 1:] = 0
     truth = teacher.picture(view, SIZE_PX, 1024)
     renderer = Renderer(SIZE_PX, "classical", context=gl_context)
