@@ -19,7 +19,8 @@ from engine.light.furniture import Furniture, furniture_of, no_furniture, part_l
 from engine.light.lamps import LampTransport
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
-from engine.light.relight import Dirty, Relight, passes_for_world, sun_crosses, sun_visibility
+from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, passes_for_world
+from engine.light.skylight import look_for_sun, sun_crosses
 from engine.light.transport import MOST_BOXES, Change, Transport, change_of_boxes
 from engine.raster.bodies import PosedBodies
 from engine.view import SkyView, View
@@ -129,11 +130,10 @@ class LightCache:
         self._lamps_key = ()
         self._throws: Throws = {}
         self._relit = Relight(self._relit.stamp, self._compares)
-        self._direct = np.zeros((n, 3), np.float32)  # [T, 3] e from sun and lamps
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
         self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
-        self._sun = b""  # direction that `_sun_visible` is for
-        self._sun_visible = np.zeros(n, np.float32)  # [T] cosine times visibility
+        self._sun = b""  # direction that `_sees_sun` is for
+        self._sees_sun = np.zeros(n, np.bool_)  # [T]
         self._light = ()  # what the radiance was gathered from
         self.furniture = no_furniture()
         self._furniture_key: tuple[object, ...] = ()
@@ -147,10 +147,9 @@ class LightCache:
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
-        more = transport.surface.capacity - len(self._sun_visible)
+        more = transport.surface.capacity - len(self._sees_sun)
         if more:
-            self._sun_visible = np.concatenate([self._sun_visible, np.zeros(more, np.float32)])
-            self._direct = np.concatenate([self._direct, np.zeros((more, 3), np.float32)])
+            self._sees_sun = np.concatenate([self._sees_sun, np.zeros(more, np.bool_)])
         self._pool.follow(change, transport, self._lamps)
         keys = self.table.key_of_slot
         gone = np.flatnonzero((keys >= 0) & (transport.surface.page_row[np.maximum(keys, 0)] < 0))
@@ -197,7 +196,7 @@ class LightCache:
             texels = np.flatnonzero(dirty).astype(np.int32)
         else:
             return none
-        sun_visibility(self.transport.voxels, surface.place, x, y, z, texels, self._sun_visible)
+        look_for_sun(self.transport.voxels, surface.place, x, y, z, texels, self._sees_sun)
         return texels
 
     def _relight(self, view: View, change: Change | None, light: tuple[bytes, ...]) -> None:
@@ -213,13 +212,14 @@ class LightCache:
             found[some] = True
         dirty = np.flatnonzero(found if not everything else place[:, 3] >= 0).astype(np.int32)
         dirty = dirty[place[dirty, 3] >= 0]
-        self._direct[dirty] = self._lamps.e[dirty] + self._sun_visible[dirty, None] * sky.sun
         self._light, self._sun_light, self._sky = light, sun, sky
-        what = None if everything else Dirty(dirty) if change is None else Dirty(
-            dirty, change.retraced, change.linked, change.rows
-        )  # fmt: skip
+        what, rows = None if everything else Dirty(dirty), NO_PAGES
+        if change is not None:
+            rows = change.rows
+            what = None if everything else Dirty(dirty, change.retraced, change.linked)
         materials = view.materials
-        self._relit.run(transport, materials.albedo, materials.emission, self._direct, sky, self._passes, what)
+        direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
+        self._relit.run(transport, materials.albedo, materials.emission, direct, sky, self._passes, what, rows)
         stamp, radiance = self._relit.stamp, view.lamps.radiance
         if len(radiance) == len(self._lamp_radiance):
             self._lamp_changed_at[(radiance != self._lamp_radiance).any(1)] = stamp
@@ -304,16 +304,29 @@ class LightCache:
         rows = pool.row_of_texel[texels]
         return pool.e_indirect[rows], pool.e_lamp[rows]
 
+    def tables(self) -> dict[str, int]:
+        """Bytes of every table that is kept, by name."""
+        if not self.is_built:
+            return {}
+        transport = self.transport
+        parts: dict[str, object] = {
+            "transport": transport, "surface": transport.surface, "probes": transport.probes,
+            "rays_of_pages": transport.readers, "relight": self._relit, "lamps": self._lamps, "texels": self._pool,
+            "pages": self.table, "cache": self,
+        }  # fmt: skip
+        found = {}
+        for part, thing in parts.items():
+            for name, table in vars(thing).items() if thing is not None else ():
+                if isinstance(table, np.ndarray) and name != "_base":  # that is the blueprint's
+                    found[f"{part}.{name.strip('_')}"] = table.nbytes
+        lamps = self._lamps
+        found["lamps.texels"], found["lamps.factor"] = (sum(a.nbytes for a in t) for t in (lamps.texels, lamps.factor))
+        return found
+
     @property
     def bytes(self) -> int:
         """Memory of everything that is kept."""
-        if not self.is_built:
-            return 0
-        transport = self.transport
-        kept: list[object] = [transport, transport.surface, transport.probes, self._pool, self._lamps, self]
-        arrays = [a for thing in kept for a in vars(thing).values() if isinstance(a, np.ndarray)]
-        arrays += [*self._lamps.texels, *self._lamps.factor]
-        return sum(a.nbytes for a in arrays) + self.table.bytes + self._relit.bytes + transport.readers_bytes
+        return sum(self.tables().values())
 
     @property
     def light_stamp(self) -> int:
@@ -326,9 +339,9 @@ class LightCache:
         return self._lamps.shapes
 
     @property
-    def texel_radiance(self) -> F32:
-        """[T, 4, 3] radiance of every texel, and means over patches of 2, 4 and 8 texels around it."""
-        return self._relit.texel_radiance
+    def radiance(self) -> NDArray[np.uint16]:
+        """[S, 3] radiance, packed, of every texel, and behind them of the patches that they are joined to."""
+        return self._relit.radiance
 
     # ---- what the picture reads ----
 

@@ -11,7 +11,8 @@ from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport
-from engine.light.relight import Relight, passes_for, sun_visibility
+from engine.light.relight import Direct, Relight, passes_for
+from engine.light.skylight import look_for_sun
 from engine.light.transport import Transport
 from engine.view import Lamps, SkyView, VoxelView
 
@@ -71,18 +72,18 @@ class SceneFeatures:
         (direct light on surfaces only).
         """
         place = self.surface.place
-        direct = np.zeros((len(place), 3), np.float32)
+        lit = np.zeros((len(place), 3), np.float32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
             transport.update(lamp_shapes(lamps), self.transport.voxels, self.surface, None)
-            direct += transport.direct(len(place), lamps.radiance)
+            lit += transport.direct(len(place), lamps.radiance)
+        sees_sun = np.zeros(len(place), np.bool_)
         if sky.sun.any():
-            visible = np.zeros(len(place), np.float32)
             x, y, z = (float(v) for v in sky.sun_direction)
-            sun_visibility(self.transport.voxels, place, x, y, z, self.texels, visible)
-            direct += visible[:, None] * sky.sun
+            look_for_sun(self.transport.voxels, place, x, y, z, self.texels, sees_sun)
         relight = Relight()
         passes = passes_for(self.albedo[self._material[self.texels]])
+        direct = Direct(lit, sees_sun, sky.sun, sky.sun_direction)
         relight.run(self.transport, self.albedo, self.emission, direct, sky, passes)
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
         rows, from_sky = self._row[self._outer], np.zeros_like(moment)
@@ -91,7 +92,9 @@ class SceneFeatures:
             sky.ground, from_sky,
         )  # fmt: skip
         no_parts = np.zeros((0, 3), np.float32)
-        gather.gather_light(rows, self._hit, self._code, relight.texel_radiance, no_parts, from_sky, moment)
+        gather.gather_light(
+            rows, self._hit, self._code, self.surface.patch_spot, relight.radiance, no_parts, from_sky, moment
+        )
         wanted = self._wanted
         probe = np.empty((len(wanted), 3), np.float32)
         rows = np.arange(len(wanted), dtype=np.int32)

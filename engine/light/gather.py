@@ -17,9 +17,10 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
+from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
-from engine.light.relight import sky_towards
-from engine.light.surface import face_centre, texel_at
+from engine.light.skylight import sky_towards
+from engine.light.surface import face_centre, spot_of, texel_at
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
 TEXEL_RAYS = 64
@@ -151,18 +152,22 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
 
 
 @njit(parallel=True, cache=True)
-def gather_light(rows, ray_hit, ray_code, texel_radiance, part_radiance, sky, moment):
+def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
-    part_radiance [N, 3] is what the furniture shines with, sky [R, 4, 3] what `gather_sky` found.
+    radiance [S, 3] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
+    [R, 4, 3] what `gather_sky` found.
     """
     for i in prange(len(rows)):
         row = rows[i]
-        bins = sky[row].copy()
+        bins, light = sky[row].copy(), np.empty(3, np.float32)
         for k in range(TEXEL_RAYS):
             hit, code = ray_hit[row, k], ray_code[row, k]
             if hit >= 0:
-                _add_to_bins(code, texel_radiance[hit, patch_level(code)], bins)
+                spot = spot_of(hit, patch_level(code), patch_spot)
+                for c in range(3):
+                    light[c] = unpack(radiance[spot, c])
+                _add_to_bins(code, light, bins)
             elif hit <= PART:
                 _add_to_bins(code, part_radiance[PART - hit], bins)
         for b in range(BINS):

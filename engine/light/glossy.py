@@ -8,13 +8,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.light.cache import LightCache
-from engine.light.surface import LEVELS
 from engine.view import SkyView
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
 
 BLOCK = 256  # pixels that a thread works through with the same scratch
 
@@ -40,7 +40,8 @@ class Scene(NamedTuple):
     occupied: NDArray[np.bool_]
     page_row: I32
     page_texel: I32
-    radiance: F32  # [T, 4, 3] Relight.texel_radiance
+    patch_spot: I32
+    radiance: U16  # [S, 3] Relight.radiance
     sun: F32  # the fields of SkyView, [3] each
     zenith: F32
     horizon: F32
@@ -54,10 +55,11 @@ def scene_of(sky: SkyView, light: LightCache | None) -> Scene:
     parts = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
     if light is None:
         nothing, none = (np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)), np.zeros((1, 64), np.int32)
-        return Scene(False, *nothing, none[0], none, np.zeros((1, LEVELS, 3), np.float32), *parts)
+        return Scene(False, *nothing, none[0], none, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.uint16), *parts)
     surface = light.transport.surface
-    radiance = light.texel_radiance
-    return Scene(True, *light.transport.voxels, surface.page_row, surface.page_texel, radiance, *parts)
+    return Scene(
+        True, *light.transport.voxels, surface.page_row, surface.page_texel, surface.patch_spot, light.radiance, *parts
+    )  # fmt: skip
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ from engine.light.furniture import Furniture
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
-from engine.light.surface import face_centre
+from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box
 from engine.light.transport import Change, Transport
 from engine.view import SkyView
@@ -31,7 +31,7 @@ CAUSED = 1 << 24  # urgency of a row whose light a change made void, beside its 
 
 @njit(parallel=True, cache=True)
 def _rows_that_read(
-    rows, ray_hit, ray_code, checked, changed_at, sky_at, part_at, reads
+    rows, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
 ):  # fmt: skip
     """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
     for i in prange(len(rows)):
@@ -43,7 +43,7 @@ def _rows_that_read(
                 break
             hit = ray_hit[row, k]
             if hit >= 0:
-                reads[i] = changed_at[hit, gather.patch_level(ray_code[row, k])] > since
+                reads[i] = changed_at[spot_of(hit, gather.patch_level(ray_code[row, k]), patch_spot)] > since
             elif hit == gather.SKY:
                 reads[i] = sky_at > since
             elif hit <= gather.PART:
@@ -304,8 +304,8 @@ class TexelPool:
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         _rows_that_read(
-            rows[old], self.ray_hit, self.ray_code, self.checked, relit.texel_changed_at, relit.sky_changed_at,
-            part_changed_at, reads,
+            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
+            relit.sky_changed_at, part_changed_at, reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
@@ -316,8 +316,9 @@ class TexelPool:
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
         gather.gather_light(
-            rows[old], self.ray_hit, self.ray_code, relit.texel_radiance, part_radiance, self.sky, self.moment
-        )
+            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance, part_radiance, self.sky,
+            self.moment,
+        )  # fmt: skip
         self.moment_at[rows[old]] = self.now
 
         n = len(self.texel_of_row)

@@ -1,7 +1,8 @@
 """Probes: points in the air near surfaces, and the transport that each one keeps.
 
 Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each keeps 64 rays (a Fibonacci
-lattice turned by a hash of its cell), traced once: the texel that a ray hits and how far away it is. That is
+lattice turned by a hash of its cell), traced once: the spot of the surface that a ray reads and how far away it is.
+Directions are not kept: a cell says what they are. That is
 *transport*: it depends on geometry alone, so neither camera nor lamps nor the hour ever trace a ray. When voxels
 change, only the rays that cross the changed box are traced again.
 """
@@ -12,19 +13,20 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.surface import Surface, page_key, texel_at
+from engine.light.surface import PAGES_PER_BRICK, ROOM, Surface, row_of_spot, spot_of, texel_at
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
 
 CELL_VOXELS = 4  # a probe cell is 1 m
 NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of its centre along every axis
-SKY = -1  # `hit` of a ray that leaves the world
-BLOCKED = -2  # `hit` of a ray that ends on a face without a texel (the border of the grid)
+SKY = -1  # what a ray reads that leaves the world
+BLOCKED = -2  # what a ray reads that ends on a face without a texel (the border of the grid)
 OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
 WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
 BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
 FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
+ALL_RAYS = np.uint64(0xFFFFFFFFFFFFFFFF)
 PER_PROBE = (
-    "alive", "cell", "position", "direction", "axis", "hit", "distance", "level", "weight", "weight_sum", "link",
+    "alive", "cell", "position", "axis", "reads", "distance", "weight", "weight_sum", "link",
 )  # fmt: skip
 
 
@@ -104,41 +106,61 @@ def cell_rotation(cx, cy, cz, out):
 
 
 @njit(cache=True)
-def _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance):
+def cell_rays(cx, cy, cz, fibonacci, direction):
+    """Directions of the rays of a cell's probe: direction [K, 3] unit, world."""
+    rotation = np.empty((3, 3), np.float64)
+    cell_rotation(cx, cy, cz, rotation)
+    for k in range(len(fibonacci)):
+        for axis in range(3):
+            direction[k, axis] = (
+                rotation[axis, 0] * fibonacci[k, 0]
+                + rotation[axis, 1] * fibonacci[k, 1]
+                + rotation[axis, 2] * fibonacci[k, 2]
+            )
+
+
+@njit(cache=True)
+def _level(distance):
+    """Width of the patch (see surface) that a ray reads: 64 share the sphere, each stands for a disc of about half its
+    distance across.
+    """
+    return 0 if distance < 1.0 else (1 if distance < 2.0 else (2 if distance < 4.0 else 3))
+
+
+@njit(cache=True)
+def _trace_one(voxels, pages, position, direction, p, k, reads, distance):
     t, side, x, y, z = first_hit(
-        voxels, position[p, 0], position[p, 1], position[p, 2],
-        direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], 1e4,
+        voxels, position[p, 0], position[p, 1], position[p, 2], direction[k, 0], direction[k, 1], direction[k, 2], 1e4
     )  # fmt: skip
     distance[p, k] = t
     if side < 0:
-        hit[p, k] = SKY
-    else:
-        shape = voxels.material.shape
-        texel = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
-        hit[p, k] = texel if texel >= 0 else BLOCKED
+        reads[p, k] = SKY
+        return
+    page_row, page_texel, patch_spot = pages
+    shape = voxels.material.shape
+    texel = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+    reads[p, k] = spot_of(texel, _level(distance[p, k]), patch_spot) if texel >= 0 else BLOCKED
 
 
 @njit(parallel=True, cache=True)
-def _set_up(probes, cell, direction, axes, fibonacci):
+def _set_up(probes, cell, axes):
     for i in prange(len(probes)):
         p = probes[i]
         rotation = np.empty((3, 3), np.float64)
         cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
         axes[p] = rotation[:, 2]
-        for k in range(len(fibonacci)):
-            for axis in range(3):
-                direction[p, k, axis] = (
-                    rotation[axis, 0] * fibonacci[k, 0]
-                    + rotation[axis, 1] * fibonacci[k, 1]
-                    + rotation[axis, 2] * fibonacci[k, 2]
-                )
 
 
 @njit(parallel=True, cache=True)
-def _trace(voxels, page_row, page_texel, position, direction, probes, hit, distance):
+def _trace(voxels, pages, position, cell, fibonacci, probes, rays, reads, distance):
+    """Trace the rays of some probes that have a bit in rays [P] u64."""
     for i in prange(len(probes)):
-        for k in range(direction.shape[1]):
-            _trace_one(voxels, page_row, page_texel, position, direction, probes[i], k, hit, distance)
+        p = probes[i]
+        direction = np.empty(fibonacci.shape, np.float32)
+        cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
+        for k in range(len(fibonacci)):
+            if rays[p] >> np.uint64(k) & np.uint64(1):
+                _trace_one(voxels, pages, position, direction, p, k, reads, distance)
 
 
 @njit(cache=True)
@@ -163,65 +185,60 @@ def _rays_towards(px, py, pz, axis, low, high, rays):
 
 
 @njit(parallel=True, cache=True)
-def _retrace(voxels, page_row, page_texel, position, direction, axis, alive, low, high, hit, distance, touched):
-    """Trace again each ray that crosses one of the boxes [n, 3] (metres); `touched` [P] counts them per probe."""
-    rays = direction.shape[1]
+def _rays_across(position, cell, fibonacci, axis, alive, distance, low, high, rays):
+    """Set the bits in rays [P] u64 of the rays that cross one of the boxes [n, 3] (metres)."""
     for p in prange(len(position)):
-        touched[p] = 0
         if not alive[p]:
             continue
-        done = np.uint64(0)
+        direction = np.empty(fibonacci.shape, np.float32)
+        is_set = False
         for b in range(len(low)):
             first, last = _rays_towards(
-                position[p, 0], position[p, 1], position[p, 2], axis[p], low[b], high[b], rays
+                position[p, 0], position[p, 1], position[p, 2], axis[p], low[b], high[b], len(fibonacci)
             )  # fmt: skip
+            if first < last and not is_set:
+                cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
+                is_set = True
             for k in range(first, last):
-                if done >> np.uint64(k) & np.uint64(1):
+                if rays[p] >> np.uint64(k) & np.uint64(1):
                     continue
                 if crosses_box(
                     position[p, 0], position[p, 1], position[p, 2],
-                    direction[p, k, 0], direction[p, k, 1], direction[p, k, 2], distance[p, k] + 1e-3, low[b], high[b],
+                    direction[k, 0], direction[k, 1], direction[k, 2], distance[p, k] + 1e-3, low[b], high[b],
                 ):  # fmt: skip
-                    _trace_one(voxels, page_row, page_texel, position, direction, p, k, hit, distance)
-                    touched[p] += 1
-                    done |= np.uint64(1) << np.uint64(k)
+                    rays[p] |= np.uint64(1) << np.uint64(k)
 
 
 @njit(parallel=True, cache=True)
-def rows_of_rays(probes, hit, place, page_row, ny_bricks, nz_bricks, rows):
-    """The page that each ray of some probes reads: rows [P, K], -1 none."""
-    for i in prange(len(probes)):
-        p = probes[i]
-        for k in range(hit.shape[1]):
-            t = hit[p, k]
-            rows[p, k] = (
-                page_row[page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)]
-                if t >= 0
-                else -1
-            )
-
-
-@njit(parallel=True, cache=True)
-def _levels(probes, distance, level):
-    """Width of the patch (see surface) that every ray of some probes reads."""
-    for i in prange(len(probes)):
-        p = probes[i]
-        for k in range(distance.shape[1]):
-            t = distance[p, k]
-            # 64 rays share the sphere: each stands for a disc of about half its distance across.
-            level[p, k] = 0 if t < 1.0 else (1 if t < 2.0 else (2 if t < 4.0 else 3))
+def rows_of_rays(rays, reads, place, page_row, patch_row, ny_bricks, nz_bricks, rows):
+    """The page that each of some rays [n] (p * K + k) reads: rows [n], -1 none."""
+    for i in prange(len(rays)):
+        spot = reads[rays[i] // reads.shape[1], rays[i] % reads.shape[1]]
+        rows[i] = row_of_spot(spot, place, page_row, patch_row, ny_bricks, nz_bricks) if spot >= 0 else -1
 
 
 @njit(cache=True)
-def _room_behind(direction, hit, distance, place, p, side):
+def _sides_hit(reads, p, place, patch_row, page_key_of_row, sides):
+    """The side that each ray of probe p ends on: sides [K], -1 for those that end on none."""
+    n_texels = len(place)
+    for k in range(reads.shape[1]):
+        spot = reads[p, k]
+        if spot >= n_texels:
+            sides[k] = page_key_of_row[patch_row[spot - n_texels]] % PAGES_PER_BRICK >> 3
+        else:
+            sides[k] = place[spot, 3] if spot >= 0 else -1
+
+
+@njit(cache=True)
+def _room_behind(direction, hit_side, distance, p, side):
     """Metres from probe p to what lies behind it and looks the way of `side`, by the rays that end there; 0 where no
     such surface is so near that it would read the probe.
     """
     axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
     total, share = 0.0, 0.0
-    for k in range(hit.shape[1]):
-        backwards = -sign * direction[p, k, axis]
-        if hit[p, k] >= 0 and backwards > BACKWARDS and place[hit[p, k], 3] == side:
+    for k in range(len(hit_side)):
+        backwards = -sign * direction[k, axis]
+        if backwards > BACKWARDS and hit_side[k] == side:
             total += backwards * backwards * backwards * distance[p, k]
             share += backwards * backwards
     room = total / share if share > 0.0 else 0.0
@@ -229,7 +246,7 @@ def _room_behind(direction, hit, distance, place, p, side):
 
 
 @njit(parallel=True, cache=True)
-def _weigh(probes, direction, hit, distance, place, weight, weight_sum):
+def _weigh(probes, cell, fibonacci, reads, distance, place, patch_row, page_key_of_row, weight, weight_sum):
     """Weights of the rays of some probes: weight [P, K, 6], whole numbers of WEIGHT_UNIT, and their sums [P, 6].
 
     What reads the light of a side is a surface behind the probe, not the probe's own place: seen from there, what lies
@@ -239,17 +256,20 @@ def _weigh(probes, direction, hit, distance, place, weight, weight_sum):
     """
     for i in prange(len(probes)):
         p = probes[i]
+        direction, hit_side = np.empty(fibonacci.shape, np.float32), np.empty(len(fibonacci), np.int32)
+        cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
+        _sides_hit(reads, p, place, patch_row, page_key_of_row, hit_side)
         for side in range(6):
             axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
-            room = _room_behind(direction, hit, distance, place, p, side)
+            room = _room_behind(direction, hit_side, distance, p, side)
             total = 0.0
-            for k in range(hit.shape[1]):
-                cosine, far = sign * direction[p, k, axis], distance[p, k]
+            for k in range(len(fibonacci)):
+                cosine, far = sign * direction[k, axis], distance[p, k]
                 w = max(cosine, 0.0)
-                if room > 0.0 and hit[p, k] >= 0:
+                if room > 0.0 and hit_side[k] >= 0:
                     height = far * cosine + room  # of the hit over the surface behind
                     away2 = far * far + 2.0 * far * room * cosine + room * room
-                    turned = height / max(abs(cosine), 0.05) if place[hit[p, k], 3] // 2 == axis else far
+                    turned = height / max(abs(cosine), 0.05) if hit_side[k] // 2 == axis else far
                     w = height * far * far * turned / (away2 * away2) if height > 1e-3 else 0.0
                 weight[p, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
                 total += weight[p, k, side]
@@ -291,20 +311,17 @@ class Probes:
         self.alive = np.zeros(0, np.bool_)  # [P]
         self.cell = np.zeros((0, 3), np.int32)  # [P, 3]
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
-        self.direction = np.zeros((0, RAYS, 3), np.float32)  # [P, K, 3] unit, world
         self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
-        self.hit = np.zeros((0, RAYS), np.int32)  # [P, K] texel, SKY or BLOCKED
+        self.reads = np.zeros((0, RAYS), np.int32)  # [P, K] spot (see surface), SKY or BLOCKED
         self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
-        self.level = np.zeros(
-            (0, RAYS), np.uint8
-        )  # [P, K] 0..3, width of the patch that a ray reads: 1, 2, 4, 8 texels
         self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [P, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
         self.weight_sum = np.zeros((0, 6), np.float32)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
         moved = self.place(voxels, cells.astype(np.int32))
-        self.trace(voxels, surface, moved)
+        rays = np.full(len(self.alive), ALL_RAYS)
+        self.trace(voxels, surface, moved, rays)
         self.measure(surface, moved)
         self.join(voxels, moved)
 
@@ -336,43 +353,64 @@ class Probes:
         kept = np.flatnonzero(found & (slot >= 0))
         kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
         self.position[slot[kept]] = position[kept]
-        _set_up(fresh, self.cell, self.direction, self.axis, self.fibonacci)
+        _set_up(fresh, self.cell, self.axis)
         return np.concatenate([fresh, slot[kept]]).astype(np.int32)
 
     def _grow(self, n: int) -> None:
         if n <= 0:
             return
         old = len(self.alive)
-        n += (old + n) // 8  # room for edits, so that the first one does not copy everything
+        n += (old + n) // ROOM
         for name in PER_PROBE:
             array = getattr(self, name)
             grown = np.zeros((old + n, *array.shape[1:]), array.dtype)
             grown[:old] = array
             setattr(self, name, grown)
+        self.reads[old:] = BLOCKED
         self._free = list(range(old + n - 1, old - 1, -1)) + self._free
 
-    def trace(self, voxels: Voxels, surface: Surface, probes: NDArray[np.int32]) -> None:
-        """Trace all rays of some probes [n]."""
+    def directions(self, probes: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Directions of the rays of some probes [n]: [n, K, 3] unit, world."""
+        found = np.empty((len(probes), RAYS, 3), np.float32)
+        for i, (x, y, z) in enumerate(self.cell[probes].tolist()):
+            cell_rays(x, y, z, self.fibonacci, found[i])
+        return found
+
+    def trace(
+        self, voxels: Voxels, surface: Surface, probes: NDArray[np.int32], rays: NDArray[np.uint64]
+    ) -> None:  # fmt: skip
+        """Trace the rays of some probes [n] that have a bit in rays [P]."""
+        pages = (surface.page_row, surface.page_texel, surface.patch_spot)
         _trace(
-            voxels, surface.page_row, surface.page_texel, self.position, self.direction, probes, self.hit, self.distance
-        )
+            voxels, pages, self.position, self.cell, self.fibonacci, probes, rays, self.reads, self.distance
+        )  # fmt: skip
 
     def join(self, voxels: Voxels, probes: NDArray[np.int32]) -> None:
         """Find out which neighbours some probes [n] see."""
         _link(voxels, self.probe_of_cell, self.cell, self.position, probes, self.link)
 
-    def retrace(
-        self, voxels: Voxels, surface: Surface, low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> NDArray[np.int32]:
-        """Trace again the rays that cross the boxes `low`..`high` [n, 3] metres; returns rays traced per probe [P]."""
-        touched = np.zeros(len(self.alive), np.int32)
-        _retrace(
-            voxels, surface.page_row, surface.page_texel, self.position, self.direction, self.axis, self.alive,
-            low, high, self.hit, self.distance, touched,
+    def rays_across(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """The rays that cross the boxes low..high [n, 3] metres, as bits: [P]."""
+        rays = np.zeros(len(self.alive), np.uint64)
+        _rays_across(
+            self.position, self.cell, self.fibonacci, self.axis, self.alive, self.distance, low, high, rays
         )  # fmt: skip
-        return touched
+        return rays
+
+    def rows_read(self, rays: NDArray[np.int32], surface: Surface) -> NDArray[np.int32]:
+        """The pages that some rays [n] (p * K + k) read: [n], -1 none."""
+        rows = np.empty(len(rays), np.int32)
+        _, ny, nz = surface.n_bricks
+        rows_of_rays(rays, self.reads, surface.place, surface.page_row, surface.patch_row, ny, nz, rows)
+        return rows
+
+    def make_room_for_texels(self, before: int, now: int) -> None:
+        """The surface keeps `now` texels, not `before`: the spots of patches, which lie behind them, move up."""
+        self.reads[self.reads >= before] += now - before
 
     def measure(self, surface: Surface, probes: NDArray[np.int32]) -> None:
-        """Levels and weights of some probes [n] after their rays changed."""
-        _levels(probes, self.distance, self.level)
-        _weigh(probes, self.direction, self.hit, self.distance, surface.place, self.weight, self.weight_sum)
+        """Weights of some probes [n] after their rays changed."""
+        _weigh(
+            probes, self.cell, self.fibonacci, self.reads, self.distance, surface.place, surface.patch_row,
+            surface.page_key_of_row, self.weight, self.weight_sum,
+        )  # fmt: skip

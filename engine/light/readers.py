@@ -1,8 +1,7 @@
-"""Who reads what, backwards: for every key (a page, a probe) the items (rays, texels) that read it.
+"""Which rays read which page, backwards: a change of a page's light then finds them without asking every ray.
 
-A change then finds those that it concerns without asking everybody. The lists may hold items that no longer read their
-key: to look at one too many costs time and never light. An item that is added twice is kept once, and a list that is
-full drops what is stale before it takes more room, so that lists do not grow with the number of edits.
+Each list holds exactly the rays that read its page: a ray that reads another page is moved. The order of a list
+decides nothing.
 """
 
 import numpy as np
@@ -14,100 +13,95 @@ I64 = NDArray[np.int64]
 
 
 @njit(cache=True)
-def _count(keys, count):
-    for item in range(len(keys)):
-        for j in range(keys.shape[1]):
-            if keys[item, j] >= 0:
-                count[keys[item, j]] += 1
-
-
-@njit(cache=True)
-def _fill(keys, start, count, items):
+def _fill(rows, start, count, items):
     count[:] = 0
-    for item in range(len(keys)):
-        for j in range(keys.shape[1]):
-            key = keys[item, j]
-            if key >= 0:
-                items[start[key] + count[key]] = item
-                count[key] += 1
+    for ray in range(len(rows)):
+        row = rows[ray]
+        if row >= 0:
+            items[start[row] + count[row]] = ray
+            count[row] += 1
 
 
 @njit(cache=True)
-def _add(added, keys, start, count, room, items, used):
-    """Add some items under all their keys; returns (how many were dealt with, entries in use): fewer than all if there
-    is no room left in `items`.
+def _move(rays, before, now, start, count, room, items, used):
+    """Move some rays from their lists `before` [n] to those `now` [n], -1 none; returns (how many were dealt with,
+    entries in use): fewer than all if there is no room left in `items`.
     """
-    for i in range(len(added)):
-        item = added[i]
-        for j in range(keys.shape[1]):
-            key = keys[item, j]
-            if key < 0:
-                continue
-            first, n = start[key], count[key]
-            known = False
-            for k in range(first, first + n):
-                if items[k] == item:
-                    known = True
+    for i in range(len(rays)):
+        old, new = before[i], now[i]
+        if new >= 0 and old != new and count[new] == room[new]:
+            more = 2 * room[new] + 4
+            if used + more > len(items):
+                return i, used
+            items[used : used + count[new]] = items[start[new] : start[new] + count[new]]
+            start[new], room[new] = used, more
+            used += more
+        if old >= 0 and old != new:
+            for k in range(start[old], start[old] + count[old]):
+                if items[k] == rays[i]:
+                    count[old] -= 1
+                    items[k] = items[start[old] + count[old]]
                     break
-            if known:
-                continue
-            if n == room[key]:
-                kept = 0
-                for k in range(n):
-                    other = items[first + k]
-                    for m in range(keys.shape[1]):
-                        if keys[other, m] == key:
-                            items[first + kept] = other
-                            kept += 1
-                            break
-                n = kept
-                if 4 * n >= 3 * room[key]:
-                    more = 2 * room[key] + 4
-                    if used + more > len(items):
-                        count[key] = n
-                        return i, used
-                    items[used : used + n] = items[first : first + n]
-                    start[key], room[key] = used, more
-                    used += more
-            items[start[key] + n] = item
-            count[key] = n + 1
-    return len(added), used
+        if new >= 0 and old != new:
+            items[start[new] + count[new]] = rays[i]
+            count[new] += 1
+    return len(rays), used
 
 
-class Readers:
-    """Lists of items by key."""
+class RaysOfPages:
+    """The rays that read each page."""
 
-    def __init__(self, keys: I32, n_keys: int) -> None:
-        """`keys` [n, m] are what each item reads, none of them twice, -1 nothing."""
-        self.start: I64 = np.zeros(n_keys, np.int64)  # [n_keys] where in `items` a list begins
-        self.count: I32 = np.zeros(n_keys, np.int32)  # [n_keys] its length
-        self.room: I32 = np.zeros(n_keys, np.int32)  # [n_keys] how long it may get where it is
-        self.items: I32 = np.zeros(0, np.int32)
-        self._used = 0
-        self._build(keys)
+    def __init__(self, rows: I32, n_rows: int) -> None:
+        """`rows` [n] is the page that each ray reads, -1 none."""
+        self.start: I64 = np.zeros(n_rows, np.int64)  # [n_rows] where in `rays` a list begins
+        self.count: I32 = np.bincount(rows[rows >= 0], minlength=n_rows).astype(np.int32)  # [n_rows] its length
+        self.room: I32 = np.zeros(n_rows, np.int32)  # [n_rows] how long it may get where it is
+        self.rays: I32 = np.zeros(0, np.int32)
+        self._used = self._lay_out()
+        _fill(rows, self.start, self.count, self.rays)
 
-    def _build(self, keys: I32) -> None:
-        self.count[:] = 0
-        _count(keys, self.count)
-        self.room = self.count + self.count // 4 + 2
+    def _lay_out(self) -> int:
+        """Give every list its room, with some to spare; returns how much that is."""
+        self.room = self.count + self.count // 16 + 1
         ends = np.cumsum(self.room.astype(np.int64))
         self.start = ends - self.room
-        self._used = int(ends[-1]) if len(ends) else 0
-        self.items = np.empty(self._used + self._used // 4 + 64, np.int32)
-        _fill(keys, self.start, self.count, self.items)
+        used = int(ends[-1]) if len(ends) else 0
+        self.rays = np.empty(used + used // 16 + 64, np.int32)
+        return used
 
-    def add(self, added: I32, keys: I32, n_keys: int) -> None:
-        """Note what some items [k] read now. `keys` as above, of all items; `n_keys` may have grown."""
-        more = n_keys - len(self.count)
+    def of(self, rows: I32) -> I32:
+        """All rays that read some pages [n]."""
+        count = self.count[rows].astype(np.int64)
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.asarray(self.rays[np.repeat(self.start[rows], count) + within])
+
+    def empty(self, rows: I32) -> None:
+        """Nobody reads some pages [n] any more."""
+        self.count[rows] = 0
+
+    def move(self, rays: I32, before: I32, now: I32, n_rows: int) -> None:
+        """Some rays [n], each once, read pages `now` [n], and `before` [n] until now; -1 none. `n_rows` may have grown.
+        A ray that is not in its list `before` is only added.
+        """
+        more = n_rows - len(self.count)
         if more > 0:
             self.start = np.concatenate([self.start, np.zeros(more, np.int64)])
             self.count = np.concatenate([self.count, np.zeros(more, np.int32)])
             self.room = np.concatenate([self.room, np.zeros(more, np.int32)])
-        done, self._used = _add(added, keys, self.start, self.count, self.room, self.items, self._used)
-        if done < len(added):
-            self._build(keys)  # the lists that moved away left holes: all are laid out afresh
+        done = 0
+        while done < len(rays):
+            n, self._used = _move(
+                rays[done:], before[done:], now[done:], self.start, self.count, self.room, self.rays, self._used
+            )
+            done += n
+            if done < len(rays):  # lists that moved away left holes: all are laid out afresh
+                self._lay_out_afresh(now[done:])
 
-    @property
-    def bytes(self) -> int:
-        """Memory of the lists."""
-        return self.start.nbytes + self.count.nbytes + self.room.nbytes + self.items.nbytes
+    def _lay_out_afresh(self, coming: I32) -> None:
+        lists = self.of(np.arange(len(self.count), dtype=np.int32))
+        count = self.count.copy()
+        self.count = count + np.bincount(coming[coming >= 0], minlength=len(count)).astype(np.int32)
+        self._used = self._lay_out()
+        self.count = count
+        within = np.arange(len(lists)) - np.repeat(np.cumsum(count) - count, count)
+        self.rays[np.repeat(self.start, count) + within] = lists

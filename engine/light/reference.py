@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXELS_PER_M
 from engine.light import pages
 from engine.light.cache import LightCache
+from engine.light.keeping import unpack
 from engine.light.lamps import point_factor
-from engine.light.relight import sky_towards
+from engine.light.skylight import sky_towards
 from engine.light.surface import page_key, texel_at
 from engine.light.trace import NOTHING, first_hit
 from engine.view import View
@@ -26,7 +27,7 @@ LAMP_RAYS = 64
 
 @njit(parallel=True, cache=True)
 def _gather_at(
-    voxels, page_row, page_texel, texel_radiance, point, side, rays, sun, zenith, horizon, glow, ground, e
+    voxels, page_row, page_texel, radiance, point, side, rays, sun, zenith, horizon, glow, ground, e
 ):  # fmt: skip
     """Indirect e [n, 3] at points [n, 3] of faces: the plain mean over `rays` rays by the cosine law."""
     shape = voxels.material.shape
@@ -50,7 +51,8 @@ def _gather_at(
                 t = texel_at(page_row, page_texel, x, y, z, face, shape[1] >> 3, shape[2] >> 3)
                 if t < 0:
                     continue
-                light[:] = texel_radiance[t, 0]
+                for c in range(3):
+                    light[c] = unpack(radiance[t, c])
             else:
                 continue
             for c in range(3):
@@ -65,7 +67,7 @@ def pixel_light(
     factor, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     e = np.zeros((len(point), 3), np.float32)
     _gather_at(
-        transport.voxels, transport.surface.page_row, transport.surface.page_texel, cache.texel_radiance, point, side,
+        transport.voxels, transport.surface.page_row, transport.surface.page_texel, cache.radiance, point, side,
         rays, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, e,
     )  # fmt: skip
     for i, (p, s) in enumerate(zip(point, side.tolist(), strict=True)):

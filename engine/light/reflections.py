@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
 from engine.light.glossy import BLOCK, Pixels, Scene, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
-from engine.light.relight import sky_towards
-from engine.light.surface import LEVELS, texel_at
+from engine.light.keeping import unpack
+from engine.light.skylight import sky_towards
+from engine.light.surface import LEVELS, spot_of, texel_at
 from engine.light.trace import INSIDE, NOTHING, Voxels, first_hit
 from engine.state.blueprint import Materials
 from engine.view import Lamps
@@ -94,10 +95,11 @@ def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
             continue
         t = texel_at(scene.page_row, scene.page_texel, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
         if t >= 0:
+            spot = spot_of(t, level, scene.patch_spot)
             total += w
-            r += w * scene.radiance[t, level, 0]
-            g += w * scene.radiance[t, level, 1]
-            b += w * scene.radiance[t, level, 2]
+            r += w * unpack(scene.radiance[spot, 0])
+            g += w * unpack(scene.radiance[spot, 1])
+            b += w * unpack(scene.radiance[spot, 2])
     if total > 0.0:
         out[0] += share * r / total
         out[1] += share * g / total

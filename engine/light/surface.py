@@ -3,6 +3,10 @@
 A *page* is one 8x8 slice of a brick seen from one side; its key is ((bx * BY + by) * BZ + bz) * 48 + side * 8 +
 slice. Rays that hit a voxel find their texel through the page, and so does the picture: light is worked out once per
 texel, for rays and camera alike. Faces on the very border of the grid look out of the world and have no texel.
+
+Rays from afar read the mean of a *patch*, the joined texels of a block of 2, 4 or 8. A *spot* is where such light is
+kept: spots 0..T-1 are the texels, behind them come the patches, those of a page one after the other. A patch that is no
+more than a texel, or than a patch of a smaller block, has no spot of its own.
 """
 
 import math
@@ -17,6 +21,8 @@ from engine.light.trace import Voxels
 PAGES_PER_BRICK = 6 * BRICK
 PAGE_TEXELS = BRICK * BRICK
 LEVELS = 4  # widths of patches: 1, 2, 4 and 8 texels
+OWN = -1  # number of a patch that is one texel
+ROOM = 16  # tables grow by one part in so many more than they must, so that the next edit does not copy everything
 
 
 @njit(cache=True)
@@ -44,14 +50,18 @@ def texel_at(page_row, page_texel, x, y, z, side, ny_bricks, nz_bricks):
 
 
 @njit(parallel=True, cache=True)
-def _label_pages(rows, page_texel, page_label):
-    """Label joined texels of some pages by the smallest place in their patch, for blocks of 2, 4 and 8 texels."""
+def _number_patches(rows, page_texel, patch, patch_count):
+    """Patches of some pages: joined texels within blocks of 2, 4 and 8. patch [T, 3] gets their numbers within the
+    page, OWN where a patch is one texel; a patch that is one of the level below has its number.
+    """
     for i in prange(len(rows)):
         row = rows[i]
+        label, number = np.empty(PAGE_TEXELS, np.uint8), np.empty(PAGE_TEXELS, np.int32)
+        size, below = np.empty(PAGE_TEXELS, np.int64), np.ones(PAGE_TEXELS, np.int64)
+        n = 0
         for level in range(1, LEVELS):
-            label = page_label[row, level - 1]
             for place in range(PAGE_TEXELS):
-                label[place] = place
+                label[place] = place  # of joined texels the smallest place among them
             inside = (1 << level) - 1
             changed = True
             while changed:
@@ -73,6 +83,51 @@ def _label_pages(rows, page_texel, page_label):
                     if least < label[place]:
                         label[place] = least
                         changed = True
+            size[:] = 0
+            for place in range(PAGE_TEXELS):
+                size[label[place]] += 1
+            for place in range(PAGE_TEXELS):
+                t = page_texel[row, place]
+                if t < 0:
+                    continue
+                if label[place] != place:
+                    number[place] = number[label[place]]
+                elif size[place] != below[place]:
+                    number[place] = n
+                    n += 1
+                else:  # nothing joined it on this level
+                    number[place] = patch[t, level - 2] if level > 1 else OWN
+                patch[t, level - 1] = number[place]
+            for place in range(PAGE_TEXELS):
+                below[place] = size[label[place]]
+        patch_count[row] = n
+
+
+@njit(parallel=True, cache=True)
+def _spots_of_patches(rows, page_texel, patch_first, patch_spot):
+    """From numbers within the page to spots, in patch_spot [T, 3] at the texels of some pages."""
+    for i in prange(len(rows)):
+        for place in range(PAGE_TEXELS):
+            t = page_texel[rows[i], place]
+            if t >= 0:
+                for level in range(LEVELS - 1):
+                    patch = patch_spot[t, level]
+                    patch_spot[t, level] = t if patch == OWN else len(patch_spot) + patch_first[rows[i]] + patch
+
+
+@njit(cache=True)
+def spot_of(t, level, patch_spot):
+    """The spot that holds the light of texel t, or of its patch of a level above 0."""
+    return patch_spot[t, level - 1] if level > 0 else t
+
+
+@njit(cache=True)
+def row_of_spot(spot, place, page_row, patch_row, ny_bricks, nz_bricks):
+    """The page that a spot lies in."""
+    n_texels = len(place)
+    if spot >= n_texels:
+        return patch_row[spot - n_texels]
+    return page_row[page_key(place[spot, 0], place[spot, 1], place[spot, 2], place[spot, 3], ny_bricks, nz_bricks)]
 
 
 @njit(cache=True)
@@ -128,7 +183,8 @@ def _count_exposed(grid, bricks):
 def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_texels, free_rows, fresh, gone, differs):
     """Bring the pages of some bricks in step with the grid. Texels whose face stays keep their number. `free_*` are
     stacks whose first entry is their height. Returns how many fresh texels were made and how many went (their
-    numbers are in `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels.
+    numbers are in `fresh` and `gone`); differs [n_rows] is set for pages that gained or lost texels, all of
+    them maybe.
     """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
     n_fresh, n_gone = 0, 0
@@ -190,7 +246,6 @@ def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_te
                         page_texel[row, i] = -1
                         differs[row] = True
                 if not any_face:
-                    differs[row] = False
                     page_row[key] = -1
                     page_key_of_row[row] = -1
                     free_rows[0] += 1
@@ -218,9 +273,14 @@ class Surface:
         n_keys = int(np.prod(self.n_bricks)) * PAGES_PER_BRICK
         self.page_row = np.full(n_keys, -1, np.int32)  # [n_keys] key -> row of page_texel, -1 none
         self.page_texel = np.zeros((0, PAGE_TEXELS), np.int32)  # [n_pages, 64] texel by v * 8 + u, -1 none
-        self.page_label = np.zeros((0, LEVELS - 1, PAGE_TEXELS), np.uint8)  # [n_pages, 3, 64] patch of each texel
+        self.patch_count = np.zeros(0, np.uint8)  # [n_pages] patches of a page
+        self.patch_first = np.zeros(0, np.int32)  # [n_pages] number of the first
+        self.patch_row = np.zeros(0, np.int32)  # [U] page of each patch, -1 free
+        self._n_patches = 0  # numbers given out so far
+        self._free_patches: dict[int, list[int]] = {}  # by how many there are one after the other, the first of them
         self.page_key_of_row = np.zeros(0, np.int32)  # [n_pages] -1 free
         self.place = np.zeros((0, 4), np.int32)  # [T, 4] voxel x, y, z and side; side -1 = free
+        self.patch_spot = np.zeros((0, LEVELS - 1), np.int32)  # [T, 3] spots of its patches of 2, 4 and 8 texels
         self._free_texels = np.zeros(1, np.int32)
         self._free_rows = np.zeros(1, np.int32)
         self.has_texels = np.zeros(self.n_bricks, np.bool_)  # [BX, BY, BZ]
@@ -236,14 +296,17 @@ class Surface:
         faces, pages = _count_exposed(grid, bricks)
         if self._free_texels[0] < faces:
             old = len(self.place)
-            new = old + faces + (old + faces) // 8  # room for edits, so that the first one does not copy everything
+            new = old + faces + (old + faces) // ROOM
             self.place = np.concatenate([self.place, np.full((new - old, 4), -1, np.int32)])
+            self.patch_spot[self.patch_spot >= old] += new - old
+            self.patch_spot = np.concatenate([self.patch_spot, np.zeros((new - old, LEVELS - 1), np.int32)])
             self._free_texels = _grown_stack(self._free_texels, old, new)
         if self._free_rows[0] < pages:
             old = len(self.page_texel)
-            new = old + pages + (old + pages) // 8
+            new = old + pages + (old + pages) // ROOM
             self.page_texel = np.concatenate([self.page_texel, np.full((new - old, PAGE_TEXELS), -1, np.int32)])
-            self.page_label = np.concatenate([self.page_label, np.zeros((new - old, 3, PAGE_TEXELS), np.uint8)])
+            self.patch_count = np.concatenate([self.patch_count, np.zeros(new - old, np.uint8)])
+            self.patch_first = np.concatenate([self.patch_first, np.zeros(new - old, np.int32)])
             self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
             self._free_rows = _grown_stack(self._free_rows, old, new)
         fresh, differs = np.empty(max(faces, 1), np.int32), np.zeros(len(self.page_texel), np.bool_)
@@ -257,8 +320,45 @@ class Surface:
         )
         self.has_texels[tuple(bricks.T)] = (self.page_row[key] >= 0).any(1)
         rows = np.flatnonzero(differs).astype(np.int32)
-        _label_pages(rows, self.page_texel, self.page_label)
+        self._lay_patches(rows)
         return fresh[:n].copy(), gone[:n_gone].copy(), rows
+
+    def _lay_patches(self, rows: NDArray[np.int32]) -> None:
+        """Number the patches of some pages anew."""
+        for row in rows[self.patch_count[rows] > 0].tolist():
+            start, n = int(self.patch_first[row]), int(self.patch_count[row])
+            self._free_patches.setdefault(n, []).append(start)
+            self.patch_row[start : start + n] = -1
+        _number_patches(rows, self.page_texel, self.patch_spot, self.patch_count)
+        counts = self.patch_count[rows].astype(np.int64)
+        first = np.full(len(rows), -1, np.int64)
+        if self._free_patches:
+            for i, n in enumerate(counts.tolist()):
+                if self._free_patches.get(n):
+                    first[i] = self._free_patches[n].pop()
+        fresh = first < 0
+        ends = self._n_patches + np.cumsum(counts[fresh])
+        first[fresh] = ends - counts[fresh]
+        self._n_patches = int(ends[-1]) if len(ends) else self._n_patches
+        if self._n_patches > len(self.patch_row):
+            more = self._n_patches + self._n_patches // ROOM - len(self.patch_row)
+            self.patch_row = np.concatenate([self.patch_row, np.full(more, -1, np.int32)])
+        self.patch_first[rows] = first
+        _spots_of_patches(rows, self.page_texel, self.patch_first, self.patch_spot)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        self.patch_row[np.repeat(first, counts) + within] = np.repeat(rows, counts)
+
+    @property
+    def n_spots(self) -> int:
+        """Length of every per-spot array."""
+        return self.capacity + len(self.patch_row)
+
+    def side_of(self, spots: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The side that the surface at some spots looks to, -1 for spots below 0."""
+        patch = self.patch_row[np.maximum(spots - self.capacity, 0)]
+        of_patch = self.page_key_of_row[patch] % PAGES_PER_BRICK // BRICK
+        of_texel = self.place[np.clip(spots, 0, self.capacity - 1), 3]
+        return np.where(spots < 0, -1, np.where(spots >= self.capacity, of_patch, of_texel))
 
     def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""

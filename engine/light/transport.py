@@ -4,11 +4,11 @@ Texels, probes with their traced rays, and the weights with which texels see pro
 the voxels that differ:
 
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
-- rays that cross the box: traced again;
+- rays that cross the box, and those that read a page that gained or lost texels: traced again;
 - texels within REACH_M of the box: their weights (rays to probes) are done again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.interpolate import texel_weights
-from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes, rows_of_rays
-from engine.light.readers import Readers
+from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
+from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
 from engine.view import VoxelView
@@ -54,15 +54,6 @@ def change_of_boxes(low: F64, high: F64) -> Change:
     return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, 0, 0)
 
 
-@dataclass(frozen=True)
-class TransportReaders:
-    """Transport backwards."""
-
-    of_row: Readers  # page -> rays p * K + k that end on it
-    of_probe: Readers  # probe -> texels that see it
-    row_of_ray: I32  # [P, K] -1 none
-
-
 class Transport:
     """The geometry side of light, kept in step with a voxel grid."""
 
@@ -77,35 +68,21 @@ class Transport:
         self.index = np.full((n, 8), -1, np.int32)  # [T, 8] probes that a texel sees, -1 none
         self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
         self._weigh(self.surface.alive())
-        self.readers: TransportReaders | None = None  # see keep_readers
+        self.readers: RaysOfPages | None = None  # see keep_readers
 
     def keep_readers(self) -> None:
-        """From now on know the readers of pages and probes, so that light can follow a change."""
-        rows = np.full(self.probes.hit.shape, -1, np.int32)
-        self._find_rows(np.flatnonzero(self.probes.alive).astype(np.int32), rows)
-        self.readers = TransportReaders(
-            Readers(rows.reshape(-1, 1), len(self.surface.page_texel)),
-            Readers(self.index, len(self.probes.alive)),
-            rows,
-        )
-
-    @property
-    def readers_bytes(self) -> int:
-        """Memory of the readers."""
-        kept = self.readers
-        return kept.of_row.bytes + kept.of_probe.bytes + kept.row_of_ray.nbytes if kept is not None else 0
-
-    def _find_rows(self, probes: I32, rows: I32) -> None:
-        surface = self.surface
-        _, ny, nz = surface.n_bricks
-        rows_of_rays(probes, self.probes.hit, surface.place, surface.page_row, ny, nz, rows)
+        """From now on know which rays read a page, so that light and transport can follow a change."""
+        probes = self.probes
+        rows = probes.rows_read(np.arange(probes.reads.size, dtype=np.int32), self.surface)
+        rows.reshape(probes.reads.shape)[~probes.alive] = -1
+        self.readers = RaysOfPages(rows, len(self.surface.page_texel))
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
         probes, texels = np.flatnonzero(self.probes.alive).astype(np.int32), self.surface.alive()
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
-        bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.hit.shape[1]
+        bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.reads.shape[1]
         return Change(low, high, texels, texels[:0], texels, probes, probes, rows, bricks, rays)
 
     def changed_bricks(self, voxels: VoxelView) -> int:
@@ -113,7 +90,7 @@ class Transport:
         return int(np.count_nonzero(voxels.stamp != self._stamp))
 
     def follow(self, voxels: VoxelView) -> Change | None:
-        """Bring everything in step with the grid; None if no voxel differs."""
+        """Bring everything in step with the grid; None if no voxel differs. Readers are kept."""
         changed = np.argwhere(voxels.stamp != self._stamp)
         boxes = []
         for brick in changed:
@@ -144,9 +121,11 @@ class Transport:
         touched = np.zeros(self.surface.n_bricks, np.bool_)
         for brick in changed:  # a face is exposed by its neighbour, who may lie in the next brick
             touched[tuple(slice(max(b - 1, 0), b + 2) for b in brick)] = True
+        before = self.surface.capacity
         fresh, gone, rows = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
-        more = self.surface.capacity - len(self.weight)
+        more = self.surface.capacity - before
         if more:
+            self.probes.make_room_for_texels(before, self.surface.capacity)
             self.index = np.concatenate([self.index, np.full((more, 8), -1, np.int32)])
             self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
         return fresh, gone, rows
@@ -161,9 +140,7 @@ class Transport:
             last = (b + NEAR_VOXELS) // CELL_VOXELS + 1
             cells[tuple(slice(f, e) for f, e in zip(first, last, strict=True))] = True
         moved = probes.place(self.voxels, np.argwhere(cells).astype(np.int32))
-        traced = probes.retrace(self.voxels, surface, low, high)
-        probes.trace(self.voxels, surface, moved)
-        traced[moved] = probes.hit.shape[1]
+        traced = self._retrace_rays(low, high, moved, rows)
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
         around = probes.probe_of_cell[cells]
@@ -174,25 +151,37 @@ class Transport:
 
         near = np.union1d(surface.within(low - REACH_M, high + REACH_M), fresh).astype(np.int32)
         self._weigh(near)
-        self._note(again, near)
         bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
         return Change(low, high, fresh, gone, near, again, around, rows, n_bricks, int(traced[again].sum()))
 
-    def _note(self, probes: I32, texels: I32) -> None:
-        """Keep the readers in step after rays of some probes and weights of some texels were worked out again."""
-        if self.readers is None:
-            return
-        rows, more = self.readers.row_of_ray, len(self.probes.alive) - len(self.readers.row_of_ray)
-        if more:
-            rows = np.concatenate([rows, np.full((more, rows.shape[1]), -1, np.int32)])
-            self.readers = replace(self.readers, row_of_ray=rows)
-        before = rows[probes]
-        self._find_rows(probes, rows)
-        which, ray = np.nonzero(rows[probes] != before)
-        rays = (probes[which] * rows.shape[1] + ray).astype(np.int32)
-        self.readers.of_row.add(rays, rows.reshape(-1, 1), len(self.surface.page_texel))
-        self.readers.of_probe.add(texels, self.index, len(self.probes.alive))
+    def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> I32:
+        """Trace again what a change of boxes low..high [n, 3] metres makes void: all rays of probes that moved, rays
+        that cross a box, and rays that read pages whose texels differ. Returns how many of each probe [P].
+        """
+        surface, probes, readers = self.surface, self.probes, self.readers
+        assert readers is not None
+        n_rays, n_rows = probes.reads.shape[1], len(surface.page_texel)
+        known = rows[rows < len(readers.count)]
+        strayed = readers.of(known)
+        readers.empty(known)
+        bits = probes.rays_across(low, high)
+        np.bitwise_or.at(bits, strayed // n_rays, np.uint64(1) << (strayed % n_rays).astype(np.uint64))
+        bits[moved] = ALL_RAYS
+        gone = np.flatnonzero(~probes.alive)
+        bits[gone] = 0
+        gone = gone[(probes.reads[gone] != BLOCKED).any(1)]
+        bits[gone] = ALL_RAYS
+        some = np.flatnonzero(bits).astype(np.int32)
+        which, ray = np.nonzero(bits[some, None] >> np.arange(n_rays, dtype=np.uint64) & np.uint64(1))
+        rays = (some[which] * n_rays + ray).astype(np.int32)
+        before = probes.rows_read(rays, surface)
+        probes.trace(self.voxels, surface, some[probes.alive[some]], bits)
+        probes.reads[gone] = BLOCKED
+        readers.move(rays, before, probes.rows_read(rays, surface), n_rows)
+        traced = np.bincount(some[which], minlength=len(bits))
+        traced[~probes.alive] = 0
+        return traced.astype(np.int32)
 
     def _weigh(self, texels: I32) -> None:
         probes = self.probes

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.light import gather, pool
+from engine.light import gather, passes, pool
 from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
 from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probes import Probes
-from engine.light.relight import Dirty, Relight
+from engine.light.relight import Direct, Dirty, Relight
 from engine.view import View
 from tests.light.scenes_for_light import (
     lamps,
@@ -144,12 +144,12 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     if what == "rays of texels":
         monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
     elif what == "rays of probes":
-        none = np.zeros(len(cache.transport.probes.alive), np.int32)
-        monkeypatch.setattr(Probes, "retrace", lambda *arguments: none)
+        none = np.zeros(len(cache.transport.probes.alive), np.uint64)
+        monkeypatch.setattr(Probes, "rays_across", lambda *arguments: none)
     elif what == "probes that read a page":
-        readers.of_row.count[:] = 0
+        readers.count[:] = 0
     elif what == "texels that read a probe":
-        readers.of_probe.count[:] = 0
+        monkeypatch.setattr(passes, "mark_bricks", lambda *arguments: None)
     elif what == "weights of texels":
         monkeypatch.setattr(cache.transport, "_weigh", lambda texels: None)
     elif what == "rays to the sun":
@@ -200,22 +200,24 @@ def test_an_impulse_reaches_what_reads_it_and_no_more() -> None:
     """One texel shines: after one bounce only those differ that see a probe which sees it, or its neighbour."""
     cache = fresh(view_of(plaza()))
     transport, place = cache.transport, cache.transport.surface.place
-    passes, texel = 1, int(transport.surface.alive()[300])
+    texel = int(transport.surface.alive()[300])
     materials, direct = view_of(plaza()).materials, np.ones((len(place), 3), np.float32)
-    light = Relight()
-    light.run(transport, materials.albedo, materials.emission, direct, sky(), passes)
+    light, dark = Relight(), np.zeros(3, np.float32)
+    arguments = (transport, materials.albedo, materials.emission)
+    sunless = Direct(direct, np.zeros(len(place), np.bool_), dark, dark)
+    light.run(*arguments, sunless, sky(), 1)
     direct[texel] = 1000.0
-    what = Dirty(np.array([texel], np.int32))
-    light.run(transport, materials.albedo, materials.emission, direct, sky(), passes, what)
+    light.run(*arguments, sunless, sky(), 1, Dirty(np.array([texel], np.int32)))
 
     row = next(r for r in range(len(transport.surface.page_texel)) if texel in transport.surface.page_texel[r])
     page = transport.surface.page_texel[row]
+    page = page[page >= 0]
     probes = transport.probes
-    sees = probes.alive & np.isin(probes.hit, page[page >= 0]).any(1)
+    sees = probes.alive & np.isin(probes.reads, [page, *transport.surface.patch_spot[page].T]).any(1)
     shares = probes.alive & (sees | (sees[probes.link] & (probes.link >= 0)).any(1))
     reads = (shares[transport.index] & (transport.weight > 0)).any(1)
-    reads[page[page >= 0]] = True
-    differs = light.texel_changed_at[:, 0] == light.stamp
+    reads[page] = True
+    differs = light.changed_at[: len(place)] == light.stamp
     assert differs[texel] and 10 < differs.sum() < 0.5 * transport.surface.n_texels
     assert not (differs & ~reads).any()
     assert not ((light.probe_changed_at == light.stamp) & ~shares).any()

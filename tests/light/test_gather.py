@@ -9,6 +9,7 @@ from engine.light import gather
 from engine.light.features import SceneFeatures
 from engine.light.furniture import first_part_met, furniture_of, no_furniture
 from engine.light.gather import ALL_RAYS, BINS, BLOCKED, PART, SKY, TEXEL_RAYS
+from engine.light.keeping import unpack
 from engine.light.surface import face_centre
 from engine.light.trace import INSIDE, NOTHING, first_hit
 from engine.view import sky_radiance
@@ -117,14 +118,16 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     hit[rows] = np.where(rng.random((n, TEXEL_RAYS)) < 0.4, rng.integers(PART - 2, 0, (n, TEXEL_RAYS)), hit[rows])
     code = rng.integers(0, 241, hit.shape).astype(np.uint8)
     code[:, :8] = [0, 80, 106, 107, 160, 161, 213, 240]
-    radiance = rng.random((len(place), 4, 3)).astype(np.float32)
+    kept = rng.integers(20_000, 40_000, (scene.surface.n_spots, 3)).astype(np.uint16)
+    spots = np.concatenate([np.arange(len(place))[:, None], scene.surface.patch_spot], 1)  # [T, 4] by level
+    radiance = np.array([[unpack(c) for c in light] for light in kept], np.float32)[spots]
     part = rng.random((3, 3)).astype(np.float32)
     outside = sky(blue=0.6)
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
     args = (outside.sun_direction, outside.zenith, outside.horizon, outside.glow, outside.ground)
     from_sky = np.full((n + 9, BINS, 3), 7.0, np.float32)
     gather.gather_sky(place, texels, rows, hit, code, *args, from_sky)
-    gather.gather_light(rows, hit, code, radiance, part, from_sky, moment)
+    gather.gather_light(rows, hit, code, scene.surface.patch_spot, kept, part, from_sky, moment)
     share = np.full((n + 9, BINS), 7.0, np.float32)
     gather.ray_shares(rows, hit, code, share)
 

@@ -51,13 +51,12 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
     grid = np.ones((24, 24, 24), np.uint8)
     grid[4:20, 4:20, 4:20] = 0
     features = SceneFeatures(grid, np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32))
-    transport, place = features.transport, features.surface.place
+    transport = features.transport
     probes, alive = transport.probes, np.flatnonzero(transport.probes.alive)
-    walls = place[features.texels, 3]
+    walls = features.surface.place[features.texels, 3]
     told = np.zeros((6, 6))
     for shining in range(6):
-        radiance = np.where(place[:, 3] == shining, 1.0, 0.0)
-        arriving = np.where(probes.hit >= 0, radiance[np.maximum(probes.hit, 0)], 0.0)
+        arriving = np.where(features.surface.side_of(probes.reads) == shining, 1.0, 0.0)
         light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
         light[alive] /= probes.weight_sum[alive]
         weight, index = transport.weight[features.texels], transport.index[features.texels]
@@ -74,12 +73,12 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
     perpendicular on the surface behind the probe.
     """
     features = scene()
-    probes, place = features.probes, features.surface.place
+    probes = features.probes
     with_room = 0
     for p in np.flatnonzero(probes.alive)[::11]:
-        direction, far = probes.direction[p].astype(np.float64), probes.distance[p].astype(np.float64)
-        hits = probes.hit[p] >= 0
-        facing = np.where(hits, place[np.maximum(probes.hit[p], 0), 3], -1)  # side of what a ray hits
+        direction = probes.directions(np.array([p], np.int32))[0].astype(np.float64)
+        far, hits = probes.distance[p].astype(np.float64), probes.reads[p] >= 0
+        facing = features.surface.side_of(probes.reads[p])  # side of what a ray hits
         for side in range(6):
             normal = np.zeros(3)
             normal[side // 2] = 1 - 2 * (side % 2)
@@ -96,7 +95,7 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
                     slant = max(abs(direction[k] @ of_hit), 0.05 if facing[k] // 2 == side // 2 else 0.0)
                     larger = (far[k] / away) ** 2 * abs(seen @ of_hit) / away / slant
                     wanted[k] = max(seen @ normal, 0.0) / away * larger if seen @ normal > 1e-3 else 0.0
-            assert (probes.hit[p][~hits] <= SKY).all()
+            assert (probes.reads[p][~hits] <= SKY).all()
             got = probes.weight[p, :, side] * WEIGHT_UNIT
             np.testing.assert_allclose(got, np.minimum(wanted, 255 * WEIGHT_UNIT), atol=0.51 * WEIGHT_UNIT)
             assert probes.weight_sum[p, side] == probes.weight[p, :, side].sum()

@@ -3,8 +3,9 @@
 import numpy as np
 
 from engine.light.features import SceneFeatures
+from engine.light.keeping import KEPT_BITS, pack, unpack
 from engine.light.probes import OWN_SHARE, SKY
-from engine.light.relight import KEPT_BITS, PASSES, Dirty, Relight, pack, passes_for, unpack
+from engine.light.relight import PASSES, Direct, Dirty, Relight, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
 from tests.light.scenes_for_light import materials, plaza, sky
@@ -57,9 +58,18 @@ def test_kept_light_is_rounded_light() -> None:
     assert halves == [1.0, 1 + 2 * 2.0 ** (1 - KEPT_BITS)], "to even"
 
 
+def sunless(lamps: np.ndarray) -> Direct:
+    return Direct(lamps, np.zeros(len(lamps), np.bool_), np.zeros(3, np.float32), np.zeros(3, np.float32))
+
+
+def unpacked(light: np.ndarray) -> np.ndarray:
+    values = np.array([unpack(np.uint16(u)) for u in np.unique(light)], np.float32)
+    return values[np.searchsorted(np.unique(light), light)]
+
+
 def relit(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> Relight:
     light = Relight()
-    light.run(features.transport, features.albedo, features.emission, direct, outside, passes)
+    light.run(features.transport, features.albedo, features.emission, sunless(direct), outside, passes)
     return light
 
 
@@ -75,9 +85,11 @@ def test_relight_is_the_sum_that_it_says() -> None:
     outside = sky(blue=0.6)
     fast = relit(features, direct, outside, 2)
 
-    direction, hit = probes.direction[alive], probes.hit[alive]
+    direction, reads = probes.directions(alive), probes.reads[alive]
+    spots = np.concatenate([texels[:, None], surface.patch_spot[texels]], 1)  # [T, 4] by level
+    by_spot = np.zeros((surface.n_spots, 3), np.float32)
     weight = probes.weight[alive].astype(np.float32)  # [P, K, 6]
-    from_sky = np.where((hit == SKY)[..., None], sky_radiance(outside, direction), 0)
+    from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, direction), 0)
     side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
     for step in range(3):
         seen = side_light[transport.index[texels], place[texels, 3][:, None]]
@@ -88,7 +100,8 @@ def test_relight_is_the_sum_that_it_says() -> None:
         radiance = patch_means(surface, own_light)
         if step == 2:
             break
-        arriving = np.where((hit >= 0)[..., None], radiance[np.maximum(hit, 0), probes.level[alive]], from_sky)
+        by_spot[spots] = radiance[texels]
+        arriving = np.where((reads >= 0)[..., None], by_spot[np.maximum(reads, 0)], from_sky)
         own = np.zeros_like(side_light)
         own[alive] = np.einsum("pks,pkc->psc", weight, arriving) / weight.sum(1)[..., None]
         for p in alive:
@@ -96,8 +109,9 @@ def test_relight_is_the_sum_that_it_says() -> None:
             side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
     lost = 2.0**-KEPT_BITS  # by one rounding, at most
     np.testing.assert_allclose(fast.side_light[alive], side_light[alive], rtol=4 * lost)
-    np.testing.assert_allclose(fast.texel_radiance[texels], radiance[texels], rtol=5 * lost)
-    off = fast.texel_radiance[texels].astype(np.float64) / radiance[texels] - 1
+    found = unpacked(fast.radiance[spots])
+    np.testing.assert_allclose(found, radiance[texels], rtol=5 * lost)
+    off = found.astype(np.float64) / radiance[texels] - 1
     assert abs(off.mean()) < 0.05 * lost and off.std() < lost, "rounding does not lean to one side"
 
 
@@ -106,17 +120,18 @@ def test_a_local_change_gives_the_bits_of_light_from_nothing() -> None:
     features.transport.keep_readers()
     direct = np.random.default_rng(3).random((features.surface.capacity, 3)).astype(np.float32)
     light = relit(features, direct, sky(), 5)
-    first = light.texel_radiance.copy()
+    first = light.radiance.copy()
     for n in (1, 30, 400):
         texels = np.random.default_rng(n).choice(features.texels, n, replace=False).astype(np.int32)
         direct[texels] *= 3
-        light.run(features.transport, features.albedo, features.emission, direct, sky(), 5, Dirty(np.sort(texels)))
+        what = Dirty(np.sort(texels))
+        light.run(features.transport, features.albedo, features.emission, sunless(direct), sky(), 5, what)
         fresh = relit(features, direct, sky(), 5)
-        np.testing.assert_array_equal(light.texel_radiance, fresh.texel_radiance)
+        np.testing.assert_array_equal(light.radiance, fresh.radiance)
         np.testing.assert_array_equal(light.side_light, fresh.side_light)
-        differs = (light.texel_radiance != first).any(-1)
-        np.testing.assert_array_equal(light.texel_changed_at == light.stamp, differs)
-        first = light.texel_radiance.copy()
+        differs = (light.radiance != first).any(-1)
+        np.testing.assert_array_equal(light.changed_at == light.stamp, differs)
+        first = light.radiance.copy()
         assert n < light.texels_done < 6 * len(features.texels)
 
 

@@ -1,0 +1,266 @@
+"""One pass of light along the kept transport: from probes to texels and patches, from these to probes.
+
+Whatever differs is told apart (`changed`, `sides`), so that a pass over a few pages knows what the next must look at.
+"""
+
+import numpy as np
+from numba import njit, prange
+
+from engine.core.units import BRICK
+from engine.light.keeping import pack, unpack
+from engine.light.probes import OWN_SHARE
+from engine.light.surface import LEVELS, PAGE_TEXELS, PAGES_PER_BRICK, page_key
+
+BLOCK = 64  # pages, or probes, that a thread works through with the same scratch
+MOST_PATCHES = 96  # of a page: 32 on each level, where texels only touch at corners
+
+
+@njit(cache=True)
+def _texel_light(t, m, side, seen, index, weight, albedo, emission, lamps, sun, shared, is_first, out):
+    """Light that leaves texel t, of material m, before it is rounded: out [3]."""
+    out[:] = 0.0
+    if not is_first:
+        for j in range(8):
+            w = weight[t, j]
+            if w != 0.0:
+                for c in range(3):
+                    out[c] += w * unpack(shared[index[t, j], side, c])
+    for c in range(3):
+        out[c] = emission[m, c] + albedo[m, c] * ((lamps[t, c] + seen * sun[c]) + out[c])
+
+
+@njit(parallel=True, cache=True)
+def light_pages(
+    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, index, weight, albedo,
+    emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares, changed,
+    is_last, stamp, anew, changed_at,
+):  # fmt: skip
+    """Light of the texels and patches of some pages, from the probes' light shared [P, 6, 3] of the last pass: packed,
+    radiance [S, 3] by spot. Of texels those that are wanted [T], all if wanted is empty. changed [S] says which spots
+    differ (those worked out, if not `compares`); nobody asks if it is empty.
+
+    In the last pass changed_at [S] gets the stamp where a spot differs, and in all of a page whose spots were given out
+    `anew` [n_pages]: what was there before is another's.
+    """
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        texel = np.empty(PAGE_TEXELS, np.int64)
+        light, out = np.empty((PAGE_TEXELS, 3), np.float32), np.empty(3, np.float32)
+        total, count = np.empty((MOST_PATCHES, 3), np.float32), np.empty(MOST_PATCHES, np.float32)
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
+            row = rows[i]
+            side = page_key_of_row[row] % PAGES_PER_BRICK // BRICK
+            cosine = sun_direction[side // 2] * np.float32(1 - 2 * (side % 2))
+            n = 0
+            for at in range(PAGE_TEXELS):
+                t = page_texel[row, at]
+                if t < 0:
+                    continue
+                texel[n] = t
+                if len(wanted) == 0 or wanted[t]:
+                    m = grid[place[t, 0], place[t, 1], place[t, 2]]
+                    seen = cosine if sees_sun[t] else np.float32(0.0)
+                    _texel_light(
+                        t, m, side, seen, index, weight, albedo, emission, lamps, sun, shared, is_first, out
+                    )  # fmt: skip
+                    if _keep(out, radiance[t]):
+                        if is_last:
+                            changed_at[t] = stamp
+                        elif len(changed):
+                            changed[t] = True
+                    elif len(changed) and not compares:
+                        changed[t] = True
+                if is_last and anew[row]:
+                    changed_at[t] = stamp
+                for c in range(3):
+                    light[n, c] = unpack(radiance[t, c])
+                n += 1
+            first = len(place) + patch_first[row]
+            n_patches = patch_count[row]
+            total[:n_patches] = 0.0
+            count[:n_patches] = 0.0
+            known = 0
+            for level in range(LEVELS - 1):
+                new = known
+                for k in range(n):
+                    patch = patch_spot[texel[k], level] - first
+                    if patch >= new:  # the others are texels, or patches of a smaller block
+                        known = max(known, patch + 1)
+                        count[patch] += 1
+                        for c in range(3):
+                            total[patch, c] += light[k, c]
+            for patch in range(n_patches):
+                for c in range(3):
+                    out[c] = total[patch, c] / count[patch]
+                if _keep(out, radiance[first + patch]) or (is_last and anew[row]):
+                    if is_last:
+                        changed_at[first + patch] = stamp
+                    elif len(changed):
+                        changed[first + patch] = True
+                elif len(changed) and not compares:
+                    changed[first + patch] = True
+
+
+@njit(cache=True)
+def _keep(light, kept):
+    """Pack light [3] into kept [3]; whether any of it is another than before."""
+    differs = False
+    for c in range(3):
+        now = pack(light[c])
+        if now != kept[c]:
+            kept[c] = now
+            differs = True
+    return differs
+
+
+@njit(parallel=True, cache=True)
+def mark_rows(texels, place, page_row, ny_bricks, nz_bricks, mark):
+    """Mark the pages of some texels."""
+    for i in prange(len(texels)):
+        t = texels[i]
+        mark[page_row[page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)]] = True
+
+
+@njit(parallel=True, cache=True)
+def mark_probes(rows, start, count, rays, reads, changed, mark):
+    """Mark the probes with a ray into some pages that reads something that changed."""
+    n_rays = reads.shape[1]
+    for i in prange(len(rows)):
+        first = start[rows[i]]
+        for k in range(first, first + count[rows[i]]):
+            p = rays[k] // n_rays
+            if not mark[p] and changed[reads[p, rays[k] % n_rays]]:
+                mark[p] = True
+
+
+@njit(parallel=True, cache=True)
+def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own, is_last, own_light, differs):
+    """Light of some probes by side: own [P, 6, 3]; differs [n] where it is not what it was.
+
+    In the last pass own_light [P, 6, 3] gets it too, before it is rounded.
+    """
+    for i in prange(len(probes)):
+        p = probes[i]
+        total = sky_side[p].copy()
+        for k in range(reads.shape[1]):
+            spot = reads[p, k]
+            if spot < 0:
+                continue
+            r, g, b = unpack(radiance[spot, 0]), unpack(radiance[spot, 1]), unpack(radiance[spot, 2])
+            for side in range(6):
+                q = np.float32(weight[p, k, side])
+                total[side, 0] += q * r
+                total[side, 1] += q * g
+                total[side, 2] += q * b
+        differs[i] = False
+        for side in range(6):
+            for c in range(3):
+                light = total[side, c] / max(weight_sum[p, side], np.float32(1.0))
+                now = pack(light)
+                if now != own[p, side, c]:
+                    own[p, side, c] = now
+                    differs[i] = True
+                if is_last and light != own_light[p, side, c]:
+                    own_light[p, side, c] = light
+                    differs[i] = True
+
+
+@njit(parallel=True, cache=True)
+def mark_linked(probes, differs, link, mark):
+    for i in prange(len(probes)):
+        if differs[i]:
+            p = probes[i]
+            mark[p] = True
+            for side in range(6):
+                if link[p, side] >= 0:
+                    mark[link[p, side]] = True
+
+
+@njit(parallel=True, cache=True)
+def share_probes(probes, link, own, shared, sides, is_last, own_light, side_light, stamp, changed_at):
+    """Mean of some probes' light with that of the probes that they are linked to, into shared [P, 6, 3]; sides [P] gets
+    a bit for every side where it differs. In the last pass side_light [P, 6, 3] gets it from own_light, unrounded, and
+    changed_at [P] the stamp where that differs.
+
+    64 rays are noisy where light comes through a window; neighbours see nearly the same light through other rays.
+    """
+    for i in prange(len(probes)):
+        p = probes[i]
+        total = np.float32(OWN_SHARE)
+        light = np.empty((6, 3), np.float32)
+        for side in range(6):
+            for c in range(3):
+                light[side, c] = np.float32(OWN_SHARE) * unpack(own[p, side, c])
+        for towards in range(6):
+            q = link[p, towards]
+            if q >= 0:
+                total += np.float32(1.0)
+                for side in range(6):
+                    for c in range(3):
+                        light[side, c] += unpack(own[q, side, c])
+        sides[p] = 0
+        for side in range(6):
+            for c in range(3):
+                now = pack(light[side, c] / total)
+                if now != shared[p, side, c]:
+                    shared[p, side, c] = now
+                    sides[p] |= 1 << side
+        if not is_last:
+            continue
+        for side in range(6):
+            for c in range(3):
+                exact = np.float32(OWN_SHARE) * own_light[p, side, c]
+                for towards in range(6):
+                    if link[p, towards] >= 0:
+                        exact += own_light[link[p, towards], side, c]
+                exact /= total
+                if exact != side_light[p, side, c]:
+                    side_light[p, side, c] = exact
+                    changed_at[p] = stamp
+
+
+@njit(cache=True)
+def mark_bricks(probes, sides, cell, reach_m, mark):
+    """Mark the bricks [BX, BY, BZ] that hold every texel that may see some probes of whose light a side differs."""
+    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
+    for i in range(len(probes)):
+        if not sides[probes[i]]:
+            continue
+        for axis in range(3):
+            at = cell[probes[i], axis]  # metres: a cell is 1 m wide, a brick 2 m
+            first[axis] = max(int((at - reach_m) // 2), 0)
+            last[axis] = min(int((at + 1 + reach_m) // 2), mark.shape[axis] - 1)
+        for x in range(first[0], last[0] + 1):
+            for y in range(first[1], last[1] + 1):
+                for z in range(first[2], last[2] + 1):
+                    mark[x, y, z] = True
+
+
+@njit(parallel=True, cache=True)
+def mark_texels(bricks, page_row, page_texel, index, weight, sides, wanted, mark):
+    """Mark, in some bricks, the texels wanted [T] that read a side that differs of a probe, and their pages."""
+    for i in prange(len(bricks)):
+        first = bricks[i] * PAGES_PER_BRICK
+        for page in range(PAGES_PER_BRICK):
+            row, side = page_row[first + page], page // BRICK
+            if row < 0:
+                continue
+            for at in range(PAGE_TEXELS):
+                t = page_texel[row, at]
+                if t < 0:
+                    continue
+                for j in range(8):
+                    if weight[t, j] != 0.0 and sides[index[t, j]] >> side & 1:
+                        wanted[t] = mark[row] = True
+                        break
+
+
+@njit(parallel=True, cache=True)
+def clear(rows, page_texel, patch_first, patch_count, n_texels, changed):
+    """Nothing in some pages has changed."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        for at in range(PAGE_TEXELS):
+            if page_texel[row, at] >= 0:
+                changed[page_texel[row, at]] = False
+        first = n_texels + patch_first[row]
+        changed[first : first + patch_count[row]] = False

@@ -1,0 +1,92 @@
+"""Light from outside: the sky along rays that leave the world, and which texels see the sun."""
+
+import numpy as np
+from numba import njit, prange
+
+from engine.light.probes import SKY, cell_rays
+from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, face_centre
+from engine.light.trace import NOTHING, crosses_box, first_hit
+
+
+@njit(cache=True)
+def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
+    """`view.sky_radiance` for one direction."""
+    if dz < 0.0:
+        out[0], out[1], out[2] = ground[0], ground[1], ground[2]
+        return
+    root = np.sqrt(min(dz, np.float32(1.0)))
+    towards = min(max(dx * sun[0] + dy * sun[1] + dz * sun[2], np.float32(0.0)), np.float32(1.0))
+    t2 = towards * towards
+    t8 = t2 * t2 * t2 * t2 * (1 - min(dz, np.float32(1.0)))
+    for c in range(3):
+        out[c] = horizon[c] + (zenith[c] - horizon[c]) * root + glow[c] * t8
+
+
+@njit(parallel=True, cache=True)
+def sky_of_probes(probes, cell, fibonacci, reads, weight, sun, zenith, horizon, glow, ground, sky_side):
+    """Weighted sum of the sky along the rays of some probes that leave the world, by side: sky_side [P, 6, 3]."""
+    for i in prange(len(probes)):
+        p = probes[i]
+        sky = np.empty(3, np.float32)
+        direction = np.empty(fibonacci.shape, np.float32)
+        is_set = False
+        sky_side[p] = 0.0
+        for k in range(reads.shape[1]):
+            if reads[p, k] != SKY:
+                continue
+            if not is_set:
+                cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
+                is_set = True
+            sky_towards(
+                direction[k, 0], direction[k, 1], direction[k, 2], sun, zenith, horizon, glow, ground, sky
+            )  # fmt: skip
+            for side in range(6):
+                w = np.float32(weight[p, k, side])
+                for c in range(3):
+                    sky_side[p, side, c] += w * sky[c]
+
+
+@njit(parallel=True, cache=True)
+def look_for_sun(voxels, place, sx, sy, sz, texels, sees_sun):
+    """Whether the sun shines on the centres of some texels: sees_sun [T] bool."""
+    for i in prange(len(texels)):
+        t = texels[i]
+        p = np.empty(3, np.float64)
+        axis, sign = face_centre(place, t, p)
+        cosine = (sx if axis == 0 else (sy if axis == 1 else sz)) * sign
+        sees_sun[t] = False
+        if cosine <= 0.0:
+            continue
+        p[axis] += 1e-3 * sign
+        _, side, _, _, _ = first_hit(voxels, p[0], p[1], p[2], sx, sy, sz, 1e4)
+        sees_sun[t] = side == NOTHING
+
+
+@njit(parallel=True, cache=True)
+def sun_crosses(place, page_row, page_texel, has_texels, sx, sy, sz, low, high, dirty):
+    """Marks the texels whose ray to the sun touches one of the boxes [n, 3] (metres)."""
+    nx, ny, nz = has_texels.shape
+    for column in prange(nx * ny):
+        p, wide_low, wide_high = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
+        bx, by = column // ny, column % ny
+        for bz in range(nz):
+            if not has_texels[bx, by, bz]:
+                continue
+            for b in range(len(low)):
+                for axis in range(3):  # rays of a brick stray from the one through its middle by half a brick
+                    wide_low[axis], wide_high[axis] = low[b, axis] - 1.01, high[b, axis] + 1.01
+                if not crosses_box(
+                    2.0 * bx + 1.0, 2.0 * by + 1.0, 2.0 * bz + 1.0, sx, sy, sz, 1e4, wide_low, wide_high
+                ):  # fmt: skip
+                    continue
+                first = ((bx * ny + by) * nz + bz) * PAGES_PER_BRICK
+                for key in range(first, first + PAGES_PER_BRICK):
+                    if page_row[key] < 0:
+                        continue
+                    for i in range(PAGE_TEXELS):
+                        t = page_texel[page_row[key], i]
+                        if t < 0:
+                            continue
+                        face_centre(place, t, p)
+                        if crosses_box(p[0], p[1], p[2], sx, sy, sz, 1e4, low[b], high[b]):
+                            dirty[t] = True
