@@ -12,7 +12,6 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.units import BRICK, VOXEL_M
 from engine.film import tiles
 from engine.film.gloss import Gloss
 from engine.film.window import Window
@@ -29,7 +28,7 @@ from engine.raster.gbuffer import (
     StaticMesh,
     material_texture,
 )
-from engine.raster.meshes import Meshes
+from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.resolve import GLOSSY, Atlases, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
@@ -348,8 +347,8 @@ class Renderer:
             self._materials = (view.materials, material_texture(self.context, view.materials))
             self._drawn = None
 
-    def _follow_voxels(self, view: View) -> NDArray[np.int32] | None:
-        """Bricks whose quads were made again, None for all of them."""
+    def _follow_voxels(self, view: View) -> Remeshed | None:
+        """Which quads were made again, None for all of them."""
         if self._base is not view.voxels.base or self._grid_shape != view.voxels.material.shape:
             self._meshes = Meshes()
             self._base, self._grid_shape = view.voxels.base, view.voxels.material.shape
@@ -358,11 +357,11 @@ class Renderer:
         if remeshed is None:
             self._static.release()
             self._drawn = None
-        if remeshed is None or len(remeshed):
+        if remeshed is None or len(remeshed.bricks):
             self._static.update(self._meshes)
             low, high = self._meshes.bounds()
             self._floor_m = float(low[2])
-            self._shadow.occupancy.follow(view.voxels, remeshed, float(high[2]))
+            self._shadow.occupancy.follow(view.voxels, None if remeshed is None else remeshed.bricks, float(high[2]))
         return remeshed
 
     def _follow_far(self, view: View) -> None:
@@ -376,15 +375,14 @@ class Renderer:
             self._far_static.update(self._far.meshes)
             self._drawn = None
 
-    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: NDArray[np.int32] | None) -> bool:
+    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: Remeshed | None) -> bool:
         """Draw the shadow maps where needed; says whether the frame of the map moved (all shadows may differ)."""
-        voxels_changed = remeshed is None or len(remeshed) > 0
         if not view.sky.sun.any():
-            self._shadow.rest(voxels_changed)
+            self._shadow.rest(remeshed is None or len(remeshed.bricks) > 0)
             return False
         before = self._shadow.frame
         eye = np.asarray(view.camera.position)
-        self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, voxels_changed)
+        self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, remeshed)
         hulls = self._shadow_hulls(view, posed.low, posed.high)
         planes = frustum_planes(self._clip(view), (0, 0, *self._size_px), self._size_px)
         inside: Bool = np.greater(hulls @ planes[:, :3].T + planes[:, 3], 0.0)  # [B, 16, 5]
@@ -423,7 +421,7 @@ class Renderer:
         view: View,
         posed: PosedBodies,
         body_light: F32,
-        remeshed: NDArray[np.int32] | None,
+        remeshed: Remeshed | None,
         shadow_moved: bool,
     ) -> tuple[Bool, Bool]:
         """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart)."""
@@ -434,13 +432,8 @@ class Renderer:
         geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
         clip = self._clip(view)
         low, high, moved_low, moved_high = _changed_boxes(drawn, posed, body_light)
-        if len(remeshed):
-            brick_low = remeshed * (BRICK * VOXEL_M)
-            low, high = np.concatenate([low, brick_low]), np.concatenate([high, brick_low + BRICK * VOXEL_M])
-            moved_low, moved_high = (
-                np.concatenate([moved_low, brick_low]),
-                np.concatenate([moved_high, brick_low + 2.0]),
-            )
+        low, high = np.concatenate([low, remeshed.low]), np.concatenate([high, remeshed.high])
+        moved_low, moved_high = np.concatenate([moved_low, remeshed.low]), np.concatenate([moved_high, remeshed.high])
         if len(low):
             tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(low, high))
         if len(moved_low) and view.sky.sun.any() and not shade_all:

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.light.pages import SLOTS_PER_BAND
 from engine.raster.visibility import Rect
 
 TILE_PX = 16
@@ -152,6 +153,11 @@ def _visible_pages(coded, number, out, area):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _slot_of(entry):  # type: ignore[no-untyped-def]
+    return (entry >> 9) * SLOTS_PER_BAND + (entry >> 3 & 63)
+
+
+@njit(cache=True, nogil=True)
 def _slots_of_pixels(coded, entry_of_page, is_dirty, slots, tiles):  # type: ignore[no-untyped-def]
     """Write the slot of each pixel and mark tiles where it changed or its content did."""
     for y in range(coded.shape[0]):
@@ -160,7 +166,7 @@ def _slots_of_pixels(coded, entry_of_page, is_dirty, slots, tiles):  # type: ign
             entry = np.uint32(0)
             if c != 0 and c < 0x80000000:
                 entry = entry_of_page[c - 1]
-            if entry != slots[y, x] or (entry != 0 and is_dirty[(np.int64(entry) - 1) >> 3]):
+            if entry != slots[y, x] or (entry != 0 and is_dirty[_slot_of(np.int64(entry) - 1)]):
                 slots[y, x] = entry
                 tiles[y >> 4, x >> 4] = True
 
@@ -169,7 +175,8 @@ class PagesOnScreen:
     """Which surface pages the pixels show, and where each of them lies in the atlases."""
 
     def __init__(self, size_px: tuple[int, int]) -> None:
-        self.slots = np.zeros((size_px[1], size_px[0]), np.uint32)  # 0, or 1 + (slot << 3 | parity of the brick)
+        # 0, or 1 + (band << 9 | slot in the band << 3 | parity of the brick): software rasterisers divide slowly
+        self.slots = np.zeros((size_px[1], size_px[0]), np.uint32)
         self.keys = np.empty(0, np.int32)  # [n] pages in view
         self.area_px = np.empty(0, np.int32)  # [n] pixels of each
         self.coded = np.zeros((size_px[1], size_px[0]), np.uint32)
@@ -189,7 +196,7 @@ class PagesOnScreen:
         height, width = self.slots.shape
         tiles = tile_grid((width, height))
         if len(slots):
-            y, x = np.nonzero((self.slots > 0) & np.isin((self.slots.astype(np.int64) - 1) >> 3, slots))
+            y, x = np.nonzero((self.slots > 0) & np.isin(_slot_of(self.slots.astype(np.int64) - 1), slots))
             tiles[y // TILE_PX, x // TILE_PX] = True
         return tiles
 
@@ -199,7 +206,8 @@ class PagesOnScreen:
         """
         slot, brick = page_table[self.keys], self.keys // 48
         bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
-        entry = 1 + (slot << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)
+        place = slot // SLOTS_PER_BAND << 6 | slot % SLOTS_PER_BAND
+        entry = 1 + (place << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)
         self._entry[self.keys] = np.where(slot >= 0, entry, 0).astype(np.uint32)
         is_dirty = np.zeros(max(int(slot.max(initial=0)), int(dirty.max(initial=0))) + 1, np.bool_)
         is_dirty[dirty] = True

@@ -175,6 +175,14 @@ class Chunk:
     version: int  # grows whenever the quads change
 
 
+def _boxes_of_quads(quads: I32) -> tuple[F64, F64]:
+    """Low and high corners [Q, 3] in metres."""
+    low, high, axis, row = quads[:, 1:4], quads[:, 1:4].copy(), quads[:, 6] >> 1, np.arange(len(quads))
+    high[row, (axis + 1) % 3] += quads[:, 4]
+    high[row, (axis + 2) % 3] += quads[:, 5]
+    return np.multiply(low, VOXEL_M), np.multiply(high, VOXEL_M)
+
+
 def _chunk_of_quads(quads: I32, version: int) -> Chunk:
     order = np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0]))  # independent of edit history
     quads = quads[order]
@@ -182,12 +190,9 @@ def _chunk_of_quads(quads: I32, version: int) -> Chunk:
     if not len(quads):
         none, no_box = np.empty(0, np.int32), np.empty((0, 3))
         return Chunk(quads, page, np.zeros(1, np.int32), no_box, no_box, none, no_box, no_box, version)
-    corner, opposite = quads[:, 1:4], quads[:, 1:4].copy()
-    axis, row = quads[:, 6] >> 1, np.arange(len(quads))
-    opposite[row, (axis + 1) % 3] += quads[:, 4]
-    opposite[row, (axis + 2) % 3] += quads[:, 5]
-    low: F64 = np.multiply(np.minimum.reduceat(corner, first), VOXEL_M)
-    high: F64 = np.multiply(np.maximum.reduceat(opposite, first), VOXEL_M)
+    corner, opposite = _boxes_of_quads(quads)
+    low: F64 = np.minimum.reduceat(corner, first)
+    high: F64 = np.maximum.reduceat(opposite, first)
     bricks = np.flatnonzero(np.diff(page // 48, prepend=-1))
     box = np.minimum.reduceat(low, bricks), np.maximum.reduceat(high, bricks)
     page_first = np.append(first, len(quads)).astype(np.int32)
@@ -232,6 +237,21 @@ def _table_of_chunks(chunks: dict[tuple[int, int], Chunk]) -> PageTable:
     return PageTable(places, chunk_first, page, quads, low, high, brick_first, brick_low, brick_high)
 
 
+@dataclass(frozen=True)
+class Remeshed:
+    """What a change of voxels did to the quads."""
+
+    bricks: I32  # [n, 3] those that changed, and their neighbours
+    low: F64  # [m, 3] metres: boxes round the quads that went and those that came
+    high: F64
+
+
+def _either(old: I32, new: I32) -> I32:
+    """The quads that are in one of two lists and not in the other; no list holds one twice."""
+    both, count = np.unique(np.concatenate([old, new]), axis=0, return_counts=True)
+    return np.asarray(both[count == 1], np.int32)
+
+
 class Meshes:
     """The quads of a whole grid by chunk, kept in step with the stamps of its bricks."""
 
@@ -241,8 +261,8 @@ class Meshes:
         self._stamp: I64 | None = None
         self._version = 0
 
-    def update(self, voxels: VoxelView) -> I32 | None:
-        """Bring the quads up to date. Returns the bricks that were meshed again [n, 3], or None after a full start."""
+    def update(self, voxels: VoxelView) -> Remeshed | None:
+        """Bring the quads up to date. Returns what became of them, or None after a full start."""
         stamp = voxels.stamp
         if self._stamp is None or self._stamp.shape != stamp.shape:
             self._stamp = stamp.copy()
@@ -250,7 +270,7 @@ class Meshes:
             self.table = _table_of_chunks(self.chunks)
             return None
         if np.array_equal(self._stamp, stamp):
-            return np.empty((0, 3), np.int32)
+            return Remeshed(np.empty((0, 3), np.int32), np.empty((0, 3)), np.empty((0, 3)))
         changed = np.argwhere(self._stamp != stamp)
         self._stamp = stamp.copy()
         steps = np.concatenate([np.zeros((1, 3), np.int64), np.eye(3, dtype=np.int64), -np.eye(3, dtype=np.int64)])
@@ -258,15 +278,20 @@ class Meshes:
         bricks = bricks[((bricks >= 0) & (bricks < stamp.shape)).all(1)].astype(np.int32)
         self._version += 1
         index = np.ravel_multi_index(tuple(bricks.T), stamp.shape)
+        differing = [np.empty((0, 8), np.int32)]
         for cx, cy in {(int(x), int(y)) for x, y in bricks[:, :2] // CHUNK}:
             ours = bricks[(bricks[:, 0] // CHUNK == cx) & (bricks[:, 1] // CHUNK == cy)]
             quads = quads_of_bricks(voxels.material, ours)
             if (cx, cy) in self.chunks:
                 old = self.chunks[cx, cy].quads
-                quads = np.concatenate([old[~np.isin(old[:, 0] // 48, index)], quads])
+                meshed_again = np.isin(old[:, 0] // 48, index)
+                differing.append(_either(old[meshed_again], quads))
+                quads = np.concatenate([old[~meshed_again], quads])
+            else:
+                differing.append(quads)
             self.chunks[cx, cy] = _chunk_of_quads(quads, self._version)
         self.table = _table_of_chunks(self.chunks)
-        return bricks
+        return Remeshed(bricks, *_boxes_of_quads(np.concatenate(differing)))
 
     def _fill(self, material: NDArray[np.uint8]) -> None:
         self._version += 1

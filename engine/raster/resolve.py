@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import moderngl
 import numpy as np
@@ -24,6 +25,7 @@ FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tent
 GLOSSY = " glossy"  # what the names of regions with glossy pixels end in
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
+EDGES, INNER, REST, SURE = -0.4, -0.5, 0.5, 0.0  # depths of the passes, see Resolve._cover
 
 
 def _everything(reflections: object) -> str:
@@ -113,6 +115,15 @@ class Atlases:
         self.lamp.release()
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What the programs of one picture share."""
+
+    parts: dict[str, bool | int]  # what they are compiled with
+    bodies_cast: bool
+    values: dict[str, object]  # uniforms
+
+
 class Resolve:
     """Pictures from a G-buffer."""
 
@@ -122,18 +133,23 @@ class Resolve:
         self._rects = context.buffer(reserve=4096, dynamic=True)
         self._arrays: dict[int, moderngl.VertexArray] = {}
         self._antialias = program(context, "screen.vert", "antialias.frag")
+        self._inner = program(context, "screen.vert", "antialias.frag", SURE=True)
         self._shaded = context.texture(size_px, 4, dtype="f1")
         self._shaded.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._shaded.repeat_x = self._shaded.repeat_y = False
         self._slots = context.texture(size_px, 1, dtype="u4")
         self._slots.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._finished = context.renderbuffer(size_px, 4, dtype="f1")
-        self._shade_target = context.framebuffer([self._shaded])
-        self._finish_target = context.framebuffer([self._finished])
+        self._done = context.depth_renderbuffer(size_px)  # nearer where a pass has written its pixels
+        self._done_only = context.framebuffer(depth_attachment=self._done)
+        self._shade_target = context.framebuffer([self._shaded], self._done)
+        self._finish_target = context.framebuffer([self._finished], self._done)
         self._linear_target: moderngl.Framebuffer | None = None
 
     def write_slots(self, slots: NDArray[np.uint32]) -> None:
-        """Where each pixel's page lies [H, W]: 0 not resident, else 1 + (slot << 3 | parity of brick x, y, z)."""
+        """Where each pixel's page lies [H, W]: 0 not resident, else 1 + (band << 9 | slot in the band << 3 | parity of
+        brick x, y, z).
+        """
         self._slots.write(slots)
 
     def _program(self, **parts: bool | int) -> moderngl.Program:
@@ -144,10 +160,20 @@ class Resolve:
             )
         return self._programs[key]
 
-    def _cover(self, target: moderngl.Framebuffer, with_program: moderngl.Program, rects: list[Rect] | None) -> None:
-        """Run a program on all pixels of some rectangles, None for the whole target."""
+    def _cover(
+        self,
+        target: moderngl.Framebuffer,
+        with_program: moderngl.Program,
+        rects: list[Rect] | None,
+        depth: float | None = None,
+    ) -> None:
+        """Run a program on all pixels of some rectangles, None for the whole target.
+
+        With a `depth` (-1 near .. 1 far), only where no program of a smaller or the same one has written before.
+        """
         if rects == []:
             return
+        set_uniforms(with_program, depth=0.0 if depth is None else depth)
         boxes = np.array(rects if rects is not None else [(0, 0, *self.size_px)], np.float32)
         low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
         x0, y0, x1, y1 = low[:, 0], low[:, 1], high[:, 0], high[:, 1]
@@ -166,88 +192,100 @@ class Resolve:
             self._arrays[with_program.glo] = array
         target.use()
         self.context.disable(moderngl.BLEND | moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        if depth is not None:
+            self.context.enable(moderngl.DEPTH_TEST)
+            self.context.depth_func = "<"
         array.render(moderngl.TRIANGLES, vertices=len(data))
+        self.context.disable(moderngl.DEPTH_TEST)
 
-    def _prepare(
+    def _inputs(
         self,
         view: View,
         gbuffer: GBuffer,
         shadow: SunShadow,
         materials: moderngl.Texture,
         atlases: Atlases | None,
-        linear: bool,
         decorated: bool,
-        region: str,
         reflections: moderngl.Texture | None,
-    ) -> moderngl.Program:
+    ) -> _Inputs:
+        """Bind all textures, and work out what the programs are to be told."""
         place, power = point_lamps(view.lamps, np.asarray(view.camera.position))
         stars = star_radiance(view.sky) if decorated else 0.0
-        chosen = self._program(
-            PAGES=atlases is not None,
-            LINEAR=linear,
-            LAMPS=len(place) if atlases is None else 0,
-            LAMPS_LIT=bool(view.lamps.radiance.any()),
-            SUN=bool(view.sky.sun.any()),
-            EXACT_SUN=bool(view.sky.sun.any()) and shadow.occupancy.reaches,
-            BODIES_CAST=shadow.bodies_cast and region.startswith("mixed"),
-            STARS=stars > 0.0,
-            FOG=decorated and view.sky.fog_density > 0.0,
-            SKY=not region.startswith("plain"),
-            SURFACES=region != "sky",
-            GLOSSY=region.endswith(GLOSSY),
-            FAR=view.land is not None,
-        )
+        parts: dict[str, bool | int] = {
+            "PAGES": atlases is not None,
+            "LAMPS": len(place) if atlases is None else 0,
+            "LAMPS_LIT": bool(view.lamps.radiance.any()),
+            "SUN": bool(view.sky.sun.any()),
+            "EXACT_SUN": bool(view.sky.sun.any()) and shadow.occupancy.reaches,
+            "STARS": stars > 0.0,
+            "FOG": decorated and view.sky.fog_density > 0.0,
+            "FAR": view.land is not None,
+        }
         width, height = self.size_px
         camera, sky, frame = view.camera, view.sky, shadow.frame
         assert frame is not None
         forward, right, up = camera.axes()
         t = math.tan(camera.fov_y / 2)
-        ray_x, ray_y = right * (2 * t / height), up * (-2 * t / height)
         up_e, down_e = sky_e(sky)
-        textures: list[moderngl.Texture | moderngl.Texture3D] = [gbuffer.albedo, gbuffer.light, gbuffer.surface]
-        textures += [materials, shadow.static_map, shadow.body_map, shadow.body_cells]
-        names = ["albedo_map", "light_map", "surface_map", "materials", "sun_map", "body_map", "body_cells"]
+        textures: dict[str, moderngl.Texture | moderngl.Texture3D] = {
+            "albedo_map": gbuffer.albedo,
+            "light_map": gbuffer.light,
+            "surface_map": gbuffer.surface,
+            "materials": materials,
+            "sun_map": shadow.static_map,
+            "body_map": shadow.body_map,
+            "body_cells": shadow.body_cells,
+        }
+        values: dict[str, object] = {}
         if atlases is not None:
-            textures += [self._slots, atlases.indirect, atlases.lamp]
-            names += ["slot_map", "indirect_atlas", "lamp_atlas"]
-            scale_i = (1.0 / atlases.indirect.width, 1.0 / atlases.indirect.height)
-            scale_l = (1.0 / atlases.lamp.width, 1.0 / atlases.lamp.height)
-            set_uniforms(chosen, indirect_scale=scale_i, lamp_scale=scale_l)
-        else:
-            set_uniforms(chosen, lamp_place=place.tobytes(), lamp_power=power.tobytes())
+            textures |= {"slot_map": self._slots, "indirect_atlas": atlases.indirect, "lamp_atlas": atlases.lamp}
+            values["indirect_scale"] = (1.0 / atlases.indirect.width, 1.0 / atlases.indirect.height)
+            values["lamp_scale"] = (1.0 / atlases.lamp.width, 1.0 / atlases.lamp.height)
+        elif len(place):
+            values |= {"lamp_place": place.tobytes(), "lamp_power": power.tobytes()}
         if shadow.occupancy.reaches:
-            textures.append(shadow.occupancy.texture)
-            names.append("occupancy")
-            set_uniforms(chosen, grid_size=view.voxels.material.shape, grid_top=shadow.occupancy.top)
-        if region.endswith(GLOSSY):
-            assert reflections is not None
-            textures.append(reflections)
-            names.append("reflection_map")
-        for unit, (name, texture) in enumerate(zip(names, textures, strict=True)):
+            textures["occupancy"] = shadow.occupancy.texture
+            values |= {"grid_size": view.voxels.material.shape, "grid_top": shadow.occupancy.top}
+        if reflections is not None:
+            textures["reflection_map"] = reflections
+        for unit, (name, texture) in enumerate(textures.items()):
             texture.use(unit)
-            set_uniforms(chosen, **{name: unit})
-        set_uniforms(
-            chosen,
-            shadow_from_world=gl_matrix(frame.map_from_world),
-            shadow_offset=frame.offset_m,
-            eye=tuple(camera.position),
-            ray_corner=tuple(forward - right * (t * width / height) + up * t),
-            ray_x=tuple(ray_x),
-            ray_y=tuple(ray_y),
-            exposure=float(sky.exposure),
-            fog_density=float(sky.fog_density) if decorated else 0.0,
-            ambient_up=tuple(0.45 * up_e),  # less than half of the sky is open to a place among walls
-            ambient_down=tuple(0.45 * down_e),
-            far_ambient=1.0 if atlases is None else FAR_AMBIENT,
-            sun_direction=tuple(float(x) for x in sky.sun_direction),
-            sun=tuple(float(x) for x in sky.sun),
-            sky_zenith=tuple(float(x) for x in sky.zenith),
-            sky_horizon=tuple(float(x) for x in sky.horizon),
-            sky_glow=tuple(float(x) for x in sky.glow),
-            sky_ground=tuple(float(x) for x in sky.ground),
-            stars=stars,
-            disc=1.0 if decorated else 0.0,
+            values[name] = unit
+        values |= {
+            "shadow_from_world": gl_matrix(frame.map_from_world),
+            "shadow_offset": frame.offset_m,
+            "eye": tuple(camera.position),
+            "ray_corner": tuple(forward - right * (t * width / height) + up * t),
+            "ray_x": tuple(right * (2 * t / height)),
+            "ray_y": tuple(up * (-2 * t / height)),
+            "exposure": float(sky.exposure),
+            "fog_density": float(sky.fog_density) if decorated else 0.0,
+            "ambient_up": tuple(0.45 * up_e),  # less than half of the sky is open to a place among walls
+            "ambient_down": tuple(0.45 * down_e),
+            "far_ambient": 1.0 if atlases is None else FAR_AMBIENT,
+            "sun_direction": tuple(float(x) for x in sky.sun_direction),
+            "sun": tuple(float(x) for x in sky.sun),
+            "sky_zenith": tuple(float(x) for x in sky.zenith),
+            "sky_horizon": tuple(float(x) for x in sky.horizon),
+            "sky_glow": tuple(float(x) for x in sky.glow),
+            "sky_ground": tuple(float(x) for x in sky.ground),
+            "stars": stars,
+            "disc": 1.0 if decorated else 0.0,
+        }
+        return _Inputs(parts, shadow.bodies_cast, values)
+
+    def _prepare(self, inputs: _Inputs, region: str, linear: bool = False, sure: bool = False) -> moderngl.Program:
+        """The program for a region, with its uniforms set."""
+        chosen = self._program(
+            **inputs.parts,
+            LINEAR=linear,
+            SURE=sure,
+            BODIES_CAST=inputs.bodies_cast and region.startswith("mixed"),
+            SKY=not region.startswith("plain"),
+            SURFACES=region != "sky",
+            GLOSSY=region.endswith(GLOSSY),
         )
+        set_uniforms(chosen, **inputs.values)
         return chosen
 
     def draw(
@@ -268,18 +306,20 @@ class Resolve:
         """
         target = self._shade_target if antialias else self._finish_target
         chosen = {_everything(reflections): [(0, 0, *self.size_px)]} if regions is None else regions
+        inputs = self._inputs(view, gbuffer, shadow, materials, atlases, True, reflections)
+        self._done_only.clear(depth=1.0)
         for region, rects in chosen.items():
             if rects:
-                with_program = self._prepare(
-                    view, gbuffer, shadow, materials, atlases, False, True, region, reflections
-                )
-                self._cover(target, with_program, rects)
+                if region != "sky" and inputs.parts["SUN"]:
+                    self._cover(target, self._prepare(inputs, region, sure=True), rects, SURE)
+                self._cover(target, self._prepare(inputs, region), rects, REST)
         if antialias:
             self._shaded.use(0)
-            set_uniforms(self._antialias, colour_map=0, texel=(1.0 / self.size_px[0], 1.0 / self.size_px[1]))
             drawn = [self._grown(rect) for rects in chosen.values() for rect in rects]
             whole = sum(w * h for _, _, w, h in drawn) >= self.size_px[0] * self.size_px[1]
-            self._cover(self._finish_target, self._antialias, None if whole else drawn)
+            for with_program, depth in ((self._inner, INNER), (self._antialias, EDGES)):
+                set_uniforms(with_program, colour_map=0, texel=(1.0 / self.size_px[0], 1.0 / self.size_px[1]))
+                self._cover(self._finish_target, with_program, None if whole else drawn, depth)
 
     def _grown(self, rect: Rect) -> Rect:
         """A rectangle with all pixels whose edge filter sees into it."""
@@ -305,9 +345,8 @@ class Resolve:
         """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars and fog if `decorated`."""
         if self._linear_target is None:
             self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
-        region = _everything(reflections)
-        chosen = self._prepare(view, gbuffer, shadow, materials, atlases, True, decorated, region, reflections)
-        self._cover(self._linear_target, chosen, None)
+        inputs = self._inputs(view, gbuffer, shadow, materials, atlases, decorated, reflections)
+        self._cover(self._linear_target, self._prepare(inputs, _everything(reflections), linear=True), None)
         width, height = self.size_px
         data = np.frombuffer(self._linear_target.read(components=4, dtype="f4"), np.float32)
         return np.ascontiguousarray(data.reshape(height, width, 4)[..., :3])
@@ -317,6 +356,8 @@ class Resolve:
         for thing in (
             self._shade_target,
             self._finish_target,
+            self._done_only,
+            self._done,
             self._linear_target,
             self._shaded,
             self._finished,

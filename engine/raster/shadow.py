@@ -3,8 +3,8 @@
 The map's axes are the horizontal across the sun's path and the direction up the screen as the sun sees it; each axis is
 fitted to the world by itself, so a low sun, which sees the world as a thin band, gets finer texels where its shadows
 are long. A world too large for fine texels is covered by a window around the camera that moves in steps of whole
-texels, so that edges do not swim. The static map is kept until the sun moves, the window moves or voxels change;
-bodies are drawn anew.
+texels, so that edges do not swim. Both maps are kept until the sun or the window moves; before that, only the parts
+round what changed are drawn anew, which gives the same depths as drawing all.
 
 Surfaces are looked up a little off their plane (`offset_m` along the normal, two texels and a bit): seen under any
 angle this clears the footprint of the filter, so there is no acne and no striping, and it is far below a voxel, so
@@ -17,12 +17,12 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.raster.bodies import Dress, PosedBodies
+from engine.raster.bodies import PosedBodies
 from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
-from engine.raster.meshes import Meshes
+from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.occupancy import Occupancy
 from engine.raster.programs import program, set_uniforms
-from engine.raster.visibility import boxes_touch
+from engine.raster.visibility import Rect, boxes_touch, frustum_planes
 
 F64 = NDArray[np.float64]
 
@@ -30,6 +30,10 @@ MAP_PX = 2048
 CELL_PX = 32  # texels: the grain in which it is known where the body map holds anything
 WINDOW_M = 96.0  # metres: the edge of the window around the camera in worlds that are larger
 STEP_M = 16.0  # metres: how far the camera goes before the window follows
+MARGIN_PX = 3.0  # texels: the filter's reach and a margin
+WHOLE: Rect = (0, 0, MAP_PX, MAP_PX)
+MOST_PARTS = 12  # of a map that are drawn anew one by one
+MOST_AREA = 0.25  # of a map: beyond, all of it is drawn anew
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,16 @@ def shadow_frame(sun_direction: NDArray[np.float32], low: F64, high: F64, eye: F
     return ShadowFrame(light, lo, hi)
 
 
+def _parts(low: F64, high: F64) -> list[Rect]:
+    """Rectangles that cover boxes [n, 2] of texels, or the whole map where they are many or large."""
+    first = np.clip(np.floor(low), 0, MAP_PX).astype(int)
+    size = np.clip(np.ceil(high), 0, MAP_PX).astype(int) - first
+    first, size = first[(size > 0).all(1)], size[(size > 0).all(1)]
+    if len(size) > MOST_PARTS or size.prod(1).sum() > MOST_AREA * MAP_PX**2:
+        return [WHOLE]
+    return [(int(x), int(y), int(w), int(h)) for (x, y), (w, h) in zip(first, size, strict=True)]
+
+
 class SunShadow:
     """The two maps and what they were drawn for."""
 
@@ -112,9 +126,8 @@ class SunShadow:
         self._bodies = program(context, "shadow_bodies.vert", "shadow.frag")
         self._holes = program(context, "shadow_bodies.vert", "shadow.frag", HOLES=True)
         self._stale = True  # the static map does not show the voxels as they are
-        self._posed: NDArray[np.float32] | None = None  # [V, 3] what the body map shows
-        self._casts = np.zeros(0, np.bool_)  # [B] the bodies in it
-        self._dress: Dress | None = None  # and their skins, which may have holes
+        self._posed: PosedBodies | None = None  # as the body map shows them
+        self._shown = np.zeros(0, np.bool_)  # [B] the bodies in it, at least those that cast shadows to be seen
         self.bodies_cast = False
         self.occupancy = Occupancy(context)  # what the static map shows, voxel by voxel
 
@@ -128,73 +141,98 @@ class SunShadow:
             self._stale = True
 
     def update_static(
-        self, sun: NDArray[np.float32], meshes: Meshes, static: StaticMesh, eye: F64, changed: bool
+        self, sun: NDArray[np.float32], meshes: Meshes, static: StaticMesh, eye: F64, remeshed: Remeshed | None
     ) -> bool:
-        """Draw the static map if the sun, the window or the voxels changed; says whether it did."""
+        """Draw what of the static map the sun, the window or the quads (None: all) changed; says whether it did."""
         frame = shadow_frame(sun, *meshes.bounds(), eye)
-        self._stale |= changed
+        self._stale |= remeshed is None
         if self.frame is None or not self.frame.equals(frame):
             self.frame, self._stale, self._posed = frame, True, None
-        if not self._stale:
+        frame = self.frame
+        if self._stale or remeshed is None:
+            parts = [WHOLE]
+        elif len(remeshed.low):
+            low, high = self._texels_of(remeshed.low, remeshed.high)
+            parts = _parts(low.min(0, keepdims=True), high.max(0, keepdims=True))
+        else:
             return False
         self._stale = False
-        frame = self.frame
         clip = frame.clip_from_world
         set_uniforms(self._voxels, clip_from_world=gl_matrix(clip), seam=0.01 * frame.texel_m)
-        self._begin(self._static)
-        self._static.clear(depth=1.0)
-        planes = np.concatenate([clip[:2] + clip[3], clip[3] - clip[:2]])
         table = meshes.table
         side = table.page // 8 % 6
         sunlit = (
             np.where(side & 1, -1.0, 1.0) * sun[side // 2] > 0
         )  # enough: what the other faces hide, these hide first
-        static.draw(self._voxels, table, sunlit & boxes_touch(planes, table.low, table.high))
-        self._end()
+        for part in parts:
+            self._begin(self._static, part)
+            planes = frustum_planes(clip, part, (MAP_PX, MAP_PX))
+            static.draw(self._voxels, table, sunlit & boxes_touch(planes, table.low, table.high))
+        self._end(self._static)
         return True
 
     def update_bodies(self, posed: PosedBodies, mesh: BodyMesh, casts: NDArray[np.bool_]) -> None:
-        """Draw the bodies [B] that cast shadows to be seen into their map."""
-        assert self.frame is not None
-        if (
-            self._posed is not None
-            and np.array_equal(self._casts, casts)
-            and np.array_equal(self._posed, posed.position)
-            and self._dress is posed.dress
-        ):
-            return
-        self._posed, self._casts, self._dress = posed.position, casts, posed.dress
-        clip = self.frame.clip_from_world
-        axes = clip[:2, :3] * (MAP_PX / 2)
-        centre = (posed.low + posed.high) / 2 @ axes.T + (clip[:2, 3] + 1.0) * (MAP_PX / 2)
-        half = (posed.high - posed.low) / 2 @ np.abs(axes).T + 3.0  # the filter's reach and a margin
-        low, high = centre - half, centre + half
-        seen = casts & (high > 0).all(1) & (low < MAP_PX).all(1)
-        self.bodies_cast = bool(seen.any())
+        """Bring the map in step with the bodies [B] that cast shadows to be seen; others in it may stay."""
+        low, high = self._texels_of(posed.low, posed.high)
+        wanted = casts & (high > 0).all(1) & (low < MAP_PX).all(1)
+        self.bodies_cast = bool(wanted.any())
         if not self.bodies_cast:
             return
-        first = np.clip(np.floor(low[seen] / CELL_PX), 0, None).astype(int)
-        last = np.clip(np.ceil(high[seen] / CELL_PX), None, MAP_PX // CELL_PX).astype(int)
+        old, parts, new = self._posed, [WHOLE], wanted
+        if old is not None and old.dress is posed.dress:  # the same list of bodies
+            differs = (old.position != posed.position).any(1)
+            moved = np.bincount(posed.body[differs], minlength=len(low)) > 0
+            new = wanted & ~self._shown
+            if not (moved & (self._shown | wanted)).any() and not new.any():
+                return
+            gone, come = self._shown & moved, wanted & moved
+            old_low, old_high = self._texels_of(old.low[gone], old.high[gone])
+            parts = _parts(np.concatenate([old_low, low[come]]), np.concatenate([old_high, high[come]]))
+            if parts != [WHOLE]:
+                wanted, new = wanted | self._shown & ~moved, new & ~moved
+        self._posed, self._shown = posed, wanted
+        first = np.clip(np.floor(low[wanted] / CELL_PX), 0, None).astype(int)
+        last = np.clip(np.ceil(high[wanted] / CELL_PX), None, MAP_PX // CELL_PX).astype(int)
         cells = np.zeros((MAP_PX // CELL_PX, MAP_PX // CELL_PX), np.uint8)
         for (x0, y0), (x1, y1) in zip(first, last, strict=True):
             cells[y0:y1, x0:x1] = 255
         self.body_cells.write(cells)
-        set_uniforms(self._bodies, clip_from_world=gl_matrix(clip))
-        self._begin(self._body)
-        self._body.clear(depth=1.0)  # all of it: software rasterisers clear a part by drawing, which is slower
+        assert self.frame is not None
+        clip = gl_matrix(self.frame.clip_from_world)
+        set_uniforms(self._bodies, clip_from_world=clip)
+        set_uniforms(self._holes, clip_from_world=clip, picture=2)
+        for part in parts:
+            self._begin(self._body, part)
+            corner, edge = np.array(part[:2]), np.array(part[2:])
+            self._draw_bodies(mesh, wanted & (high > corner).all(1) & (low < corner + edge).all(1))
+        if parts != [WHOLE] and new.any():  # beside what was there
+            self._begin(self._body, WHOLE, clears=False)
+            self._draw_bodies(mesh, new)
+        self._end(self._body)
+
+    def _draw_bodies(self, mesh: BodyMesh, seen: NDArray[np.bool_]) -> None:
         mesh.draw(self._bodies, seen & ~mesh.has_holes)
         if mesh.has_holes.any():
-            set_uniforms(self._holes, clip_from_world=gl_matrix(clip), picture=2)
             mesh.draw_coats(self._holes, seen & mesh.has_holes)
-        self._end()
 
-    def _begin(self, target: moderngl.Framebuffer) -> None:
+    def _texels_of(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> tuple[F64, F64]:
+        """The boxes [n, 2] of texels that boxes [n, 3] (metres, world) may cover."""
+        assert self.frame is not None
+        matrix = self.frame.map_from_world[:2]
+        centre, half = (low + high) / 2 @ matrix[:, :3].T + matrix[:, 3], (high - low) / 2 @ np.abs(matrix[:, :3]).T
+        return centre - half - MARGIN_PX, centre + half + MARGIN_PX
+
+    def _begin(self, target: moderngl.Framebuffer, part: Rect, clears: bool = True) -> None:
         target.use()
+        target.scissor = part
+        if clears:
+            target.clear(depth=1.0, viewport=part)
         self.context.enable(moderngl.DEPTH_TEST)
         self.context.disable(moderngl.CULL_FACE)
         self.context.depth_func = "<"
 
-    def _end(self) -> None:
+    def _end(self, target: moderngl.Framebuffer) -> None:
+        target.scissor = WHOLE
         self.context.disable(moderngl.DEPTH_TEST)
 
     def release(self) -> None:

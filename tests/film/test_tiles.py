@@ -93,7 +93,7 @@ def test_pages_on_screen_are_seen_once_and_placed():
     none = np.empty(0, np.int32)
     changed = screen.place(table, (2, 3, 4), none)
     assert changed.tolist() == [[True, False]]
-    assert (screen.slots[:, :8] == 1 + (60 << 3 | 0b110)).all()
+    assert (screen.slots[:, :8] == 1 + (1 << 9 | 4 << 3 | 0b110)).all()
     assert not screen.slots[:, 8:].any()
     assert not screen.place(table, (2, 3, 4), none).any()
     assert not screen.place(table, (2, 3, 4), np.array([59, 61, 200], np.int32)).any()  # pages that are not on screen

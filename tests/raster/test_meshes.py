@@ -105,6 +105,15 @@ def test_vertices_turn_counter_clockwise_seen_from_outside():
         assert (((vertices["packed"].reshape(-1, 4) & bit) != 0) == (along > 0)).all()
 
 
+def quads_of(kept):
+    return {tuple(quad) for chunk in kept.chunks.values() for quad in chunk.quads.tolist()}
+
+
+def box_of(quad):
+    corners = meshes.vertices_of_quads(np.array([quad], np.int32))["position"] * meshes.VOXEL_M
+    return (*corners.min(0).tolist(), *corners.max(0).tolist())
+
+
 @settings(max_examples=10, deadline=None)
 @given(seeds, seeds)
 def test_following_changes_equals_starting_afresh(seed, other):
@@ -121,7 +130,11 @@ def test_following_changes_equals_starting_afresh(seed, other):
         grid[part] = rng.integers(0, 3)
         stamp = stamp.copy()
         stamp[tuple(slice(s.start // 8, -(-s.stop // 8)) for s in part)] = number
-        assert len(followed.update(VoxelView(grid, stamp))) > 0
+        before = quads_of(followed)
+        remeshed = followed.update(VoxelView(grid, stamp))
+        assert len(remeshed.bricks) > 0
+        boxes = np.concatenate([remeshed.low, remeshed.high], 1)
+        assert sorted(map(tuple, boxes.tolist())) == sorted(box_of(q) for q in before ^ quads_of(followed))
     fresh = meshes.Meshes()
     fresh.update(VoxelView(grid, stamp))
     filled = {place for place, chunk in followed.chunks.items() if len(chunk.quads)}
@@ -158,7 +171,8 @@ def test_nothing_is_meshed_again_when_nothing_changed():
     kept = meshes.Meshes()
     kept.update(view.voxels)
     versions = [chunk.version for chunk in kept.chunks.values()]
-    assert len(kept.update(view.voxels)) == 0
+    remeshed = kept.update(view.voxels)
+    assert len(remeshed.bricks) == len(remeshed.low) == len(remeshed.high) == 0
     assert versions == [chunk.version for chunk in kept.chunks.values()]
 
 

@@ -1,5 +1,7 @@
 // Light on the G-buffer, then the lens: fog, exposure, tone curve. Compiled for PAGES or the raster look, LINEAR or tone-mapped,
 // and without the parts that a region of the screen does not need: software rasterisers work through both sides of every branch.
+// For the same reason there is a SURE one, which leaves out pixels of which the sun's maps are not sure; it is followed by the whole
+// one, which the depth test keeps to the blocks of pixels that were left out.
 #include "sky.glsl"
 uniform sampler2D albedo_map;     // sqrt of the albedo, material
 uniform usampler2D light_map;     // page key + 1, or the packed e of a body
@@ -39,11 +41,10 @@ vec3 sun_highlight(vec3 normal, vec3 to_eye, vec3 albedo, vec2 polish) {
 #endif
 
 #ifdef PAGES
-uniform usampler2D slot_map;      // 0: not resident, else 1 + (slot << 3 | parity of the brick)
+uniform usampler2D slot_map;      // 0: not resident, else 1 + (band << 9 | slot in the band << 3 | parity of the brick)
 uniform sampler2D indirect_atlas;
 uniform sampler2D lamp_atlas;
 uniform vec2 indirect_scale, lamp_scale;  // 1 / atlas size
-const uint PAGES_PER_BAND = 56u;
 
 vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     if (entry == 0u) return fallback;
@@ -53,9 +54,8 @@ vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     vec3 local = place / VOXEL_M - 8.0 * parity;
     local -= 16.0 * floor(local / 16.0 + 0.25);
     vec2 at = clamp(axis == 0 ? local.yz : axis == 1 ? local.zx : local.xy, 0.0, 8.0);
-    uint slot = entry >> 3u;
     at = floor(at * 256.0 + 0.5) / 256.0;  // exact wherever the page lies: see Atlases
-    vec2 page = vec2(slot % PAGES_PER_BAND, slot / PAGES_PER_BAND);
+    vec2 page = vec2(entry >> 3u & 63u, entry >> 9u);
     vec4 indirect = textureLod(indirect_atlas, (page * 10.0 + 1.0 + at) * indirect_scale, 0.0);
     vec3 light = indirect.rgb / max(indirect.a, 1e-3);
 #ifdef LAMPS_LIT
@@ -85,7 +85,7 @@ float open_at(sampler2D map, ivec2 texel, float depth) {
     return depth <= texelFetch(map, texel, 0).r ? 1.0 : 0.0;
 }
 
-#ifdef EXACT_SUN
+#if defined(EXACT_SUN) && !defined(SURE)
 #include "sunray.glsl"
 #endif
 
@@ -95,12 +95,17 @@ float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, an
     float a = open_at(map, at + ivec2(-1, -1), p.z), b = open_at(map, at + ivec2(1, -1), p.z);
     float c = open_at(map, at + ivec2(-1, 1), p.z), d = open_at(map, at + ivec2(1, 1), p.z);
     float corners = a + b + c + d;
+#ifdef SURE
+    if (corners > 0.0 && corners < 4.0) discard;
+    return 0.25 * corners;
+#else
     if (corners == 0.0 || corners == 4.0) return 0.25 * corners;
     vec2 g = 1.0 - f;
     float edges = g.y * open_at(map, at + ivec2(0, -1), p.z) + f.y * open_at(map, at + ivec2(0, 1), p.z) +
                   g.x * open_at(map, at + ivec2(-1, 0), p.z) + f.x * open_at(map, at + ivec2(1, 0), p.z);
     float tent = g.y * (g.x * a + f.x * b) + f.y * (g.x * c + f.x * d) + edges + open_at(map, at, p.z);
     return 0.25 * tent;
+#endif
 }
 
 float sunlit(vec3 place, vec3 normal, bool on_body) {  // how much of the sun arrives there
@@ -112,7 +117,12 @@ float sunlit(vec3 place, vec3 normal, bool on_body) {  // how much of the sun ar
         vec3 q = on_body ? p : (shadow_from_world * vec4(place + 2e-3 * normal, 1.0)).xyz;
         if (texelFetch(body_cells, ivec2(q.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, q);
 #endif
-#ifdef EXACT_SUN
+#if defined(EXACT_SUN) && defined(SURE)
+        amount *= lit(sun_map, p);
+    } else {
+        discard;
+    }
+#elif defined(EXACT_SUN)
         float of_map = lit(sun_map, p);
         amount *= of_map > 0.0 && of_map < 1.0 ? open_to_sun(place + 2e-3 * normal) : of_map;
     } else {
