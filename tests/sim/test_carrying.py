@@ -54,6 +54,25 @@ def test_a_torch_goes_with_the_player_who_walks_and_turns() -> None:
     assert not view.bodies.stands[row], "what is carried does not stand still"
 
 
+def test_a_torch_in_the_hand_of_who_stands_is_at_rest_for_pictures_whatever_the_moment_between_ticks() -> None:
+    """Light is worked out anew for a lamp that moved, by any bit: one that is held still must cost nothing."""
+    state, torch = started()
+    stories.carry(WORLD, state, torch)
+    step(WORLD, state, [Command(0, "look", {"yaw": 0.7, "pitch": 0.1}), Command(0, "move", {"forward": 1.0})])
+    for tick in range(1, 200):
+        step(WORLD, state, [Command(tick, "move", {"forward": 0.0})] if tick == 20 else [])
+    views = []
+    for alpha in (1.0, 0.13, 0.77):
+        step(WORLD, state, [])
+        views.append(extract(WORLD, state, None, alpha))
+    for view in views[1:]:
+        rows = [np.flatnonzero(v.bodies.entity == index_of(torch))[0] for v in (views[0], view)]
+        np.testing.assert_array_equal(view.lamps.centre, views[0].lamps.centre)
+        for name in ("position", "orientation", "previous_position"):
+            one, two = (getattr(v.bodies, name)[row] for v, row in zip((views[0], view), rows, strict=True))
+            np.testing.assert_array_equal(one, two)
+
+
 def test_it_is_no_obstacle_nor_faced_while_it_is_carried() -> None:
     state, torch = started()
     actions.move_to(WORLD, state, torch, (9.2, 8.0, 0.5))
