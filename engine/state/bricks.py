@@ -25,6 +25,7 @@ Key = tuple[int | slice, ...]
 UNIFORM = 256  # rows of the pool that hold one material throughout; row m is material m
 VOLUME = BRICK**3
 FEW = 64  # bricks: so many are written faster one by one
+FEW_AT_ONCE = 1 << 11  # bricks whose voxels are read again and again, in the cache of a processor
 AT_ONCE = 1 << 14  # bricks that are worked on together, so that the arrays over them stay small
 
 
@@ -149,8 +150,10 @@ class Bricks:
     def _blocks(self, rows: I32) -> U8:
         """The voxels of rows [...] of the pool, [..., 8, 8, 8]."""
         n = len(self._shared)
-        blocks: U8 = self._shared[np.minimum(rows, n - 1)]
         own = rows >= n
+        if own.all():
+            return self._own[rows - n]
+        blocks: U8 = self._shared[np.minimum(rows, n - 1)]
         if own.any():
             blocks[own] = self._own[rows[own] - n]
         return blocks
@@ -184,14 +187,15 @@ class Bricks:
 
     def freeze(self) -> None:
         """Moves all rows to where copies share them, equal ones once, and forgets those that no brick shows."""
-        used, place = np.unique(self._row, return_inverse=True)
-        mixed = used[used >= UNIFORM]
-        pool = self._blocks(mixed)
-        row_of, kept = _distinct(pool)
+        is_used = np.zeros(len(self._shared) + len(self._own), np.bool_)
+        is_used[self._row] = True
+        mixed = UNIFORM + np.flatnonzero(is_used[UNIFORM:]).astype(np.int32)
+        row_of, kept = _distinct(self._blocks(mixed))
         shared = np.concatenate([self._shared[:UNIFORM], kept])
         shared.flags.writeable = False
-        new = np.concatenate([used[used < UNIFORM], row_of]).astype(np.int32)
-        self._row = new[place].reshape(self._row.shape)
+        new = np.arange(len(is_used), dtype=np.int32)  # uniform ones stay where they are
+        new[mixed] = row_of
+        self._row = new[self._row]
         self._shared = shared
         self._own, self._shown, self._free = self._own[:0].copy(), self._shown[:0].copy(), []
 
@@ -282,7 +286,9 @@ class Bricks:
 
     def _add_rows(self, least: int) -> None:
         old, more = len(self._own), max(least, len(self._own), 16)
-        self._own = np.concatenate([self._own, np.zeros((more, BRICK, BRICK, BRICK), np.uint8)])
+        own = np.empty((old + more, BRICK, BRICK, BRICK), np.uint8)  # free rows hold anything, and cost nothing yet
+        own[:old] = self._own
+        self._own = own
         self._shown = np.concatenate([self._shown, np.zeros(more, np.int64)])
         self._free += range(old + more - 1, old - 1, -1)
 
@@ -332,18 +338,19 @@ def _distinct(blocks: U8) -> tuple[I32, U8]:
     if not n:
         return np.zeros(0, np.int32), blocks
     flat, words = blocks.reshape(n, VOLUME), _words(blocks)
-    key = np.zeros(n, np.uint64)
-    for column in range(words.shape[1]):  # multiplicative hashing, Knuth vol. 3, section 6.4
-        key = (key ^ words[:, column]) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
+    key, uniform, same = np.zeros(n, np.uint64), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    parts = [slice(start, start + FEW_AT_ONCE) for start in range(0, n, FEW_AT_ONCE)]
+    for part in parts:
+        for column in np.ascontiguousarray(words[part].T):  # multiplicative hashing, Knuth vol. 3, section 6.4
+            key[part] = (key[part] ^ column) * np.uint64(0x9E3779B97F4A7C15)
+            key[part] ^= key[part] >> np.uint64(29)
+        one = flat[part, 0] * np.uint64(0x0101010101010101)
+        uniform[part] = (words[part] == one[:, None]).all(1)
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     like = first[which.reshape(-1)]
-    same = np.zeros(n, np.bool_)
-    for start in range(0, n, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    for part in parts:
         same[part] = (words[part] == words[like[part]]).all(1)
     like = np.where(same, like, np.arange(n))
-    uniform = (flat == flat[:, :1]).all(1)
     keeps = (like == np.arange(n)) & ~uniform
     row = np.where(keeps, UNIFORM - 1 + np.cumsum(keeps), flat[:, 0])
     return row[like].astype(np.int32), blocks[keeps]
