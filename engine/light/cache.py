@@ -31,6 +31,7 @@ I32 = NDArray[np.int32]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
+SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
 
@@ -152,7 +153,7 @@ class LightCache:
         done = 0
         for bricks in self._going:
             done += bricks
-            if most_bricks is not None and done >= most_bricks:
+            if most_bricks is not None and done + bricks > most_bricks:
                 return
         self._going = None
 
@@ -162,10 +163,11 @@ class LightCache:
         self._lamps.shine(surface.capacity, view.lamps.radiance)
         if sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
             x, y, z = (float(v) for v in sky.sun_direction)
-            texels, n = surface.alive(), -(-surface.n_with_texels // most_bricks)
-            for part in np.array_split(texels, n):
+            work = SUN_PASSES * surface.n_with_texels
+            n = -(-work // most_bricks)
+            for part in np.array_split(surface.alive(), n):
                 look_for_sun(self.transport.voxels, surface.place, x, y, z, part, self._sees_sun)
-                yield -(-surface.n_with_texels // n)
+                yield -(-work // n)
             self._sun = sky.sun_direction.tobytes()
         direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
         materials = view.materials
@@ -188,6 +190,7 @@ class LightCache:
         self.transport.keep_readers()
         self.is_built, self._base = True, view.voxels.base
         self._going, self._behind = None, 0
+        self._stood_at = 0  # relight since which nothing but the hour has changed
         self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
@@ -279,6 +282,7 @@ class LightCache:
         materials = view.materials
         direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
         self._relit.run(transport, materials.albedo, materials.emission, direct, sky, self._passes, what, rows)
+        self._stood_at = self._relit.stamp
         self._lit(view, light)
 
     def _lit(self, view: View, light: tuple[bytes, ...]) -> None:
@@ -316,7 +320,8 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n].
+        area [n]. Of pages for which nothing but the hour is another only half as many are done, the others show the
+        hour before.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -325,6 +330,12 @@ class LightCache:
         table.admit(keys, self._pool.now + 1)
         slots = table.table[keys]
         stale = table.checked[slots] != stamp
+        self.stats.pages_stale = 0
+        if most_texels is not None:
+            waits = np.flatnonzero(stale & (table.checked[slots] >= self._stood_at) & (table.filled_at[slots] >= 0))
+            waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][most_texels // 2 :]
+            stale[waits] = False
+            self.stats.pages_stale = len(waits)
         keys, slots, area = keys[stale], slots[stale], area[stale]
         if not len(keys):
             return
@@ -340,7 +351,7 @@ class LightCache:
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
         newest = np.append(pool.changed_at, -1)[rows].max((1, 2))
         table.checked[slots] = np.where(waits, -1, stamp)
-        self.stats.pages_stale = int(waits.sum())
+        self.stats.pages_stale += int(waits.sum())
         filled = table.filled_at[slots]
         old = (filled < 0) | (newest > filled)
         slots, texels = slots[old], texels[old]
