@@ -34,6 +34,7 @@ from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
+BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
 F32 = NDArray[np.float32]
@@ -73,7 +74,7 @@ class Renderer:
 
         `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
         mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
-        many pages still wait.
+        many pages still wait; so does the light of a new hour, and `light_behind` says for how many frames.
 
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """
@@ -158,6 +159,10 @@ class Renderer:
         self._drawn = None
 
     @property
+    def _most_bricks(self) -> int | None:
+        return None if self.texels_per_frame is None else BRICKS_PER_FRAME
+
+    @property
     def light(self) -> LightCache | None:
         """The light cache of the look, None for the raster look."""
         return self._lights.get(self.look)
@@ -238,7 +243,7 @@ class Renderer:
         self._lap(stats, "world")
         light = self.light
         if light is not None:
-            light_stats = light.stats if self.frozen and light.is_of(view) else light.update(view)
+            light_stats = light.stats if self.frozen and light.is_of(view) else light.update(view, self._most_bricks)
             self._lap(stats, "light")
         body_light = self._body_light(view, posed)
         self._bodies.update(posed, body_light)
@@ -284,6 +289,7 @@ class Renderer:
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
             stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
             stats["pages_stale"] = light_stats.pages_stale
+            stats["light_behind"] = light_stats.behind
             stats["cache_mb"] = light.bytes / 1e6
         shade |= self._gloss.update(view, self._gbuffer, screen.coded, light, bool(rects), fresh)
         self._lap(stats, "reflections")

@@ -6,6 +6,7 @@ transport, lamps, sky), decoded texels (their rays read voxels, their latents ra
 that is dirty is done before the frame and light is gathered from zero: a cached frame equals a fresh one bit for bit.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ I32 = NDArray[np.int32]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
+SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
 
@@ -47,6 +49,7 @@ class LightStats:
     relit: bool = False
     pages: int = 0  # asked for by the last decode
     pages_regenerated: int = 0  # of them decoded again
+    behind: int = 0  # updates since which another hour's light waits to be worked out
     pages_stale: int = 0  # of them still with coarse lamp light
 
 
@@ -63,11 +66,15 @@ class LightCache:
         self.transport: Transport
         self.table: pages.PageTable
         self._pool: TexelPool
+        self._lamps: LampTransport
+        self._sees_sun: NDArray[np.bool_]
         self._light: tuple[bytes, ...]
-        self._sun_light = b""
+        self._sun_light = self._sun = b""
         self.furniture: Furniture
         self._lamps_key: tuple[object, ...]
         self._relit = Relight(compares=compares)
+        self._going: Iterator[int] | None = None  # a relight that is spread over updates
+        self._behind = 0  # updates that it has taken so far
 
     def is_of(self, view: View) -> bool:
         """Whether light of the view's world is there at all."""
@@ -79,13 +86,22 @@ class LightCache:
 
     # ---- world side ----
 
-    def update(self, view: View) -> LightStats:
-        """Bring transport and radiance up to date with the view."""
+    def update(self, view: View, most_bricks: int | None = None) -> LightStats:
+        """Bring transport and radiance up to date with the view.
+
+        With `most_bricks` a new hour is spread over updates: each brings at most so many bricks through one pass, and
+        light is that of the hour before until all are done. Other changes are never late: what stands differently
+        ends the waiting.
+        """
         self.stats = LightStats()
         if not self.is_built or self._is_another_world(view):
             self._build(view)
             change: Change | None = self.transport.first_change()
         else:
+            if self._going is not None:
+                self._go_on(most_bricks if self._stands(view) else None)
+            if self._going is not None:
+                return self._counted()
             change = self.transport.follow(view.voxels)
             if change is not None:
                 self._follow(change)
@@ -105,11 +121,60 @@ class LightCache:
                 self._pool.follow_lamps(lamp_change, transport, self._lamps)
                 self._lamp_radiance = np.zeros((0, 3), np.float32)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
-        if change is not None or moved or lamps_moved or light != self._light:
+        if change is not None or moved or lamps_moved:
             self._relight(view, change, light)
-        surface, stats = transport.surface, self.stats
-        stats.probes, stats.texels, stats.bricks = transport.probes.n_alive, surface.n_texels, surface.n_with_texels
+        elif light != self._light:
+            if most_bricks is not None and (light[1] != self._light[1] and light[2] == self._light[2]):
+                self._going = self._relight_in_parts(view, light, most_bricks)
+                self._go_on(most_bricks)
+            else:
+                self._relight(view, None, light)
+        return self._counted()
+
+    def _counted(self) -> LightStats:
+        surface, stats = self.transport.surface, self.stats
+        stats.probes, stats.texels, stats.bricks = (
+            self.transport.probes.n_alive,
+            surface.n_texels,
+            surface.n_with_texels,
+        )
+        self._behind = self._behind + 1 if self._going is not None else 0
+        stats.behind = self._behind
         return stats
+
+    def _stands(self, view: View) -> bool:
+        """Whether all that light falls on or comes from is where it was."""
+        keys = _furniture_key(view), _lamps_key(view)
+        return self.transport.changed_bricks(view.voxels) == 0 and keys == (self._furniture_key, self._lamps_key)
+
+    def _go_on(self, most_bricks: int | None) -> None:
+        """Go on with the relight that is spread over updates: with at most so many bricks, or to its end."""
+        assert self._going is not None
+        done = 0
+        for bricks in self._going:
+            done += bricks
+            if most_bricks is not None and done + bricks > most_bricks:
+                return
+        self._going = None
+
+    def _relight_in_parts(self, view: View, light: tuple[bytes, ...], most_bricks: int) -> Iterator[int]:
+        """`_relight` for another sky and sun; yields how many bricks have gone through a pass."""
+        surface, sky = self.transport.surface, view.sky
+        self._lamps.shine(surface.capacity, view.lamps.radiance)
+        if sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
+            x, y, z = (float(v) for v in sky.sun_direction)
+            work = SUN_PASSES * surface.n_with_texels
+            n = -(-work // most_bricks)
+            for part in np.array_split(surface.alive(), n):
+                look_for_sun(self.transport.voxels, surface.place, x, y, z, part, self._sees_sun)
+                yield -(-work // n)
+            self._sun = sky.sun_direction.tobytes()
+        direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
+        materials = view.materials
+        yield from self._relit.parts(
+            self.transport, materials.albedo, materials.emission, direct, sky, most_bricks
+        )  # fmt: skip
+        self._lit(view, light)
 
     def _is_another_world(self, view: View) -> bool:
         """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
@@ -124,6 +189,8 @@ class LightCache:
         self.transport = Transport(view.voxels)
         self.transport.keep_readers()
         self.is_built, self._base = True, view.voxels.base
+        self._going, self._behind = None, 0
+        self._stood_at = 0  # relight since which nothing but the hour has changed
         self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
@@ -159,9 +226,7 @@ class LightCache:
 
     def _follow_furniture(self, view: View) -> bool:
         """Note which furniture came, went or was moved; false if all stands as it did."""
-        bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
-        poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.orientation[stands])
-        key = (id(view.prefabs), id(view.materials), *(a.tobytes() for a in poses))
+        key = _furniture_key(view)
         if key == self._furniture_key:
             return False
         old, self._furniture_key = self.furniture, key
@@ -200,19 +265,16 @@ class LightCache:
         return texels
 
     def _relight(self, view: View, change: Change | None, light: tuple[bytes, ...]) -> None:
-        self.stats.relit = True
         transport, place, sky = self.transport, self.transport.surface.place, view.sky
-        sun = sky.sun.tobytes() + (sky.sun_direction.tobytes() if sky.sun.any() else b"")
         texels = [self._update_sun(sky, change), self._lamps.shine(len(place), view.lamps.radiance)]
         if change is not None:
             texels += [change.reweighed]
-        everything = not self._light or light[2] != self._light[2] or sun != self._sun_light
+        everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
         found = np.zeros(len(place), np.bool_)
         for some in texels:
             found[some] = True
         dirty = np.flatnonzero(found if not everything else place[:, 3] >= 0).astype(np.int32)
         dirty = dirty[place[dirty, 3] >= 0]
-        self._light, self._sun_light, self._sky = light, sun, sky
         what, rows = None if everything else Dirty(dirty), NO_PAGES
         if change is not None:
             rows = change.rows
@@ -220,6 +282,13 @@ class LightCache:
         materials = view.materials
         direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
         self._relit.run(transport, materials.albedo, materials.emission, direct, sky, self._passes, what, rows)
+        self._stood_at = self._relit.stamp
+        self._lit(view, light)
+
+    def _lit(self, view: View, light: tuple[bytes, ...]) -> None:
+        """Note what the light that is there now was made of."""
+        self.stats.relit = True
+        self._light, self._sun_light, self._sky = light, _sun_key(view.sky), view.sky
         stamp, radiance = self._relit.stamp, view.lamps.radiance
         if len(radiance) == len(self._lamp_radiance):
             self._lamp_changed_at[(radiance != self._lamp_radiance).any(1)] = stamp
@@ -251,7 +320,8 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n].
+        area [n]. Of pages for which nothing but the hour is another only half as many are done, the others show the
+        hour before.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -260,6 +330,12 @@ class LightCache:
         table.admit(keys, self._pool.now + 1)
         slots = table.table[keys]
         stale = table.checked[slots] != stamp
+        self.stats.pages_stale = 0
+        if most_texels is not None:
+            waits = np.flatnonzero(stale & (table.checked[slots] >= self._stood_at) & (table.filled_at[slots] >= 0))
+            waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][most_texels // 2 :]
+            stale[waits] = False
+            self.stats.pages_stale = len(waits)
         keys, slots, area = keys[stale], slots[stale], area[stale]
         if not len(keys):
             return
@@ -275,7 +351,7 @@ class LightCache:
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
         newest = np.append(pool.changed_at, -1)[rows].max((1, 2))
         table.checked[slots] = np.where(waits, -1, stamp)
-        self.stats.pages_stale = int(waits.sum())
+        self.stats.pages_stale += int(waits.sum())
         filled = table.filled_at[slots]
         old = (filled < 0) | (newest > filled)
         slots, texels = slots[old], texels[old]
@@ -389,6 +465,17 @@ def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float6
             [furniture.low[b], furniture.high[b]]
         )
     return boxes
+
+
+def _furniture_key(view: View) -> tuple[object, ...]:
+    """What furniture depends on."""
+    bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
+    poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.orientation[stands])
+    return (id(view.prefabs), id(view.materials), *(a.tobytes() for a in poses))
+
+
+def _sun_key(sky: SkyView) -> bytes:
+    return sky.sun.tobytes() + (sky.sun_direction.tobytes() if sky.sun.any() else b"")
 
 
 def _lamps_key(view: View) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ is the same bits as light from nothing, and costs what the change reaches.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ class Relight:
         their masks (SIGE, Li et al. 2022): the same light, to measure against.
         """
         self._compares = compares
-        self.side_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] e of each probe by side
+        self._side_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] e of each probe by side
         self.stamp = stamp  # number of the last relight
         self.changed_at = np.zeros(0, np.int32)  # [S] relight in which the radiance of a spot was last another
         self.probe_changed_at = np.zeros(0, np.int32)  # [P]
@@ -95,6 +96,8 @@ class Relight:
         self._sky_side = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what the sky brings
         self._sky = b""
         self._radiance = np.zeros((0, 0, 3), np.uint16)  # [passes + 1, S, 3] packed, by spot
+        self._shown: tuple[U16, F32] | None = None  # radiance and side light of before, while new ones are worked out
+        self._writes = stamp  # number of the relight that is going on
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         self._own = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: what a probe's own rays bring
         self._shared = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: shared with its neighbours
@@ -102,7 +105,12 @@ class Relight:
     @property
     def radiance(self) -> U16:
         """[S, 3] packed, of every spot."""
-        return np.asarray(self._radiance[self._passes])
+        return np.asarray(self._radiance[self._passes]) if self._shown is None else self._shown[0]
+
+    @property
+    def side_light(self) -> F32:
+        """[P, 6, 3] e of each probe by side."""
+        return self._side_light if self._shown is None else self._shown[1]
 
     def run(
         self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, passes: int,
@@ -113,8 +121,8 @@ class Relight:
 
         `dirty` None gathers everything anew. The result is the same bits.
         """
-        surface, probes = transport.surface, transport.probes
-        self.stamp += 1
+        surface = transport.surface
+        self.stamp = self._writes = self.stamp + 1
         if passes != self._passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
@@ -123,25 +131,32 @@ class Relight:
         self._grow(transport)
         anew = np.zeros(len(surface.page_texel), np.bool_)
         anew[rows] = True
-        sky_fields = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
-        sky_key = b"".join(np.asarray(v, np.float32).tobytes() for v in sky_fields)
-        if sky_key != self._sky:
-            self._sky, self.sky_changed_at, dirty = sky_key, self.stamp, None
-        if dirty is not None and len(dirty.texels) > MANY * surface.n_texels:
-            dirty = None
-        again = np.flatnonzero(probes.alive).astype(np.int32) if dirty is None else dirty.probes
-        sky_of_probes(
-            again, probes.cell, probes.fibonacci, probes.reads, probes.weight, *sky_fields, self._sky_side
-        )  # fmt: skip
-        if dirty is None or transport.readers is None:
-            self._gather(transport, albedo, emission, direct, anew)
-        else:
-            self._follow(transport, albedo, emission, direct, dirty, anew)
+        if _sky_key(sky) != self._sky:
+            self._sky, self.sky_changed_at, dirty = _sky_key(sky), self.stamp, None
+        if dirty is None or transport.readers is None or len(dirty.texels) > MANY * surface.n_texels:
+            for _ in self._gather(transport, albedo, emission, direct, sky, anew, surface.n_with_texels):
+                pass
+            return
+        self._follow(transport, albedo, emission, direct, sky, dirty, anew)
+
+    def parts(
+        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int
+    ) -> Iterator[int]:
+        """`run` of everything in parts, of at most so many bricks each; yields how many. The transport is that of the
+        last run, and stays so. Until the last part is done all that is read here is light of before.
+        """
+        anew = np.zeros(len(transport.surface.page_texel), np.bool_)
+        self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
+        self._writes = self.stamp + 1
+        yield from self._gather(transport, albedo, emission, direct, sky, anew, most_bricks)
+        self.stamp, self._shown = self._writes, None
+        if _sky_key(sky) != self._sky:
+            self._sky, self.sky_changed_at = _sky_key(sky), self.stamp
 
     def _grow(self, transport: Transport) -> None:
         n_texels, n_probes = transport.surface.capacity, len(transport.probes.alive)
         for name, axis, n in (
-            ("side_light", 0, n_probes),
+            ("_side_light", 0, n_probes),
             ("_own_light", 0, n_probes), ("probe_changed_at", 0, n_probes), ("_sky_side", 0, n_probes),
             ("_own", 1, n_probes), ("_shared", 1, n_probes),
         ):  # fmt: skip
@@ -170,7 +185,7 @@ class Relight:
             rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.index, transport.weight, albedo,
             emission, *direct, self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step],
-            self._compares, changed, step == self._passes, self.stamp, anew, self.changed_at,
+            self._compares, changed, step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
     def _light_probes(self, transport: Transport, step: int, todo: I32) -> Bool:
@@ -184,27 +199,59 @@ class Relight:
     def _share_probes(self, transport: Transport, step: int, todo: I32, sides: NDArray[np.uint8]) -> None:
         one_pass.share_probes(
             todo, transport.probes.link, self._own[step], self._shared[step], sides, step == self._passes - 1,
-            self._own_light, self.side_light, self.stamp, self.probe_changed_at,
+            self._own_light, self._side_light, self._writes, self.probe_changed_at,
         )  # fmt: skip
 
-    def _gather(self, transport: Transport, albedo: F32, emission: F32, direct: Direct, anew: Bool) -> None:
-        """All passes over all there is."""
+    def _look_at_sky(self, transport: Transport, sky: SkyView, todo: I32) -> None:
+        probes = transport.probes
+        sky_of_probes(
+            todo, probes.cell, probes.fibonacci, probes.reads, probes.weight, *_fields(sky), self._sky_side
+        )  # fmt: skip
+
+    def _gather(
+        self,
+        transport: Transport,
+        albedo: F32,
+        emission: F32,
+        direct: Direct,
+        sky: SkyView,
+        anew: Bool,
+        most_bricks: int,
+    ) -> Iterator[int]:
+        """All passes over all there is, in parts of at most so many bricks; yields how many."""
         surface, alive = transport.surface, np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         sides = np.zeros(len(transport.probes.alive), np.uint8)
+        n_parts = max(-(-surface.n_with_texels // most_bricks), 1)
+        bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
+        self._look_at_sky(transport, sky, alive)
+        yield bricks
         for step in range(self._passes + 1):
-            self._light_pages(transport, albedo, emission, direct, step, rows, anew)
-            if step < self._passes:
-                self._light_probes(transport, step, alive)
-                self._share_probes(transport, step, alive, sides)
+            for part in np.array_split(rows, n_parts):
+                self._light_pages(transport, albedo, emission, direct, step, part, anew)
+                yield bricks
+            if step == self._passes:
+                break
+            for part in np.array_split(alive, n_parts):
+                self._light_probes(transport, step, part)
+                yield bricks
+            self._share_probes(transport, step, alive, sides)
 
     def _follow(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, dirty: Dirty, anew: Bool
+        self,
+        transport: Transport,
+        albedo: F32,
+        emission: F32,
+        direct: Direct,
+        sky: SkyView,
+        dirty: Dirty,
+        anew: Bool,
     ) -> None:
         """All passes, each over what is dirty and what reads what the pass before it changed."""
         surface, probes, readers = transport.surface, transport.probes, transport.readers
         assert readers is not None
+        self._look_at_sky(transport, sky, dirty.probes)
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
@@ -240,3 +287,12 @@ class Relight:
             self._share_probes(transport, step, todo, sides)
             if not self._compares:
                 sides[todo] = ANY_SIDE
+
+
+def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:
+    """What rays that leave the world see of a sky."""
+    return (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
+
+
+def _sky_key(sky: SkyView) -> bytes:
+    return b"".join(np.asarray(v, np.float32).tobytes() for v in _fields(sky))

@@ -509,3 +509,79 @@ def test_passing_on_what_may_differ_gives_the_same_light_and_does_more() -> None
         cache.update(with_voxels(view, grid))
     assert_same(masks, ours)
     assert masks._relit.texels_done > ours._relit.texels_done
+
+
+LATER = sky(direction=(-0.5, 0.2, 0.4), blue=0.4)
+
+
+def probes_and_texels(cache: LightCache) -> tuple[np.ndarray, np.ndarray]:
+    return cache._relit.side_light.copy(), cache.radiance.copy()
+
+
+def test_a_new_hour_that_is_spread_over_updates_ends_with_the_exact_light() -> None:
+    """Until it is there all light is that of the hour before, and no update does more than it may."""
+    view = view_of(plaza(), LAMPS)
+    cache, later = warm(view), dataclasses.replace(view, sky=LATER)
+    before, n_bricks, updates = probes_and_texels(cache), cache.transport.surface.n_with_texels, 0
+    most = n_bricks // 2
+    while cache.update(later, most_bricks=most).behind:
+        updates += 1
+        assert cache.stats.behind == updates
+        for mine, old in zip(probes_and_texels(cache), before, strict=True):
+            np.testing.assert_array_equal(mine, old)
+        assert_same(cache, cache)
+    passes = cache._passes
+    assert 2 * passes + 1 <= updates <= 3 * (2 * passes + 6)
+    assert_same(cache, fresh(later))
+    assert cache.update(later, most_bricks=most).behind == 0 and not cache.stats.relit
+
+
+def test_pages_that_only_wait_for_another_hour_are_done_some_in_every_frame() -> None:
+    """They show the hour before meanwhile; pages of another geometry or lamp never do."""
+    view = view_of(plaza(), LAMPS)
+    cache, exact = warm(view), fresh(dataclasses.replace(view, sky=LATER))
+    keys, light = all_pages(cache), light_by_place(cache)
+    while cache.update(exact_view := dataclasses.replace(view, sky=LATER), most_bricks=200).behind:
+        pass
+    stale = []
+    while True:
+        cache.decode(keys, most_texels=200)
+        stale.append(cache.stats.pages_stale)
+        if not stale[-1]:
+            break
+        assert (
+            len(stale) > 1
+            or 0 < sum((page(cache, k)[0] != light["indirect"][i]).any() for i, k in enumerate(keys)) <= 100
+        )
+    assert stale == list(range(len(keys) - 100, 0, -100)) + [0]
+    assert_same(cache, exact)
+    lit = dataclasses.replace(exact_view, lamps=dataclasses.replace(LAMPS, radiance=LAMPS.radiance / 2))
+    cache.update(lit, most_bricks=200)
+    cache.decode(keys, most_texels=200)
+    assert cache.stats.pages_stale == 0
+
+
+@pytest.mark.parametrize("done", [1, 8, 17])
+def test_a_wall_that_comes_while_a_new_hour_is_worked_out_is_lit_at_once(done: int) -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, later = warm(view), dataclasses.replace(view, sky=LATER)
+    for _ in range(done):
+        assert cache.update(later, most_bricks=cache.transport.surface.n_with_texels // 2).behind
+    grid = plaza()
+    grid[50:56, 30, 2:10] = 2
+    walled = with_voxels(later, grid)
+    assert cache.update(walled, most_bricks=10).behind == 0
+    assert_same(cache, fresh(walled))
+
+
+def test_lamps_and_hours_that_change_while_a_new_hour_is_worked_out_come_after_it() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, later = warm(view), dataclasses.replace(view, sky=LATER)
+    cache.update(later, most_bricks=50)
+    dark = dataclasses.replace(
+        view, sky=sky(sun=0.0, blue=0.1), lamps=dataclasses.replace(LAMPS, radiance=LAMPS.radiance / 2)
+    )
+    for _ in range(200):
+        if not cache.update(dark, most_bricks=50).behind and not cache.stats.relit:
+            break
+    assert_same(cache, fresh(dark))
