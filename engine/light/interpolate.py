@@ -11,9 +11,11 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.surface import face_centre
-from engine.light.trace import is_clear
+from engine.light.trace import NOTHING, first_hit, is_clear, unit_hash
 
 MOST_DOWN_M = 64  # how far below a point in the air its probes may lie
+NEAR_M = 0.5  # what lies nearer before a texel no probe tells it of: they stand a metre apart
+NEAR_RAYS = 32
 LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so that cells inside walls count less
 
 
@@ -103,6 +105,31 @@ def texel_weights(voxels, place, probe_of_cell, position, texels, index, weight)
         ny = sign if axis == 1 else 0.0
         nz = sign if axis == 2 else 0.0
         probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index[t], weight[t])
+
+
+@njit(parallel=True, cache=True)
+def near_shares(voxels, place, texels, near):
+    """Share of what some texels see, by the cosine law, that lies nearer than NEAR_M: near [T] f32 at their rows."""
+    for i in prange(len(texels)):
+        t = texels[i]
+        p, d = np.empty(3, np.float64), np.empty(3, np.float64)
+        turn = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 31)
+        hits = 0
+        for k in range(NEAR_RAYS):
+            axis, sign = face_centre(place, t, p)
+            u, v = (axis + 1) % 3, (axis + 2) % 3
+            r2, angle = (k + 0.5) / NEAR_RAYS, 2.0 * math.pi * (k * 0.6180339887498949 + turn)
+            d[u], d[v], d[axis] = (
+                math.sqrt(r2) * math.cos(angle),
+                math.sqrt(r2) * math.sin(angle),
+                sign * math.sqrt(1.0 - r2),
+            )
+            p[u] += 0.25 * ((k * 0.7548776662466927 + turn) % 1.0 - 0.5)  # R2 sequence, as in gather.texel_ray
+            p[v] += 0.25 * ((k * 0.5698402909980532 + turn) % 1.0 - 0.5)
+            p[axis] += 1e-3 * sign
+            _, side, _, _, _ = first_hit(voxels, p[0], p[1], p[2], d[0], d[1], d[2], NEAR_M)
+            hits += side != NOTHING
+        near[t] = hits / (NEAR_RAYS + 1)  # never all: something always comes from afar
 
 
 @njit(parallel=True, cache=True)

@@ -11,13 +11,20 @@ from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
 from engine.light.surface import LEVELS, PAGE_TEXELS, PAGES_PER_BRICK, page_key
 
+NEAR_LAMPS = 0.75  # of the lamps' light on a texel falls on what is near it: not all of that faces them
 BLOCK = 64  # pages, or probes, that a thread works through with the same scratch
 MOST_PATCHES = 96  # of a page: 32 on each level, where texels only touch at corners
 
 
 @njit(cache=True)
-def _texel_light(t, m, side, seen, index, weight, albedo, emission, lamps, sun, shared, is_first, out):
-    """Light that leaves texel t, of material m, before it is rounded: out [3]."""
+def _texel_light(t, m, side, seen, index, weight, near, albedo, emission, lamps, sun, shared, is_first, out):
+    """Light that leaves texel t, of material m, before it is rounded: out [3].
+
+    Probes stand in the open and know nothing of a texel's niche. So `near` of its light comes from surfaces that are
+    taken to be as it is itself and to get as much: e = (1 - near) * probes + near * (emission + albedo * (direct + e)),
+    solved for e (Jimenez et al., "Practical Realtime Strategies for Accurate Indirect Occlusion", 2016, do so on the
+    screen). Of direct light most of the lamps' counts there; the sun's ends too suddenly to tell of what is near.
+    """
     out[:] = 0.0
     if not is_first:
         for j in range(8):
@@ -26,13 +33,15 @@ def _texel_light(t, m, side, seen, index, weight, albedo, emission, lamps, sun, 
                 for c in range(3):
                     out[c] += w * unpack(shared[index[t, j], side, c])
     for c in range(3):
-        out[c] = emission[m, c] + albedo[m, c] * ((lamps[t, c] + seen * sun[c]) + out[c])
+        beside = near * (emission[m, c] + albedo[m, c] * np.float32(NEAR_LAMPS) * lamps[t, c])
+        e = ((1 - near) * out[c] + beside) / (1 - near * albedo[m, c])
+        out[c] = emission[m, c] + albedo[m, c] * ((lamps[t, c] + seen * sun[c]) + e)
 
 
 @njit(parallel=True, cache=True)
 def light_pages(
-    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, index, weight, albedo,
-    emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares, changed,
+    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, index, weight, near,
+    albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares, changed,
     is_last, stamp, anew, changed_at,
 ):  # fmt: skip
     """Light of the texels and patches of some pages, from the probes' light shared [P, 6, 3] of the last pass: packed,
@@ -60,7 +69,7 @@ def light_pages(
                     m = grid[place[t, 0], place[t, 1], place[t, 2]]
                     seen = cosine if sees_sun[t] else np.float32(0.0)
                     _texel_light(
-                        t, m, side, seen, index, weight, albedo, emission, lamps, sun, shared, is_first, out
+                        t, m, side, seen, index, weight, near[t], albedo, emission, lamps, sun, shared, is_first, out
                     )  # fmt: skip
                     if _keep(out, radiance[t]):
                         if is_last:

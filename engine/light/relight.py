@@ -183,8 +183,8 @@ class Relight:
         surface = transport.surface
         one_pass.light_pages(
             rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
-            surface.page_key_of_row, surface.place, transport.grid, transport.index, transport.weight, albedo,
-            emission, *direct, self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step],
+            surface.page_key_of_row, surface.place, transport.grid, transport.index, transport.weight, transport.near,
+            albedo, emission, *direct, self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step],
             self._compares, changed, step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ the voxels that differ:
 
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
 - rays that cross the box, and those that read a page that gained or lost texels: traced again;
-- texels within REACH_M of the box: their weights (rays to probes) are done again.
+- texels within REACH_M of the box: their weights (rays to probes) and what is near them are done again.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.interpolate import texel_weights
+from engine.light.interpolate import near_shares, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
@@ -67,6 +67,7 @@ class Transport:
         n = self.surface.capacity
         self.index = np.full((n, 8), -1, np.int32)  # [T, 8] probes that a texel sees, -1 none
         self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
+        self.near = np.zeros(n, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
         self._weigh(self.surface.alive())
         self.readers: RaysOfPages | None = None  # see keep_readers
 
@@ -128,6 +129,7 @@ class Transport:
             self.probes.make_room_for_texels(before, self.surface.capacity)
             self.index = np.concatenate([self.index, np.full((more, 8), -1, np.int32)])
             self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
+            self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
         return fresh, gone, rows
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
@@ -194,6 +196,7 @@ class Transport:
             self.index,
             self.weight,
         )
+        near_shares(self.voxels, self.surface.place, texels, self.near)
 
 
 def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:

@@ -23,6 +23,11 @@ def sky(sun: float = 3.0, direction: tuple[float, float, float] = (0.4, 0.3, 0.8
     return SkyView(d / np.linalg.norm(d), one * sun, one * blue, one * blue, one * 0, one * 0, 1.0, 0.0)
 
 
+def even_sky(radiance: float) -> SkyView:
+    """The same radiance from everywhere, from below too."""
+    return dataclasses.replace(sky(sun=0.0, blue=radiance), ground=np.full(3, radiance, np.float32))
+
+
 def lamps(*boxes: tuple[tuple[float, float, float], float, tuple[float, float, float]]) -> Lamps:
     """Lamps from (centre, edge, radiance)."""
     n = len(boxes)

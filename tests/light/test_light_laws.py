@@ -14,9 +14,10 @@ from engine.light.network import Network
 from engine.light.surface import Surface
 from engine.light.trace import Voxels, occupied_bricks
 from engine.script import prefabs
-from engine.view import Bodies, Lamps, SkyView, View
+from engine.view import Bodies, Lamps, View
 from tests.light.scenes_for_light import (
     closed_room,
+    even_sky,
     lamps,
     open_ground,
     plain_network,
@@ -58,11 +59,6 @@ def faces_inwards(place: np.ndarray) -> np.ndarray:
     front = place[:, :3].copy()
     front[np.arange(len(place)), axis] += sign
     return ((front >= [12, 12, 4]) & (front < [28, 28, 16])).all(1)
-
-
-def even_sky(radiance: float) -> SkyView:
-    """The same radiance from everywhere, from below too."""
-    return dataclasses.replace(sky(sun=0.0, blue=radiance), ground=np.full(3, radiance, np.float32))
 
 
 @SOUND
@@ -118,7 +114,7 @@ def test_sources_add(network: Network | None) -> None:
     each = [texel_light(with_crates(view_of(plaza(), x, y), *crates), network)[1] for x, y in parts]
     assert np.abs(total).mean() > 0.05
     # Light is rounded between passes, and a random network takes near light from far: what is left may be small.
-    atol = 1e-4 if network is None else 2e-3
+    atol = 1e-4 if network is None else 3e-3
     np.testing.assert_allclose(total, sum(each), rtol=1e-3, atol=atol * np.abs(total).mean())
 
 

@@ -1,14 +1,20 @@
 """Fast gathering against plain numpy, sum by sum."""
 
 import numpy as np
+import pytest
 
+from engine.light import gather
 from engine.light.features import SceneFeatures
+from engine.light.fixtures import lamp_shapes
+from engine.light.furniture import no_furniture
 from engine.light.keeping import KEPT_BITS, pack, unpack
+from engine.light.lamps import LampTransport
+from engine.light.passes import NEAR_LAMPS
 from engine.light.probes import OWN_SHARE, SKY
 from engine.light.relight import PASSES, Direct, Dirty, Relight, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
-from tests.light.scenes_for_light import materials, plaza, sky
+from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky
 
 
 def scene() -> SceneFeatures:
@@ -90,13 +96,15 @@ def test_relight_is_the_sum_that_it_says() -> None:
     by_spot = np.zeros((surface.n_spots, 3), np.float32)
     weight = probes.weight[alive].astype(np.float32)  # [P, K, 6]
     from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, direction), 0)
-    side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
+    side_light, near_share = np.zeros((len(probes.alive), 6, 3), np.float32), transport.near[texels, None]
     for step in range(3):
         seen = side_light[transport.index[texels], place[texels, 3][:, None]]
         gathered = (transport.weight[texels][..., None] * seen).sum(1)
-        albedo = features.albedo[material[texels]]
+        albedo, emission, near = features.albedo[material[texels]], features.emission[material[texels]], near_share
+        beside = near * (emission + albedo * NEAR_LAMPS * direct[texels])
+        gathered = ((1 - near) * gathered + beside) / (1 - near * albedo)
         own_light = np.zeros((len(place), 3), np.float32)
-        own_light[texels] = features.emission[material[texels]] + albedo * (direct[texels] + gathered)
+        own_light[texels] = emission + albedo * (direct[texels] + gathered)
         radiance = patch_means(surface, own_light)
         if step == 2:
             break
@@ -113,6 +121,52 @@ def test_relight_is_the_sum_that_it_says() -> None:
     np.testing.assert_allclose(found, radiance[texels], rtol=5 * lost)
     off = found.astype(np.float64) / radiance[texels] - 1
     assert abs(off.mean()) < 0.05 * lost and off.std() < lost, "rounding does not lean to one side"
+
+
+def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> np.ndarray:
+    """Radiance [T, 3] of all texels by radiosity: each gathers along 64 rays of its own, in every pass."""
+    place, texels, surface = features.surface.place, features.texels, features.surface
+    hit, code = np.full((len(place), 64), -2, np.int32), np.zeros((len(place), 64), np.uint8)
+    gather.trace_texels(
+        features.transport.voxels, no_furniture(), place, surface.page_row, surface.page_texel, texels, texels,
+        np.full(len(place), gather.ALL_RAYS, np.uint64), hit, code,
+    )  # fmt: skip
+    from_sky = np.zeros((len(place), gather.BINS, 3), np.float32)
+    gather.gather_sky(
+        place, texels, texels, hit, code, outside.sun_direction, outside.zenith, outside.horizon, outside.glow,
+        outside.ground, from_sky,
+    )  # fmt: skip
+    material = features.transport.grid[tuple(place[texels, :3].T)]
+    radiance, e = np.zeros_like(direct), np.zeros_like(direct)
+    for _ in range(passes + 1):
+        radiance[texels] = features.emission[material] + features.albedo[material] * (direct + e)[texels]
+        seen = np.where((hit[texels] >= 0)[..., None], radiance[np.maximum(hit[texels], 0)], 0.0)
+        e[texels] = (from_sky[texels].sum(1) + seen.sum(1)) / 64
+    return radiance
+
+
+@pytest.mark.parametrize("kind", ["sky", "lamp"])
+def test_niches_get_no_more_light_than_their_own_rays_bring(kind: str) -> None:
+    """Light that bounces among pillars and ribs half a metre apart, and the path that it takes by radiosity."""
+    grid = np.zeros((48, 48, 32), np.uint8)
+    grid[:, :, :2] = grid[8:40, 8:40, 14:16] = 1
+    grid[10:38:4, 10:38:4, 2:14] = 1
+    grid[8:40:3, 8:40, 12:14] = 1
+    white = np.full((2, 3), 0.6, np.float32)
+    features = SceneFeatures(grid, white, np.zeros((2, 3), np.float32))
+    place, direct = features.surface.place, np.zeros((features.surface.capacity, 3), np.float32)
+    lamp = LampTransport()
+    if kind == "lamp":
+        box = lamps(((6.0, 6.0, 2.0), 0.3, (40, 40, 40)))
+        lamp.update(lamp_shapes(box), features.transport.voxels, features.surface, None)
+        direct[:] = lamp.direct(len(place), box.radiance)
+    outside = even_sky(1.0 if kind == "sky" else 0.0)
+    light = Relight()
+    light.run(features.transport, features.albedo, features.emission, sunless(direct), outside, 8)
+    truth = bounced(features, direct, outside, 8)
+    under = features.texels[((place[features.texels, :3] >= 8) & (place[features.texels, :3] < [40, 40, 16])).all(1)]
+    ratio = unpacked(light.radiance[under]).mean() / truth[under].mean()
+    assert abs(ratio - 1) < 0.03, ratio
 
 
 def test_a_local_change_gives_the_bits_of_light_from_nothing() -> None:
