@@ -178,6 +178,7 @@ class Transport:
         which, ray = np.nonzero(bits[some, None] >> np.arange(n_rays, dtype=np.uint64) & np.uint64(1))
         rays = (some[which] * n_rays + ray).astype(np.int32)
         before = probes.rows_read(rays, surface)
+        before[np.isin(rays, strayed)] = -1  # their lists are empty, whatever their spots belong to now
         probes.trace(self.voxels, surface, some[probes.alive[some]], bits)
         probes.reads[gone] = BLOCKED
         readers.move(rays, before, probes.rows_read(rays, surface), n_rows)

@@ -41,8 +41,8 @@ def reuse(
     shares: tuple[float, ...] = SHARES,
 ) -> list[dict[str, Any]]:
     """Rows {camera, changed, share, bricks, ours_ms, full_ms, ratio, masks_ms, masks_ratio, max_error, filter_skips,
-    filter_stale_px, cache_mb, tables {name: bytes}} for 0 to 100 % of the bricks changed, together or scattered, under a still and a moving
-    camera.
+    filter_stale_px, cache_mb, tables {name: bytes}} for 0 to 100 % of the bricks changed, together or scattered, under
+    a still and a moving camera.
 
     Times are medians of the processor time of `rounds` pictures, each made in turn by all; ratios are what the others
     take against ours; errors are in steps of 255.
