@@ -1,6 +1,7 @@
 """Light in world space: probes with traced rays, relight, final gather, surface pages, and the cache that keeps it.
 
-Reading order: trace, surface, probes, relight, formfactor, furniture, lamps, gather, decode, pages, pool, cache.
+Reading order: trace, surface, probes, transport, passes, relight, formfactor, furniture, lamps, gather, decode, pages,
+pool, cache.
 """
 
 import os

@@ -98,7 +98,10 @@ class SceneFeatures:
         wanted = self._wanted
         probe = np.empty((len(wanted), 3), np.float32)
         rows = np.arange(len(wanted), dtype=np.int32)
-        probe_light(place, self.transport.index, self.transport.weight, relight.side_light, wanted, rows, probe)
+        probe_light(
+            place, self.transport.where, self.transport.weight, self.probes.probe_of_cell, relight.side_light, wanted,
+            rows, probe,
+        )  # fmt: skip
         return Gathered(self._means(moment), probe)
 
     def _around(self, texels: I32) -> I32:

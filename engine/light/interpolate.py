@@ -94,17 +94,49 @@ def air_weights(voxels, probe_of_cell, position, px, py, pz, index, weight):
                 return
 
 
+@njit(cache=True)
+def _first_cell(place, t, axis):
+    """The lowest of the cells around texel t along an axis: what `probe_weights` rounds down, in eighths of a metre."""
+    side = place[t, 3]
+    towards = 3 - 6 * (side % 2) if side // 2 == axis else 0  # half a voxel and LIFT_M along the normal
+    return (2 * place[t, axis] + 1 + towards - 4) >> 3
+
+
+@njit(cache=True)
+def cell_around(place, t, shape):
+    """Where in a flat table of cells of some shape the cells around texel t lie: `cell_step` leads from there."""
+    return (_first_cell(place, t, 0) * shape[1] + _first_cell(place, t, 1)) * shape[2] + _first_cell(place, t, 2)
+
+
+@njit(cache=True)
+def cell_step(code, shape):
+    """From `cell_around` to the cell that a byte of `where` says."""
+    return (((code >> 4) - 1) * shape[1] + (code >> 2 & 3) - 1) * shape[2] + (code & 3) - 1
+
+
+@njit(cache=True)
+def probe_seen(where, place, probe_of_cell, t, j):
+    """The probe that the weight j of texel t belongs to; where [T, 8] says in which cell around the texel it is."""
+    shape = probe_of_cell.shape
+    return probe_of_cell.reshape(-1)[cell_around(place, t, shape) + cell_step(where[t, j], shape)]
+
+
 @njit(parallel=True, cache=True)
-def texel_weights(voxels, place, probe_of_cell, position, texels, index, weight):
-    """`probe_weights` of some texels: fills index [T, 8] int32 and weight [T, 8] f32 at their rows."""
+def texel_weights(voxels, place, probe_of_cell, position, cell, texels, where, weight):
+    """`probe_weights` of some texels: weight [T, 8] f32, 0 where they see none, and where [T, 8] u8 (`probe_seen`)."""
     for i in prange(len(texels)):
         t = texels[i]
-        p = np.empty(3, np.float64)
+        p, index = np.empty(3, np.float64), np.empty(8, np.int32)
         axis, sign = face_centre(place, t, p)
         nx = sign if axis == 0 else 0.0
         ny = sign if axis == 1 else 0.0
         nz = sign if axis == 2 else 0.0
-        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index[t], weight[t])
+        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index, weight[t])
+        for j in range(8):
+            where[t, j] = 0
+            if index[j] >= 0:
+                for c in range(3):  # -1..2 along each axis
+                    where[t, j] = where[t, j] * 4 + cell[index[j], c] - _first_cell(place, t, c) + 1
 
 
 @njit(parallel=True, cache=True)
@@ -133,7 +165,7 @@ def near_shares(voxels, place, texels, near):
 
 
 @njit(parallel=True, cache=True)
-def probe_light(place, index, weight, side_light, texels, rows, e):
+def probe_light(place, where, weight, probe_of_cell, side_light, texels, rows, e):
     """Indirect e [R, 3] at `rows` as the classical look has it: side_light [P, 6, 3] of the probes it sees."""
     for i in prange(len(texels)):
         t, row = texels[i], rows[i]
@@ -141,5 +173,6 @@ def probe_light(place, index, weight, side_light, texels, rows, e):
         for j in range(8):
             w = weight[t, j]
             if w != 0.0:
+                p = probe_seen(where, place, probe_of_cell, t, j)
                 for c in range(3):
-                    e[row, c] += w * side_light[index[t, j], place[t, 3], c]
+                    e[row, c] += w * side_light[p, place[t, 3], c]

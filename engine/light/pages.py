@@ -95,7 +95,7 @@ class PageTable:
 
     def __init__(self, n_keys: int, n_slots: int) -> None:
         """`n_keys` possible pages, room for `n_slots` (rounded up to whole bands), or one picture if that is more."""
-        n_bands = -(-n_slots // SLOTS_PER_BAND)
+        self._most_bands = -(-n_slots // SLOTS_PER_BAND)
         self.table = np.full(n_keys, -1, np.int32)  # [n_keys] slot, -1 not resident
         self.key_of_slot = np.zeros(0, np.int32)  # [S] key, -1 free
         self.last_seen = np.zeros(0, np.int32)  # [S] number of the decode that last asked for it
@@ -105,10 +105,9 @@ class PageTable:
         self.indirect = np.zeros((0, INDIRECT_PX, SLOTS_PER_BAND * INDIRECT_PX, 4), np.float32)
         self.lamp = np.zeros((0, LAMP_PX, SLOTS_PER_BAND * LAMP_PX, 4), np.float32)
         self._free: list[int] = []
-        self._grow(n_bands)
 
     def _grow(self, n_bands: int) -> None:
-        old, more = self.n_slots, n_bands * SLOTS_PER_BAND
+        old, more = len(self.key_of_slot), n_bands * SLOTS_PER_BAND
         self.indirect, self.lamp = (
             np.concatenate([a, np.zeros((n_bands, *a.shape[1:]), np.float32)]) for a in (self.indirect, self.lamp)
         )
@@ -118,13 +117,13 @@ class PageTable:
 
     @property
     def n_slots(self) -> int:
-        """How many pages there is room for."""
-        return len(self.key_of_slot)
+        """How many pages there is room for; what they take is given to them when they come."""
+        return max(self._most_bands * SLOTS_PER_BAND, len(self.key_of_slot))
 
     @property
     def n_pages(self) -> int:
         """How many pages are resident."""
-        return self.n_slots - len(self._free)
+        return len(self.key_of_slot) - len(self._free)
 
     @property
     def bytes(self) -> int:
@@ -136,7 +135,7 @@ class PageTable:
         resident = self.table[keys]
         self.last_seen[resident[resident >= 0]] = now
         missing = keys[resident < 0]
-        if len(missing) > len(self._free):
+        if self.n_pages + len(missing) > self.n_slots:
             old = np.flatnonzero((self.key_of_slot >= 0) & (self.last_seen < now))
             old = old[np.lexsort((self.key_of_slot[old], self.last_seen[old]))]
             # More than it must, so that a camera that moves does not pay for this in every frame.
@@ -145,7 +144,8 @@ class PageTable:
             self.evicted += len(old)
         short = len(missing) - len(self._free)
         if short > 0:
-            self._grow(-(-short // SLOTS_PER_BAND))
+            bands = len(self.indirect)  # as many again, so that they are copied seldom
+            self._grow(max(-(-short // SLOTS_PER_BAND), min(max(bands, 1), self._most_bands - bands)))
         for key in missing:
             slot = self._free.pop()
             self.table[key], self.key_of_slot[slot] = slot, key

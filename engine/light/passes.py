@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.core.units import BRICK
+from engine.light.interpolate import cell_around, cell_step, probe_seen
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
 from engine.light.surface import LEVELS, PAGE_TEXELS, PAGES_PER_BRICK, page_key
@@ -17,7 +18,10 @@ MOST_PATCHES = 96  # of a page: 32 on each level, where texels only touch at cor
 
 
 @njit(cache=True)
-def _texel_light(t, m, side, seen, index, weight, near, albedo, emission, lamps, sun, shared, is_first, out):
+def _texel_light(
+    t, m, side, seen, cell, steps, where, weight, near, probe_of_cell, albedo, emission, lamps, sun, shared, is_first,
+    out,
+):  # fmt: skip
     """Light that leaves texel t, of material m, before it is rounded: out [3].
 
     Probes stand in the open and know nothing of a texel's niche. So `near` of its light comes from surfaces that are
@@ -30,8 +34,9 @@ def _texel_light(t, m, side, seen, index, weight, near, albedo, emission, lamps,
         for j in range(8):
             w = weight[t, j]
             if w != 0.0:
+                p = probe_of_cell[np.uint64(cell + steps[where[t, j]])]
                 for c in range(3):
-                    out[c] += w * unpack(shared[index[t, j], side, c])
+                    out[c] += w * unpack(shared[p, side, c])
     for c in range(3):
         beside = near * (emission[m, c] + albedo[m, c] * np.float32(NEAR_LAMPS) * lamps[t, c])
         e = ((1 - near) * out[c] + beside) / (1 - near * albedo[m, c])
@@ -40,9 +45,9 @@ def _texel_light(t, m, side, seen, index, weight, near, albedo, emission, lamps,
 
 @njit(parallel=True, cache=True)
 def light_pages(
-    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, index, weight, near,
-    albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares, changed,
-    is_last, stamp, anew, changed_at,
+    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, where, weight, near,
+    probe_of_cell, albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares,
+    changed, is_last, stamp, anew, changed_at,
 ):  # fmt: skip
     """Light of the texels and patches of some pages, from the probes' light shared [P, 6, 3] of the last pass: packed,
     radiance [S, 3] by spot. Of texels those that are wanted [T], all if wanted is empty. changed [S] says which spots
@@ -51,8 +56,11 @@ def light_pages(
     In the last pass changed_at [S] gets the stamp where a spot differs, and in all of a page whose spots were given out
     `anew` [n_pages]: what was there before is another's.
     """
+    shape, flat = probe_of_cell.shape, probe_of_cell.reshape(-1)
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        texel = np.empty(PAGE_TEXELS, np.int64)
+        texel, steps = np.empty(PAGE_TEXELS, np.int64), np.empty(64, np.int64)
+        for code in range(64):
+            steps[code] = cell_step(code, shape)
         light, out = np.empty((PAGE_TEXELS, 3), np.float32), np.empty(3, np.float32)
         total, count = np.empty((MOST_PATCHES, 3), np.float32), np.empty(MOST_PATCHES, np.float32)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
@@ -69,7 +77,8 @@ def light_pages(
                     m = grid[place[t, 0], place[t, 1], place[t, 2]]
                     seen = cosine if sees_sun[t] else np.float32(0.0)
                     _texel_light(
-                        t, m, side, seen, index, weight, near[t], albedo, emission, lamps, sun, shared, is_first, out
+                        t, m, side, seen, cell_around(place, t, shape), steps, where, weight, near[t], flat, albedo,
+                        emission, lamps, sun, shared, is_first, out,
                     )  # fmt: skip
                     if _keep(out, radiance[t]):
                         if is_last:
@@ -245,7 +254,7 @@ def mark_bricks(probes, sides, cell, reach_m, mark):
 
 
 @njit(parallel=True, cache=True)
-def mark_texels(bricks, page_row, page_texel, index, weight, sides, wanted, mark):
+def mark_texels(bricks, page_row, page_texel, place, where, weight, probe_of_cell, sides, wanted, mark):
     """Mark, in some bricks, the texels wanted [T] that read a side that differs of a probe, and their pages."""
     for i in prange(len(bricks)):
         first = bricks[i] * PAGES_PER_BRICK
@@ -258,7 +267,7 @@ def mark_texels(bricks, page_row, page_texel, index, weight, sides, wanted, mark
                 if t < 0:
                     continue
                 for j in range(8):
-                    if weight[t, j] != 0.0 and sides[index[t, j]] >> side & 1:
+                    if weight[t, j] != 0.0 and sides[probe_seen(where, place, probe_of_cell, t, j)] >> side & 1:
                         wanted[t] = mark[row] = True
                         break
 

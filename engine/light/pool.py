@@ -51,14 +51,15 @@ def _rows_that_read(
 
 
 @njit(parallel=True, cache=True)
-def _probes_differ(texels, rows, index, weight, checked, probe_at, differs):
+def _probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, probe_at, differs):
     """Which of some texels see a probe whose light is another than when their rows were last looked at: differs [n]."""
     for i in prange(len(texels)):
         since = checked[rows[i]]
         differs[i] = since < 0
-        for j in range(index.shape[1]):
-            if weight[texels[i], j] != 0.0 and probe_at[index[texels[i], j]] > since:
-                differs[i] = True
+        for j in range(weight.shape[1]):
+            if weight[texels[i], j] != 0.0:
+                p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
+                differs[i] = differs[i] or probe_at[p] > since
 
 
 @njit(cache=True)
@@ -354,7 +355,8 @@ class TexelPool:
         rows = self.row_of_texel[texels]
         differs = np.empty(len(texels), np.bool_)
         _probes_differ(
-            texels, rows, transport.index, transport.weight, self.checked, relit.probe_changed_at, differs
+            texels, rows, transport.surface.place, transport.where, transport.weight, transport.probes.probe_of_cell,
+            self.checked, relit.probe_changed_at, differs,
         )  # fmt: skip
         before = self.e_indirect[rows]
         self._from_probes(texels[differs], transport, relit)
@@ -365,7 +367,14 @@ class TexelPool:
         rows = self.row_of_texel[texels]
         self.e_at[rows] = -1
         interpolate.probe_light(
-            transport.surface.place, transport.index, transport.weight, relit.side_light, texels, rows, self.e_indirect
+            transport.surface.place,
+            transport.where,
+            transport.weight,
+            transport.probes.probe_of_cell,
+            relit.side_light,
+            texels,
+            rows,
+            self.e_indirect,
         )
 
     def light_lamps(

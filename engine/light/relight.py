@@ -183,9 +183,10 @@ class Relight:
         surface = transport.surface
         one_pass.light_pages(
             rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
-            surface.page_key_of_row, surface.place, transport.grid, transport.index, transport.weight, transport.near,
-            albedo, emission, *direct, self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step],
-            self._compares, changed, step == self._passes, self._writes, anew, self.changed_at,
+            surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
+            transport.probes.probe_of_cell, albedo, emission, *direct, self._shared[max(step - 1, 0)],
+            step == 0, wanted, self._radiance[step], self._compares, changed, step == self._passes,
+            self._writes, anew, self.changed_at,
         )  # fmt: skip
 
     def _light_probes(self, transport: Transport, step: int, todo: I32) -> Bool:
@@ -266,7 +267,8 @@ class Relight:
             one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, bricks)
             near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
             one_pass.mark_texels(
-                near, surface.page_row, surface.page_texel, transport.index, transport.weight, sides, wanted, marked
+                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight,
+                probes.probe_of_cell, sides, wanted, marked,
             )  # fmt: skip
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)

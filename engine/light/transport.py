@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.interpolate import near_shares, texel_weights
+from engine.light.interpolate import near_shares, probe_seen, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
@@ -65,7 +65,7 @@ class Transport:
         self.surface = Surface(self.voxels)
         self.probes = Probes(self.voxels, self.surface)
         n = self.surface.capacity
-        self.index = np.full((n, 8), -1, np.int32)  # [T, 8] probes that a texel sees, -1 none
+        self.where = np.zeros((n, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
         self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
         self.near = np.zeros(n, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
         self._weigh(self.surface.alive())
@@ -127,7 +127,7 @@ class Transport:
         more = self.surface.capacity - before
         if more:
             self.probes.make_room_for_texels(before, self.surface.capacity)
-            self.index = np.concatenate([self.index, np.full((more, 8), -1, np.int32)])
+            self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
             self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
             self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
         return fresh, gone, rows
@@ -178,12 +178,20 @@ class Transport:
         which, ray = np.nonzero(bits[some, None] >> np.arange(n_rays, dtype=np.uint64) & np.uint64(1))
         rays = (some[which] * n_rays + ray).astype(np.int32)
         before = probes.rows_read(rays, surface)
+        before[np.isin(rays, strayed)] = -1  # their lists are empty, whatever their spots belong to now
         probes.trace(self.voxels, surface, some[probes.alive[some]], bits)
         probes.reads[gone] = BLOCKED
         readers.move(rays, before, probes.rows_read(rays, surface), n_rows)
         traced = np.bincount(some[which], minlength=len(bits))
         traced[~probes.alive] = 0
         return traced.astype(np.int32)
+
+    def probes_of(self, texels: I32) -> I32:
+        """The probes that some texels [n] see, by weight: [n, 8], -1 none."""
+        found = np.full((len(texels), 8), -1, np.int32)
+        for i, j in np.argwhere(self.weight[texels] != 0.0).tolist():
+            found[i, j] = probe_seen(self.where, self.surface.place, self.probes.probe_of_cell, texels[i], j)
+        return found
 
     def _weigh(self, texels: I32) -> None:
         probes = self.probes
@@ -192,8 +200,9 @@ class Transport:
             self.surface.place,
             probes.probe_of_cell,
             probes.position,
+            probes.cell,
             texels,
-            self.index,
+            self.where,
             self.weight,
         )
         near_shares(self.voxels, self.surface.place, texels, self.near)

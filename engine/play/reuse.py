@@ -41,8 +41,8 @@ def reuse(
     shares: tuple[float, ...] = SHARES,
 ) -> list[dict[str, Any]]:
     """Rows {camera, changed, share, bricks, ours_ms, full_ms, ratio, masks_ms, masks_ratio, max_error, filter_skips,
-    filter_stale_px, cache_mb} for 0 to 100 % of the bricks changed, together or scattered, under a still and a moving
-    camera.
+    filter_stale_px, cache_mb, tables {name: bytes}} for 0 to 100 % of the bricks changed, together or scattered, under
+    a still and a moving camera.
 
     Times are medians of the processor time of `rounds` pictures, each made in turn by all; ratios are what the others
     take against ours; errors are in steps of 255.
@@ -105,6 +105,7 @@ def reuse(
                         "filter_skips": f"{skips} of {rounds}",
                         "filter_stale_px": round(statistics.mean(stale)),
                         "cache_mb": round(cached.light.bytes / 1e6, 1) if cached.light else 0.0,
+                        "tables": cached.light.tables() if cached.light else {},
                     }
                 )
     for renderer in (cached, masks, full):

@@ -215,7 +215,9 @@ def test_an_impulse_reaches_what_reads_it_and_no_more() -> None:
     probes = transport.probes
     sees = probes.alive & np.isin(probes.reads, [page, *transport.surface.patch_spot[page].T]).any(1)
     shares = probes.alive & (sees | (sees[probes.link] & (probes.link >= 0)).any(1))
-    reads = (shares[transport.index] & (transport.weight > 0)).any(1)
+    alive = transport.surface.alive()
+    reads = np.zeros(len(place), np.bool_)
+    reads[alive] = (shares[transport.probes_of(alive)] & (transport.weight[alive] > 0)).any(1)
     reads[page] = True
     differs = light.changed_at[: len(place)] == light.stamp
     assert differs[texel] and 10 < differs.sum() < 0.5 * transport.surface.n_texels

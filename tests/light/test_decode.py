@@ -93,7 +93,7 @@ def test_the_classical_look_is_the_light_of_the_probes_that_a_texel_sees() -> No
     cache, texels, e = decoded(None, slice(None, None, 7))
     transport, side_light = cache.transport, cache._relit.side_light
     side = transport.surface.place[texels, 3]
-    expected = np.einsum("tp,tpc->tc", transport.weight[texels], side_light[transport.index[texels], side[:, None]])
+    expected = np.einsum("tp,tpc->tc", transport.weight[texels], side_light[transport.probes_of(texels), side[:, None]])
     np.testing.assert_allclose(e, expected, rtol=1e-4, atol=1e-6)
     scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
     scene.look_from(same_texels(cache, texels, scene))

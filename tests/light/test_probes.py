@@ -21,7 +21,7 @@ def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
     axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
     n = np.arange(len(texels))
     plane = (place[n, axis] + (sign > 0)) * 0.25
-    position = cache.transport.probes.position[cache.transport.index[texels]]
+    position = cache.transport.probes.position[cache.transport.probes_of(texels)]
     ahead = (position[n, :, axis] - plane[:, None]) * sign[:, None]
     assert (ahead[cache.transport.weight[texels] > 0] > 0).all()
 
@@ -59,7 +59,7 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
         arriving = np.where(features.surface.side_of(probes.reads) == shining, 1.0, 0.0)
         light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
         light[alive] /= probes.weight_sum[alive]
-        weight, index = transport.weight[features.texels], transport.index[features.texels]
+        weight, index = transport.weight[features.texels], transport.probes_of(features.texels)
         e = (weight * light[index, walls[:, None]]).sum(1)
         told[shining] = [e[walls == wall].mean() for wall in range(6)]
     others = told[~np.eye(6, dtype=bool)]

@@ -91,6 +91,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
     outside = sky(blue=0.6)
     fast = relit(features, direct, outside, 2)
 
+    seen_by = transport.probes_of(texels)
     direction, reads = probes.directions(alive), probes.reads[alive]
     spots = np.concatenate([texels[:, None], surface.patch_spot[texels]], 1)  # [T, 4] by level
     by_spot = np.zeros((surface.n_spots, 3), np.float32)
@@ -98,7 +99,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
     from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, direction), 0)
     side_light, near_share = np.zeros((len(probes.alive), 6, 3), np.float32), transport.near[texels, None]
     for step in range(3):
-        seen = side_light[transport.index[texels], place[texels, 3][:, None]]
+        seen = side_light[seen_by, place[texels, 3][:, None]]
         gathered = (transport.weight[texels][..., None] * seen).sum(1)
         albedo, emission, near = features.albedo[material[texels]], features.emission[material[texels]], near_share
         beside = near * (emission + albedo * NEAR_LAMPS * direct[texels])

@@ -1,10 +1,11 @@
-"""What follows a change: boxes of changed voxels."""
+"""What follows a change: boxes of changed voxels, and what reads what."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.light.transport import joined_boxes
+from engine.light.transport import Transport, joined_boxes
+from tests.light.scenes_for_light import plaza, view_of, with_voxels
 
 
 def filled(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -40,3 +41,48 @@ def test_joined_boxes_hold_the_same_voxels_once(seed: int, n: int) -> None:
     joined = joined_boxes(low, high)
     assert len(joined[0]) <= n
     np.testing.assert_array_equal(filled(*joined), filled(low, high))
+
+
+def test_after_edits_everything_reads_what_it_would_read_in_a_fresh_world() -> None:
+    """Rays, patches and the lists of rays; numbers of spots and pages may differ, places may not."""
+    random, view = np.random.default_rng(7), view_of(plaza())
+    transport = Transport(view.voxels)
+    transport.keep_readers()
+    for _ in range(10):
+        grid = view.voxels.material.copy()
+        low = random.integers([20, 20, 1], [44, 44, 12])
+        grid[tuple(slice(a, a + n) for a, n in zip(low, random.integers(1, 5, 3), strict=True))] = random.choice([0, 2])
+        view = with_voxels(view, grid)
+        transport.follow(view.voxels)
+        fresh = Transport(view.voxels)
+        for mine, right in zip(what_rays_read(transport), what_rays_read(fresh), strict=True):
+            np.testing.assert_array_equal(mine, right)
+        assert_lists_are_exact(transport)
+
+
+def what_rays_read(transport: Transport) -> tuple[np.ndarray, np.ndarray]:
+    """Of the probes in the order of their cells: the first texel (voxel and side) of the spot that each ray reads, and
+    how many texels it holds; -1 for the sky and the border.
+    """
+    surface, probes = transport.surface, transport.probes
+    alive = np.flatnonzero(probes.alive)
+    reads = probes.reads[alive[np.lexsort(probes.cell[alive].T)]]
+    texels = surface.alive()
+    texels = texels[np.lexsort(surface.place[texels].T)]
+    first = np.full((surface.n_spots, 4), -1, np.int32)
+    size = np.zeros(surface.n_spots, np.int32)
+    for spots in (texels, *surface.patch_spot[texels].T):
+        first[spots[::-1]] = surface.place[texels[::-1]]
+    for texel, patches in zip(texels, surface.patch_spot[texels], strict=True):
+        size[np.unique([texel, *patches])] += 1
+    read = reads >= 0
+    return np.where(read[..., None], first[np.maximum(reads, 0)], reads[..., None]), size[reads] * read
+
+
+def assert_lists_are_exact(transport: Transport) -> None:
+    surface, probes, readers = transport.surface, transport.probes, transport.readers
+    assert readers is not None
+    rays = np.flatnonzero((probes.reads >= 0).reshape(-1) & np.repeat(probes.alive, probes.reads.shape[1]))
+    rows = probes.rows_read(rays.astype(np.int32), surface)
+    for row in range(len(surface.page_texel)):
+        assert sorted(readers.of(np.array([row], np.int32)).tolist()) == rays[rows == row].tolist()

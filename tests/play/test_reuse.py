@@ -12,6 +12,7 @@ def test_reuse_is_exact_and_an_idle_frame_costs_next_to_nothing() -> None:
     rows = reuse(load("gallery"), (64, 36), 2, said.append, (0.0, 0.02, 1.0))
     assert len(rows) == len(said) == 12
     assert all(row["max_error"] == 0 for row in rows)
+    assert all(row["cache_mb"] == round(sum(row["tables"].values()) / 1e6, 1) > 10 for row in rows)
     assert {(row["camera"], row["changed"], row["share"]) for row in rows} == {
         (camera, changed, share)
         for camera in ("still", "moving")
