@@ -413,6 +413,8 @@ class LampTransport:
         if not gone.any() and not len(new) and (np.diff(stayed) > 0).all():
             return None
         in_order = bool((np.diff(stayed) > 0).all())
+        if not in_order:  # a sum in another order is rounded otherwise
+            self._dirty += self.texels
         return LampChange(number, new, old.low[gone], old.high[gone], old.reach[gone], in_order)
 
     def _reach(self, lamp: int) -> float:
