@@ -18,7 +18,7 @@ from engine.film.window import Window
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.light.pages import SLOTS_PER_BAND
-from engine.raster.bodies import PosedBodies, Poser
+from engine.raster.bodies import PosedBodies, Poser, differing
 from engine.raster.context import open_context
 from engine.raster.far import FarField
 from engine.raster.gbuffer import (
@@ -29,9 +29,10 @@ from engine.raster.gbuffer import (
     material_texture,
 )
 from engine.raster.meshes import Meshes, Remeshed
-from engine.raster.resolve import GLOSSY, Atlases, Resolve
+from engine.raster.resolve import Atlases, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
+from engine.state.camera import Camera
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
@@ -46,7 +47,7 @@ Bool = NDArray[np.bool_]
 class _Drawn:
     """What the picture that lies in the targets was made of."""
 
-    geometry: tuple[object, ...]  # cameras: a difference means all tiles
+    camera: Camera  # a difference means all tiles
     shading: tuple[object, ...]  # sky, look, ...: a difference means all tiles, but the G-buffer holds
     posed: PosedBodies
     body_light: F32
@@ -103,7 +104,6 @@ class Renderer:
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._grid_shape: tuple[int, ...] = ()
         self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
-        self._casts: Bool = np.zeros(0, np.bool_)  # [B] bodies whose shadows may be in the picture
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self._size_px = (0, 0)
         self._gbuffer: GBuffer | None = None
@@ -152,10 +152,11 @@ class Renderer:
             self._resolve = Resolve(self.context, self._size_px)
             self._gloss = Gloss(self.context, self._size_px)
         self._screen = tiles.PagesOnScreen(self._size_px)
-        self._regions = np.zeros(tiles.tile_grid(self._size_px).shape, np.uint8)
-        self._tiles = np.zeros_like(self._regions)
+        self._glossy = tiles.tile_grid(self._size_px)  # tiles that were drawn with their reflections
+        self._tiles = np.zeros(self._glossy.shape, np.uint8)
         self._picture = np.zeros((height, width, 4), np.uint8)
         self._rgb = np.zeros((height, width, 3), np.uint8)
+        self._surface = np.zeros((height, width, 4), np.uint32)  # the G-buffer as it was read last
         self._drawn = None
 
     @property
@@ -188,7 +189,9 @@ class Renderer:
             drawn_tiles = self._draw(view, stats, picture=True)
             if drawn_tiles:
                 self._resolve.read(self._picture)
-                self._rgb = np.ascontiguousarray(self._picture[..., :3])
+                self._rgb = np.empty((*self._picture.shape[:2], 3), np.uint8)
+                for channel in range(3):  # ten times as fast as all at once
+                    self._rgb[..., channel] = self._picture[..., channel]
                 self._rgb.setflags(write=False)
             self._lap(stats, "read")
         total = tiles.tile_grid(self._size_px).size
@@ -215,7 +218,8 @@ class Renderer:
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
         with self.context:
-            self._draw(self._window.of(view), {}, picture=False)
+            self._drawn = None
+            self._draw(self._window.of(view), {}, picture=False, whole=True)
             self._drawn = None
             assert self._gbuffer is not None
             return self._gbuffer.arrays()
@@ -229,8 +233,8 @@ class Renderer:
 
     # ---- the frame, stage by stage ----
 
-    def _draw(self, view: View, stats: dict[str, object], picture: bool) -> int:
-        """Bring all targets up to date; returns how many tiles were drawn."""
+    def _draw(self, view: View, stats: dict[str, object], picture: bool, whole: bool = False) -> int:
+        """Bring all targets up to date, with `whole` the whole G-buffer; returns how many tiles were drawn."""
         assert self._gbuffer is not None
         stats["ms"], stats["_lap"] = {}, time.perf_counter()
         self._frames += 1
@@ -251,11 +255,11 @@ class Renderer:
         shadow_moved = self._follow_shadow(view, posed, remeshed)
         self._lap(stats, "shadow")
 
-        geometry, shade = self._changed_tiles(view, posed, body_light, remeshed, shadow_moved)
+        geometry, shade, relit = self._changed_tiles(view, posed, body_light, remeshed, shadow_moved)
         assert self._materials is not None
         fresh = self._drawn is None
         rects = tiles.drawn_rects(geometry, self._size_px)
-        if rects:
+        if rects or relit:
             self._gbuffer.draw(
                 view.camera,
                 view.previous_camera,
@@ -266,24 +270,31 @@ class Renderer:
                 rects,
                 self._screen.keys,
                 None if self._far is None else (self._far, self._far_static),
+                relit,
+                whole,
             )
             self._lap(stats, "gbuffer")
         screen = self._screen
-        if rects or fresh:
-            screen.see(self._gbuffer.read_keys(), 48 * view.voxels.stamp.size)
+        if rects or relit or fresh:
+            self._surface, keys = self._gbuffer.read()
+            screen.see(keys, 48 * view.voxels.stamp.size)
             self._lap(stats, "pages")
         if light is not None:
             light.decode(screen.keys, self.texels_per_frame, screen.area_px)
             self._lap(stats, "decode")
-            dirty = light.take_dirty_slots()
-            bands = np.unique(dirty // SLOTS_PER_BAND).tolist()
+            of_indirect, of_lamps = light.take_dirty_slots()
+            dirty = np.concatenate([of_indirect, of_lamps])
             self._atlases[self.look].write(
-                light.indirect, light.lamp, bands, int(light.page_table[screen.keys].max(initial=-1))
+                light.indirect,
+                light.lamp,
+                np.unique(of_indirect // SLOTS_PER_BAND).tolist(),
+                np.unique(of_lamps // SLOTS_PER_BAND).tolist(),
+                int(light.page_table[screen.keys].max(initial=-1)),
             )
-            relit = screen.place(light.page_table, view.voxels.stamp.shape, dirty)
-            if fresh or relit.any():
+            repaged = screen.place(light.page_table, view.voxels.stamp.shape, dirty)
+            if fresh or repaged.any():
                 self._resolve.write_slots(screen.slots)
-            shade |= relit
+            shade |= repaged
             self._lap(stats, "upload")
             stats["probes"] = _split(light_stats.probes, light_stats.probes_regenerated)
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
@@ -291,17 +302,18 @@ class Renderer:
             stats["pages_stale"] = light_stats.pages_stale
             stats["light_behind"] = light_stats.behind
             stats["cache_mb"] = light.bytes / 1e6
-        shade |= self._gloss.update(view, self._gbuffer, screen.coded, light, bool(rects), fresh)
+        shade |= self._gloss.update(view, self._surface, light, bool(rects) or relit, fresh)
         self._lap(stats, "reflections")
         stats["reflections"] = _split(len(self._gloss.rows), self._gloss.traced)
-        regions = tiles.tile_regions(screen.coded, self._body_shadows(view, posed))
-        regions[self._gloss.tiles] += len(tiles.REGIONS)
-        shade |= geometry | (regions != self._regions)  # programs of two regions need not agree to the last bit
-        self._regions = regions
+        shade |= geometry | (self._gloss.tiles != self._glossy)  # two programs need not agree to the last bit
+        self._glossy = self._gloss.tiles
         if picture and shade.any():
+            sky, surface = tiles.tile_contents(screen.coded)
+            plain = tiles.tile_grid(self._size_px, True) if shade.all() else shade & surface & ~self._glossy
             parts = {
-                name: tiles.rects_of_tiles(shade & (regions == index), self._size_px, shade.size)
-                for index, name in enumerate((*tiles.REGIONS, *(name + GLOSSY for name in tiles.REGIONS)))
+                "sky": tiles.rects_of_tiles(shade & sky, self._size_px, shade.size),
+                "glossy": tiles.rects_of_tiles(shade & self._glossy, self._size_px, shade.size),
+                "plain": tiles.rects_of_tiles(plain, self._size_px, shade.size),
             }
             self._resolve.draw(
                 view,
@@ -314,19 +326,11 @@ class Renderer:
                 self._gloss.texture,
             )
             self._lap(stats, "resolve")
-        self._drawn = _Drawn(_geometry_key(view), self._shading_key(view), posed, body_light)
+        self._drawn = _Drawn(view.camera, self._shading_key(view), posed, body_light)
         self._tiles = shade.astype(np.uint8) * REGENERATED
         if light is not None:
             self._tiles[screen.showing(light.stale_slots)] = STALE
         return int(shade.sum())
-
-    def _body_shadows(self, view: View, posed: PosedBodies) -> Bool:
-        """Tiles on which a body's shadow may fall."""
-        mask = tiles.tile_grid(self._size_px)
-        if self._shadow.bodies_cast:
-            hulls = self._shadow_hulls(view, posed.low[self._casts], posed.high[self._casts])
-            tiles.mark_hulls(mask, self._clip(view), self._size_px, hulls)
-        return mask
 
     def _shadow_hulls(self, view: View, low: NDArray[np.floating], high: NDArray[np.floating]) -> F64:
         """Points [n, 16, 3] whose hulls hold boxes [n, 3] (metres, world) and all the shadow they throw."""
@@ -392,15 +396,15 @@ class Renderer:
         hulls = self._shadow_hulls(view, posed.low, posed.high)
         planes = frustum_planes(self._clip(view), (0, 0, *self._size_px), self._size_px)
         inside: Bool = np.greater(hulls @ planes[:, :3].T + planes[:, 3], 0.0)  # [B, 16, 5]
-        self._casts = np.all(np.any(inside, axis=1), axis=1)  # a hull all beyond one plane is not in the picture
-        self._shadow.update_bodies(posed, self._bodies, self._casts)
+        casts: Bool = np.all(np.any(inside, axis=1), axis=1)  # a hull all beyond one plane is not in the picture
+        self._shadow.update_bodies(posed, self._bodies, casts)
         return self._shadow.frame is not before
 
     def _body_light(self, view: View, posed: PosedBodies) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
         light = self.light
         e = np.zeros((len(posed.position), 3), np.float32) if light is None else light.body_light(view, posed).copy()
-        shines = view.materials.emission[posed.material].any(-1) & ~posed.dress.is_pictured
+        shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
         if shines.any():
             of = posed.body[shines]
             own = view.materials.emission[posed.material[shines]]
@@ -415,7 +419,7 @@ class Renderer:
     def _shading_key(self, view: View) -> tuple[object, ...]:
         sky = view.sky
         key: tuple[object, ...] = (
-            self.look, self.antialias, sky.exposure, sky.fog_density,
+            self.look, self.antialias, self._shadow.bodies_cast, sky.exposure, sky.fog_density,
             *(a.tobytes() for a in (sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground)),
         )  # fmt: skip
         if self.look == "raster":
@@ -429,22 +433,23 @@ class Renderer:
         body_light: F32,
         remeshed: Remeshed | None,
         shadow_moved: bool,
-    ) -> tuple[Bool, Bool]:
-        """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart)."""
+    ) -> tuple[Bool, Bool, bool]:
+        """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart); and whether bodies in
+        other tiles have another light in the G-buffer.
+        """
         drawn = self._drawn
-        if drawn is None or remeshed is None or drawn.geometry != _geometry_key(view):
-            return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True)
+        if drawn is None or remeshed is None or drawn.camera != view.camera:
+            return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
         shade_all = shadow_moved or drawn.shading != self._shading_key(view)
         geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
         clip = self._clip(view)
-        low, high, moved_low, moved_high = _changed_boxes(drawn, posed, body_light)
-        low, high = np.concatenate([low, remeshed.low]), np.concatenate([high, remeshed.high])
+        moved_low, moved_high, relit_low, relit_high = _changed_boxes(drawn, posed, body_light)
+        tiles.mark_hulls(shade, clip, self._size_px, tiles.box_corners(relit_low, relit_high))
         moved_low, moved_high = np.concatenate([moved_low, remeshed.low]), np.concatenate([moved_high, remeshed.high])
-        if len(low):
-            tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(low, high))
+        tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(moved_low, moved_high))
         if len(moved_low) and view.sky.sun.any() and not shade_all:
             tiles.mark_hulls(shade, clip, self._size_px, self._shadow_hulls(view, moved_low, moved_high))
-        return geometry, shade
+        return geometry, shade, len(relit_low) > 0
 
     def release(self) -> None:
         """Give all GPU memory back."""
@@ -468,30 +473,22 @@ class Renderer:
             self.context.release()
 
 
-def _geometry_key(view: View) -> tuple[object, ...]:
-    return (view.camera, view.previous_camera)  # new materials start afresh by themselves
-
-
 def _split(total: int, regenerated: int) -> dict[str, int]:
     return {"reused": max(total - regenerated, 0), "regenerated": regenerated}
 
 
 def _changed_boxes(drawn: _Drawn, posed: PosedBodies, body_light: F32) -> tuple[F64, F64, F64, F64]:
-    """Boxes, old and new, of bodies that look different now, and of those among them whose shape or place differs."""
+    """Boxes, old and new, of bodies whose shape or place differs, and of others whose light does."""
     old = drawn.posed
     if old.triangles is not posed.triangles:  # other bodies altogether
         low = np.concatenate([old.low, posed.low]).astype(np.float64)
         high = np.concatenate([old.high, posed.high]).astype(np.float64)
-        return low, high, low, high
-    n = len(posed.low)
-    moved_vertex = (old.position != posed.position).any(1)
-    differs = moved_vertex | (old.previous_position != posed.previous_position).any(1)
-    differs |= (drawn.body_light != body_light).any(1)
-    moved = np.bincount(posed.body[moved_vertex], minlength=n) > 0
-    looks = np.bincount(posed.body[differs], minlength=n) > 0
+        return low, high, low[:0], high[:0]
+    moved = differing(posed.first_vertex, old.position, posed.position)
+    relit = differing(posed.first_vertex, drawn.body_light, body_light)
 
     def both(which: Bool) -> tuple[F64, F64]:
         low = np.concatenate([old.low[which], posed.low[which]]).astype(np.float64)
         return low, np.concatenate([old.high[which], posed.high[which]]).astype(np.float64)
 
-    return (*both(looks), *both(moved))
+    return (*both(moved), *both(relit & ~moved))

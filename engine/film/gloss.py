@@ -15,7 +15,7 @@ from engine.film.tiles import tile_grid
 from engine.light.cache import LightCache
 from engine.light.glossy import Pixels, scene_of
 from engine.light.reflections import Reflections
-from engine.raster.gbuffer import GBuffer
+from engine.raster.gbuffer import FAR
 from engine.view import View
 
 F32 = NDArray[np.float32]
@@ -23,17 +23,17 @@ Bool = NDArray[np.bool_]
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, kind, place, normal, albedo, own, is_body):  # type: ignore[no-untyped-def]
+def _unpack(surface, glossy, eye, corner, ray_x, ray_y, kind, place, normal, albedo, own, is_body):  # type: ignore[no-untyped-def]
     """Fill the arrays of `Pixels` where the material is glossy; `kind` is 0 elsewhere."""
-    height, width = keys.shape
+    height, width = surface.shape[:2]
     for y in prange(height):
         for x in range(width):
-            m = coded[y, x, 3]
+            m = surface[y, x, 3] >> 24
             i = y * width + x
             kind[i] = m if glossy[m] else 0
             if not glossy[m]:
                 continue
-            depth = surface[y, x, 0]
+            depth = surface[y, x, 0] & 0x7FFFFFFF
             fx, fy = np.int16(surface[y, x, 1] & 0xFFFF) / 32767.0, np.int16(surface[y, x, 1] >> 16) / 32767.0
             fz = 1.0 - abs(fx) - abs(fy)
             t = max(-fz, 0.0)
@@ -45,11 +45,11 @@ def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, kind, place
             for c in range(3):
                 ray = corner[c] + (x + 0.5) * ray_x[c] + (y + 0.5) * ray_y[c]
                 place[i, c] = eye[c] + metres * ray
-                albedo[i, c] = (coded[y, x, c] / 255.0) ** 2
+                albedo[i, c] = ((surface[y, x, 3] >> 8 * c & 255) / 255.0) ** 2
                 own[i, c] = 0.0
-            key = keys[y, x]
+            key = surface[y, x, 2]
             is_body[i] = key >= 0x80000000
-            if is_body[i]:
+            if is_body[i] and key != FAR:
                 scale = 2.0 ** (np.int64(key >> 27 & 15) - 17)
                 own[i, 0], own[i, 1], own[i, 2] = (
                     (key & 511) * scale,
@@ -59,16 +59,14 @@ def _unpack(coded, surface, keys, glossy, eye, corner, ray_x, ray_y, kind, place
 
 
 @njit(cache=True, nogil=True)
-def _differs(coded, coded_before, surface, surface_before, keys, keys_before, differs):  # type: ignore[no-untyped-def]
+def _differs(surface, before, differs):  # type: ignore[no-untyped-def]
     """Mark pixels that rays would leave otherwise than before: place, normal, material, or a body's own light."""
-    height, width = keys.shape
+    height, width = surface.shape[:2]
     for y in range(height):
         for x in range(width):
+            here, there = surface[y, x], before[y, x]
             differs[y * width + x] = (
-                surface[y, x, 0] != surface_before[y, x, 0]
-                or surface[y, x, 1] != surface_before[y, x, 1]
-                or coded[y, x, 3] != coded_before[y, x, 3]
-                or keys[y, x] != keys_before[y, x]
+                here[0] != there[0] or here[1] != there[1] or here[2] != there[2] or here[3] >> 24 != there[3] >> 24
             )
 
 
@@ -91,17 +89,15 @@ class Gloss:
         self.texture = self._context.texture(self.size_px, 4, dtype="f4")
         self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._reflections = Reflections(n)
-        self._coded, self._coded_before = (np.zeros((height, width, 4), np.uint8) for _ in range(2))
-        self._surface, self._surface_before = (np.zeros((height, width, 4), np.uint32) for _ in range(2))
-        self._keys_before = np.zeros((height, width), np.uint32)
+        self._before = np.zeros((height, width, 4), np.uint32)  # the G-buffer that was read last
         self._kind, self._is_body = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
         self._place, self._normal, self._albedo, self._own = (np.zeros((n, 3), np.float32) for _ in range(4))
 
-    def update(self, view: View, gbuffer: GBuffer, keys: NDArray[np.uint32], light: LightCache | None, drawn: bool,
+    def update(self, view: View, surface: NDArray[np.uint32], light: LightCache | None, drawn: bool,
                fresh: bool) -> Bool:  # fmt: skip
         """Bring `texture` up to date; returns the tiles in which a glossy pixel looks different.
 
-        `keys` is the G-buffer's second target; `drawn` says that some of the G-buffer was drawn again, `fresh` that
+        `surface` [H, W, 4] is the G-buffer; `drawn` says that some of the G-buffer was drawn again, `fresh` that
         nothing of the last picture holds. `light` None is the raster look.
         """
         changed = tile_grid(self.size_px)
@@ -123,7 +119,7 @@ class Gloss:
             self._reflections.forget()
         self._key = key
         if drawn or fresh:
-            self._read(view, gbuffer, keys, glossy, elsewhere)
+            self._read(view, surface, glossy, elsewhere)
         if not len(self.rows):
             return changed
         pixels = Pixels(
@@ -147,33 +143,23 @@ class Gloss:
             out[self.rows] = self._reflections.values[self.rows]
         return out.reshape(height, width, 4)
 
-    def _read(self, view: View, gbuffer: GBuffer, keys: NDArray[np.uint32], glossy: Bool, elsewhere: bool) -> None:
+    def _read(self, view: View, surface: NDArray[np.uint32], glossy: Bool, elsewhere: bool) -> None:
         width, height = self.size_px
-        gbuffer.albedo.read_into(self._coded)
         self.tiles = tile_grid(self.size_px)
-        if not glossy[self._coded[..., 3]].any():
-            self.rows = np.empty(0, np.int32)
-            self._reflections.forget()
-            return
-        gbuffer.surface.read_into(self._surface)
         forward, right, up = view.camera.axes()
         t = math.tan(view.camera.fov_y / 2)
         _unpack(
-            self._coded, self._surface, keys, glossy, np.asarray(view.camera.position, np.float64),
+            surface, glossy, np.asarray(view.camera.position, np.float64),
             forward - right * (t * width / height) + up * t, right * (2 * t / height), up * (-2 * t / height),
             self._kind, self._place, self._normal, self._albedo, self._own, self._is_body,
         )  # fmt: skip
         self.rows = np.flatnonzero(self._kind).astype(np.int32)
         self.tiles[self.rows // width >> 4, self.rows % width >> 4] = True
         if not elsewhere:
-            differs = np.zeros(keys.size, np.bool_)
-            _differs(
-                self._coded, self._coded_before, self._surface, self._surface_before, keys, self._keys_before, differs
-            )
+            differs = np.zeros(width * height, np.bool_)
+            _differs(surface, self._before, differs)
             self._reflections.forget(differs)
-        self._coded, self._coded_before = self._coded_before, self._coded
-        self._surface, self._surface_before = self._surface_before, self._surface
-        np.copyto(self._keys_before, keys)
+        np.copyto(self._before, surface)
 
     def release(self) -> None:
         """Give the texture back."""

@@ -12,7 +12,6 @@ from engine.raster.visibility import Rect
 
 TILE_PX = 16
 MANY = 0.5  # beyond this part of all tiles a full frame is cheaper
-REGIONS = ("sky", "plain", "mixed")  # see Resolve.draw
 MAX_RECTS = 4  # each rectangle of geometry draws whole chunks: more of them cost more than their hull
 
 F64 = NDArray[np.float64]
@@ -70,18 +69,37 @@ def mark_hulls(mask: Bool, clip: F64, size_px: tuple[int, int], points: F64, mar
         mask[y0:y1, x0:x1] = True
 
 
+@njit(cache=True, nogil=True)
+def _boxes_of_runs(mask, boxes):  # type: ignore[no-untyped-def]
+    """Write x0, y0, x1, y1 of runs of marked tiles, those of rows that follow each other and are equal as one box;
+    returns how many.
+    """
+    count = 0
+    last = np.full(mask.shape[1], -1, np.int32)  # the box that began at a column last
+    for row in range(mask.shape[0]):
+        x0 = 0
+        while x0 < mask.shape[1]:
+            if not mask[row, x0]:
+                x0 += 1
+                continue
+            x1 = x0
+            while x1 < mask.shape[1] and mask[row, x1]:
+                x1 += 1
+            above = last[x0]
+            if above >= 0 and boxes[above, 2] == x1 and boxes[above, 3] == row:
+                boxes[above, 3] = row + 1
+            else:
+                boxes[count, 0], boxes[count, 1], boxes[count, 2], boxes[count, 3] = x0, row, x1, row + 1
+                last[x0] = count
+                count += 1
+            x0 = x1
+    return count
+
+
 def rects_of_tiles(mask: Bool, size_px: tuple[int, int], most: int = MAX_RECTS) -> list[Rect]:
     """Pixel rectangles that cover the marked tiles, each once; at most `most`, which may then cover a little more."""
-    spans: dict[tuple[int, int], list[list[int]]] = {}  # columns (first, last) -> rows (first, last)
-    for row, line in enumerate(mask):
-        edge = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
-        for x0, x1 in zip(edge[::2].tolist(), edge[1::2].tolist(), strict=True):
-            runs = spans.setdefault((x0, x1), [])
-            if runs and runs[-1][1] == row:
-                runs[-1][1] = row + 1
-            else:
-                runs.append([row, row + 1])
-    tiles = [(x0, y0, x1, y1) for (x0, x1), runs in spans.items() for y0, y1 in runs]
+    boxes = np.empty((mask.size, 4), np.int32)
+    tiles = [(x0, y0, x1, y1) for x0, y0, x1, y1 in boxes[: _boxes_of_runs(mask, boxes)].tolist()]
     while len(tiles) > most:
         tiles = _joined(tiles)
     return sorted(_pixels(t, size_px) for t in tiles)
@@ -121,14 +139,12 @@ def _tile_contents(coded, sky, surface):  # type: ignore[no-untyped-def]
                 surface[y >> 4, x >> 4] = True
 
 
-def tile_regions(coded: NDArray[np.uint32], body_shadows: Bool) -> NDArray[np.uint8]:
-    """What each tile needs, as an index into REGIONS.
-
-    `coded` is the G-buffer's second target [H, W]; `body_shadows` marks where shadows of bodies may fall.
-    """
-    sky, surface = np.zeros_like(body_shadows), np.zeros_like(body_shadows)
+def tile_contents(coded: NDArray[np.uint32]) -> tuple[Bool, Bool]:
+    """Which tiles show any sky, and which any surface; `coded` [H, W] is what the G-buffer tells of pages."""
+    sky = tile_grid((coded.shape[1], coded.shape[0]))
+    surface = np.zeros_like(sky)
     _tile_contents(coded, sky, surface)
-    return np.where(~surface, 0, np.where(~sky & ~body_shadows, 1, 2)).astype(np.uint8)
+    return sky, surface
 
 
 @njit(cache=True, nogil=True)

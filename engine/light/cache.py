@@ -210,7 +210,7 @@ class LightCache:
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
         self._body_light = BodyLight()
-        self._dirty_slots: list[NDArray[np.int32]] = []
+        self._dirty_slots: list[tuple[I32, NDArray[np.bool_]]] = []  # slots [n], in which atlases they differ [n, 2]
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
@@ -355,10 +355,14 @@ class LightCache:
         filled = table.filled_at[slots]
         old = (filled < 0) | (newest > filled)
         slots, texels = slots[old], texels[old]
-        pages.fill_pages(slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp)
+        differs = np.empty((len(slots), 2), np.bool_)
+        pages.fill_pages(
+            slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp, differs
+        )  # fmt: skip
+        differs |= (filled[old] < 0)[:, None]
         table.filled_at[slots] = pool.now
         self.stats.pages_regenerated += len(slots)
-        self._dirty_slots.append(slots)
+        self._dirty_slots.append((slots, differs))
 
     def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
@@ -443,11 +447,14 @@ class LightCache:
         stale = (table.key_of_slot >= 0) & (table.last_seen == table.last_seen.max(initial=0))
         return np.flatnonzero(stale & (table.checked != self._relit.stamp)).astype(np.int32)
 
-    def take_dirty_slots(self) -> I32:
-        """Slots [n] of both atlases whose pages changed since the last call."""
-        slots = np.unique(np.concatenate([np.zeros(0, np.int32), *self._dirty_slots]))
-        self._dirty_slots.clear()
-        return slots
+    def take_dirty_slots(self) -> tuple[I32, I32]:
+        """Slots of the indirect atlas [n] and of that of lamps [m] whose pages look different since the last call."""
+        none, found = np.zeros(0, np.int32), self._dirty_slots
+        of_indirect, of_lamps = (
+            np.unique(np.concatenate([none, *(slots[differs[:, k]] for slots, differs in found)])) for k in range(2)
+        )
+        self._dirty_slots = []
+        return of_indirect, of_lamps
 
     def body_light(self, view: View, posed: PosedBodies) -> F32:
         """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""

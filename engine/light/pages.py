@@ -67,18 +67,32 @@ def page_texels(keys, page_row, page_texel, shape, texels):
                 texels[i, v, u] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u - 1, v - 1)
 
 
+@njit(cache=True)
+def _put(atlas, band, v, u, c, value):
+    """Write a number into an atlas; true if pictures, which read half floats, see another one (small ones may not)."""
+    old, new = np.float32(atlas[band, v, u, c]).view(np.uint32), np.float32(value).view(np.uint32)
+    atlas[band, v, u, c] = value
+    # Rounded to 10 bits of mantissa, ties to even
+    return (old + np.uint32(0xFFF) + (old >> 13 & 1)) >> 13 != (new + np.uint32(0xFFF) + (new >> 13 & 1)) >> 13
+
+
 @njit(parallel=True, cache=True)
-def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp):
-    """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3]."""
+def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, differs):
+    """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3].
+
+    differs [n, 2] says in which atlases a page looks different than what lay in its slot.
+    """
     for i in prange(len(slots)):
         band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND
+        differs[i] = False
         for v in range(INDIRECT_PX):
             for u in range(INDIRECT_PX):
                 t = texels[i, v, u]
                 row = row_of_texel[t] if t >= 0 else -1
                 for c in range(3):
-                    indirect[band, v, x * INDIRECT_PX + u, c] = max(e_indirect[row, c], 0.0) if row >= 0 else 0.0
-                indirect[band, v, x * INDIRECT_PX + u, 3] = 1.0 if row >= 0 else 0.0
+                    value = max(e_indirect[row, c], np.float32(0.0)) if row >= 0 else np.float32(0.0)
+                    differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, c, value)
+                differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, 3, np.float32(row >= 0))
         for v in range(LAMP_PX):
             for u in range(LAMP_PX):
                 t = texels[i, (v + 1) // 2, (u + 1) // 2]
@@ -86,8 +100,9 @@ def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp):
                 # Atlas column 1 is the page's first half texel: odd columns are the lower quarter of a face.
                 s = (1 - (v & 1)) * 2 + (1 - (u & 1))
                 for c in range(3):
-                    lamp[band, v, x * LAMP_PX + u, c] = e_lamp[row, s, c] if row >= 0 else 0.0
-                lamp[band, v, x * LAMP_PX + u, 3] = 1.0 if row >= 0 else 0.0
+                    value = e_lamp[row, s, c] if row >= 0 else np.float32(0.0)
+                    differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, value)
+                differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, 3, np.float32(row >= 0))
 
 
 class PageTable:

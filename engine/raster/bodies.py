@@ -48,6 +48,23 @@ class Dress:
     coats: tuple[tuple[int, Coat], ...]  # body and coat; triangles count within the body's own prefab
 
 
+@njit(cache=True, nogil=True)
+def _differ(first, old, new, out):  # type: ignore[no-untyped-def]
+    for b in range(len(out)):
+        for v in range(first[b], first[b + 1]):
+            if old[v, 0] != new[v, 0] or old[v, 1] != new[v, 1] or old[v, 2] != new[v, 2]:
+                out[b] = True
+                break
+
+
+def differing(first_vertex: I32, old: F32, new: F32) -> NDArray[np.bool_]:
+    """Which bodies [B] have any vertex with another value: old and new [V, 3]."""
+    out = np.zeros(len(first_vertex) - 1, np.bool_)
+    if old is not new:
+        _differ(first_vertex, old, new, out)
+    return out
+
+
 @dataclass(frozen=True)
 class _Template:
     """Prefab data laid out per body: what stays the same while the list of bodies does."""

@@ -11,9 +11,10 @@
 | page        | int64 [H, W]        | surface page key of a static face, -1 elsewhere |
 | body_light  | float32 [H, W, 3]   | e at a body's surface, 0 elsewhere (within 1/512 of its largest channel) |
 
-Row 0 is the top of the image. On the GPU these lie in three targets: RGBA8 (albedo, material), R32UI (page key + 1,
-or bit 31 and the packed e of a body) and RGBA32UI (depth, normal, entity + 1 with bit 31 set for emissive materials,
-motion). All bits are zero where nothing was hit.
+Row 0 is the top of the image. On the GPU what pictures need lies in one target, as every fetch and every target costs
+time: RGBA32UI (depth with bit 31 set where it shines; normal; page key + 1, or bit 31 and the packed e of a body, or
+all bits set in the far field; albedo and material). Entity + 1 and motion lie in another, RG32UI, which is drawn when
+asked for. All bits are zero where nothing was hit.
 """
 
 import math
@@ -26,7 +27,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from engine.raster import patterns
-from engine.raster.bodies import PosedBodies
+from engine.raster.bodies import PosedBodies, differing
 from engine.raster.far import SCALE, FarField
 from engine.raster.meshes import VERTEX, Meshes, PageTable, vertices_of_quads
 from engine.raster.programs import program, set_uniforms
@@ -39,6 +40,7 @@ F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 SRGB8_ALPHA8 = 0x8C43  # OpenGL's name: filtered as linear light
+FAR = 0xFFFFFFFF  # what stands in place of a page in the far field
 SEAM_PX = 0.01  # how far a quad grows to close T-junctions
 BODY_VERTEX = np.dtype(
     [
@@ -160,6 +162,14 @@ def _skipped(form: str) -> str:
     return f"{count * size}x"
 
 
+def _body_vertices(posed: PosedBodies, light: F32, rows: slice) -> NDArray[np.void]:
+    data = np.empty(len(posed.position[rows]), BODY_VERTEX)
+    data["position"], data["previous"] = posed.position[rows], posed.previous_position[rows]
+    data["normal"], data["light"] = posed.normal[rows], light[rows]
+    data["entity"], data["material"] = posed.entity[rows], posed.material[rows]
+    return data
+
+
 class BodyMesh:
     """The posed bodies as one vertex buffer, drawn into any pass."""
 
@@ -173,7 +183,6 @@ class BodyMesh:
         )  # [B + 1] the indices of body b are first_index[b] : first_index[b + 1]
         self._vertices: moderngl.Buffer | None = None
         self._index: moderngl.Buffer | None = None
-        self._index_of: object = None
         self._arrays: dict[int, moderngl.VertexArray] = {}
         self._skin: moderngl.Buffer | None = None  # uv and tint
         self._pictures: dict[int, tuple[Picture, moderngl.Texture]] = {}
@@ -181,28 +190,32 @@ class BodyMesh:
 
     def update(self, posed: PosedBodies, light: F32) -> None:
         """Send the vertices; `light` is e [V, 3], for emissive materials the radiance that leaves them."""
-        if self._posed is posed and self._light is not None and np.array_equal(self._light, light):
+        old, before = self._posed, self._light
+        if old is not None and before is not None and old.triangles is posed.triangles:
+            self._posed, self._light = posed, light
+            if self._vertices is not None:
+                first = posed.first_vertex
+                differs = differing(first, before, light) | differing(first, old.position, posed.position)
+                differs |= differing(first, old.previous_position, posed.previous_position)
+                differs |= differing(first, old.normal, posed.normal)
+                for body in np.flatnonzero(differs):
+                    rows = slice(int(posed.first_vertex[body]), int(posed.first_vertex[body + 1]))
+                    data = _body_vertices(posed, light, rows)
+                    self._vertices.write(data.tobytes(), offset=rows.start * BODY_VERTEX.itemsize)
             return
-        data = np.empty(len(posed.position), BODY_VERTEX)
-        data["position"], data["previous"], data["normal"] = posed.position, posed.previous_position, posed.normal
-        data["light"], data["entity"], data["material"] = light, posed.entity, posed.material
+        data = _body_vertices(posed, light, slice(None))
         self.count = 3 * len(posed.triangles)
         if not self.count:
             self._posed, self._light = posed, light
             return
         owner = posed.body[posed.triangles[:, 0]]
         self._first_index = 3 * np.searchsorted(owner, np.arange(len(posed.low) + 1))
-        fits = self._vertices is not None and self._vertices.size >= data.nbytes
-        if not fits or self._index_of is not posed.triangles:
-            self.release()
-            self._vertices = self.context.buffer(reserve=data.nbytes, dynamic=True)
-            self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
-            self._index_of = posed.triangles
-            if posed.dress.has_skin.any():
-                skin = np.concatenate([posed.dress.uv, posed.dress.tint], 1)
-                self._skin = self.context.buffer(np.ascontiguousarray(skin, np.float32).tobytes())
-        assert self._vertices is not None
-        self._vertices.write(data.tobytes())
+        self.release()
+        self._vertices = self.context.buffer(data.tobytes(), dynamic=True)
+        self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
+        if posed.dress.has_skin.any():
+            skin = np.concatenate([posed.dress.uv, posed.dress.tint], 1)
+            self._skin = self.context.buffer(np.ascontiguousarray(skin, np.float32).tobytes())
         self._posed, self._light = posed, light
 
     @property
@@ -295,7 +308,7 @@ class BodyMesh:
             if thing is not None:
                 thing.release()
         self._pictures.clear()
-        self._vertices = self._index = self._index_of = self._posed = self._skin = self._white = None
+        self._vertices = self._index = self._posed = self._skin = self._white = None
 
 
 def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
@@ -318,27 +331,23 @@ class GBuffer:
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int]) -> None:
         self.context, self.size_px = context, size_px
-        self.albedo = context.texture(size_px, 4, dtype="f1")
-        self.light = context.texture(size_px, 1, dtype="u4")
         self.surface = context.texture(size_px, 4, dtype="u4")
-        for texture in (self.albedo, self.light, self.surface):
-            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._more = context.renderbuffer(size_px, 2, dtype="u4")
         self._depth = context.depth_texture(size_px)
-        self.target = context.framebuffer([self.albedo, self.light, self.surface], self._depth)
-        self._light_only = context.framebuffer([self.light])
+        self._target = context.framebuffer([self.surface], self._depth)
+        self._whole_target = context.framebuffer([self.surface, self._more], self._depth)
         self._depth_only = context.framebuffer(depth_attachment=self._depth)
         defines = {"PATTERN_M": patterns.PATTERN_M, "PATTERN_TEXELS": float(patterns.TEXELS)}
         defines["PATTERN_LEVELS"], defines["PATTERN_TURN"] = float(patterns.LEVELS), patterns.SHIFT_V
         self._defines = defines
-        self._far: moderngl.Program | None = None  # draws the far field; made when there is one
-        self._voxels = program(context, "voxels.vert", "gbuffer.frag", **defines)
+        self._programs: dict[tuple[str, ...], moderngl.Program] = {}
         self._occluders = program(context, "voxels.vert", "shadow.frag")
-        self._bodies = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, **defines)
-        self._skins = program(context, "bodies.vert", "gbuffer.frag", BODIES=True, SKINS=True, **defines)
         atlas = patterns.pattern_atlas()
         self._patterns = context.texture(atlas.shape[1::-1], 4, atlas.tobytes(), dtype="f1")
         self._patterns.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._patterns.repeat_x = self._patterns.repeat_y = False
+        self._read = np.empty((size_px[1], size_px[0], 4), np.uint32)
         self._keys = np.empty((size_px[1], size_px[0]), np.uint32)
         self._depth_read = np.empty((size_px[1], size_px[0]), np.float32)
 
@@ -353,8 +362,11 @@ class GBuffer:
         rects: list[Rect],
         likely: NDArray[np.integer],
         far: tuple[FarField, StaticMesh] | None = None,
+        relit: bool = False,
+        whole: bool = False,
     ) -> None:
-        """Fill rectangles of the targets; `far` is the far field of a large world with its buffers.
+        """Fill rectangles of the targets; `far` is the far field of a large world with its buffers, `whole` asks for
+        the channels that no picture needs too. `relit` says that some bodies elsewhere have another light.
 
         `likely` are surface pages that may well be in view, such as those of the last picture. Their depth is drawn
         first, and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
@@ -374,14 +386,17 @@ class GBuffer:
             "patterns_scale": (1.0 / self._patterns.width, 1.0 / self._patterns.height),
             "corner": (0.0, 0.0, 0.0) if far is None else tuple(-far[0].origin_m),
         }
-        set_uniforms(self._voxels, **common)
-        set_uniforms(self._bodies, **common)
-        set_uniforms(self._skins, **common, picture=2, glow_picture=3)
         set_uniforms(self._occluders, **common)
+        voxels, coats = self._program("voxels.vert", whole), bodies.has_skin.any()
+        set_uniforms(voxels, **common)
+        people = self._program("bodies.vert", whole, BODIES=True)
+        set_uniforms(people, **common)
+        if coats:
+            skins = self._program("bodies.vert", whole, BODIES=True, SKINS=True)
+            set_uniforms(skins, **common, picture=2, glow_picture=3)
         if far is not None:
-            if self._far is None:
-                self._far = program(self.context, "voxels.vert", "gbuffer.frag", FAR_SCALE=SCALE, **self._defines)
-            set_uniforms(self._far, **common, far_origin=tuple(far[0].origin_m))
+            blocks = self._program("voxels.vert", whole, FAR_SCALE=SCALE)
+            set_uniforms(blocks, **common, far_origin=tuple(far[0].origin_m))
         materials.use(0)
         self._patterns.use(1)
         context = self.context
@@ -392,7 +407,7 @@ class GBuffer:
             "<="  # passes where a pixel's depth is there already; equals go by the order, which is fixed
         )
         table, sight = meshes.table, Sight(camera, self.size_px)
-        before = table.rows(likely)
+        before = table.rows(likely) if rects else np.empty(0, np.int64)
         self._depth_only.use()
         for rect in rects:
             self._depth_only.scissor = rect
@@ -404,39 +419,58 @@ class GBuffer:
         if len(before):
             self._depth.read_into(self._depth_read)
             sight = Sight(camera, self.size_px, self._depth_read)
-        self.target.use()
-        self.target.depth_mask = False
+        target = self._whole_target if whole else self._target
+        target.use()
+        target.depth_mask = False
         for rect in rects:
-            self.target.clear(0.0, 0.0, 0.0, 0.0, viewport=rect)
-        self.target.depth_mask = True
+            target.clear(0.0, 0.0, 0.0, 0.0, viewport=rect)
+        target.depth_mask = True
         for rect in rects:
-            self.target.scissor = rect
-            static.draw(self._voxels, table, sight.sees_pages(table, rect))
-            if far is not None and self._far is not None:
+            target.scissor = rect
+            static.draw(voxels, table, sight.sees_pages(table, rect))
+            if far is not None:
                 beyond = Sight(far[0].scaled(camera), self.size_px, self._depth_read if len(before) else None)
-                blocks = far[0].meshes.table
-                far[1].draw(self._far, blocks, beyond.sees_pages(blocks, rect))
+                far[1].draw(blocks, far[0].meshes.table, beyond.sees_pages(far[0].meshes.table, rect))
             seen = sight.sees(*bodies.boxes, rect)
-            bodies.draw(self._bodies, seen & ~bodies.has_skin)
-            bodies.draw_coats(self._skins, seen)
-        self.target.scissor = (0, 0, width, height)
+            bodies.draw(people, seen & ~bodies.has_skin)
+            if coats:
+                bodies.draw_coats(skins, seen)
+        target.scissor = (0, 0, width, height)
+        if relit:  # all of them over themselves: where some are as near as others, the last one stays the last
+            seen = Sight(camera, self.size_px).sees(*bodies.boxes, (0, 0, width, height))
+            bodies.draw(people, seen & ~bodies.has_skin)
+            if coats:
+                bodies.draw_coats(skins, seen)
         context.front_face = "ccw"
         context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
 
-    def read_keys(self) -> NDArray[np.uint32]:
-        """The second target [H, W]: 0, page key + 1, or bit 31 and a body's e. Overwritten by the next call."""
-        self._light_only.read_into(self._keys, components=1, dtype="u4")
-        return self._keys
+    def _program(self, vertex: str, whole: bool, **parts: float) -> moderngl.Program:
+        key = (vertex, str(whole), *parts)
+        if key not in self._programs:
+            defines = {**self._defines, **parts}
+            self._programs[key] = program(self.context, vertex, "gbuffer.frag", LOOKS=True, WHOLE=whole, **defines)
+        return self._programs[key]
+
+    def read(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """The target of pictures [H, W, 4], and of it what tells pages: 0, page key + 1, or bit 31 and more [H, W].
+
+        Both are overwritten by the next call.
+        """
+        self.surface.read_into(self._read)
+        np.copyto(self._keys, self._read[..., 2])
+        return self._read, self._keys
 
     def arrays(self) -> GBufferArrays:
-        """All channels, read back and unpacked."""
+        """All channels, read back and unpacked; the last drawing must have been of the `whole`."""
         width, height = self.size_px
-        coded = np.frombuffer(self.albedo.read(), np.uint8).reshape(height, width, 4)
-        light = np.frombuffer(self.light.read(), np.uint32).reshape(height, width)
-        surface = np.frombuffer(self.surface.read(), np.uint32).reshape(height, width, 4)
+        surface, light = self.read()
+        coded = np.ascontiguousarray(surface[..., 3]).view(np.uint8).reshape(height, width, 4)
+        more = np.frombuffer(self._whole_target.read(components=2, attachment=1, dtype="u4"), np.uint32).reshape(
+            height, width, 2
+        )
         hit = surface[..., 0] != 0
-        motion = np.ascontiguousarray(surface[..., 3]).view(np.int16).reshape(height, width, 2)
-        body = light >> 31 == 1
+        motion = np.ascontiguousarray(more[..., 1]).view(np.int16).reshape(height, width, 2)
+        body = (light >> 31 == 1) & (light != FAR)
         e = (
             np.stack([light & 511, light >> 9 & 511, light >> 18 & 511], -1)
             * np.exp2((light >> 27 & 15).astype(np.float32) - 17.0)[..., None]
@@ -444,23 +478,22 @@ class GBuffer:
         return GBufferArrays(
             albedo=((coded[..., :3] / np.float32(255.0)) ** 2).astype(np.float32),
             normal=np.where(hit[..., None], _unpack_normal(surface[..., 1]), 0.0).astype(np.float32),
-            depth=np.where(hit, np.ascontiguousarray(surface[..., 0]).view(np.float32), np.inf).astype(np.float32),
+            depth=np.where(hit, (surface[..., 0] & 0x7FFFFFFF).view(np.float32), np.inf).astype(np.float32),
             motion=motion.astype(np.float32) / 32.0,
-            entity=(surface[..., 2] & 0x7FFFFFFF).astype(np.int64) - 1,
+            entity=more[..., 0].astype(np.int64) - 1,
             material=coded[..., 3].copy(),
-            page=np.where(hit & ~body, light.astype(np.int64) - 1, -1),
+            page=np.where(light >> 31 == 0, light.astype(np.int64) - 1, -1),
             body_light=np.where(body[..., None], e, 0.0).astype(np.float32),
         )
 
     def release(self) -> None:
         """Give the targets back."""
         for thing in (
-            self.target,
-            self._light_only,
+            self._target,
+            self._whole_target,
             self._depth_only,
-            self.albedo,
-            self.light,
             self.surface,
+            self._more,
             self._depth,
             self._patterns,
         ):

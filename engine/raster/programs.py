@@ -37,8 +37,8 @@ def program(context: moderngl.Context, vertex: str, fragment: str, **defines: fl
 def set_uniforms(target: moderngl.Program, **values: object) -> None:
     """Set uniforms by name; names that the compiler found unused are passed over."""
     for name, value in values.items():
-        if name in target:
-            member = target[name]
+        member = target.get(name, None)
+        if member is not None:
             if isinstance(value, bytes):
                 member.write(value)  # type: ignore[union-attr]
             else:

@@ -22,15 +22,12 @@ LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
 HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
 FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
-GLOSSY = " glossy"  # what the names of regions with glossy pixels end in
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
-EDGES, INNER, REST, SURE = -0.4, -0.5, 0.5, 0.0  # depths of the passes, see Resolve._cover
-
-
-def _everything(reflections: object) -> str:
-    """The region that may hold anything."""
-    return "mixed" if reflections is None else "mixed" + GLOSSY
+PARTS = ("SKY", "SURFACES", "GLOSSY", "LINEAR", "SURE")  # what passes of one picture differ in
+# Depths of the passes, see Resolve._cover: each leaves alone what those before it have written
+SKY, SURE_AND_REST = -0.3, {"glossy": (-0.2, -0.1), "plain": (0.0, 0.1)}
+INNER, EDGES = -0.5, -0.4  # those of the edge filter go over all that and over nothing of each other
 
 
 def sky_e(sky: SkyView) -> tuple[F32, F32]:
@@ -89,7 +86,12 @@ class Atlases:
         return texture
 
     def write(
-        self, indirect: NDArray[np.floating], lamp: NDArray[np.floating], dirty: list[int], last_slot: int
+        self,
+        indirect: NDArray[np.floating],
+        lamp: NDArray[np.floating],
+        dirty_indirect: list[int],
+        dirty_lamp: list[int],
+        last_slot: int,
     ) -> None:
         """Send the dirty bands of pages [bands, 10, 560, 4] and [bands, 18, 1008, 4].
 
@@ -102,10 +104,13 @@ class Atlases:
             self.indirect.release()
             self.lamp.release()
             self.indirect, self.lamp = self._atlas(self._bands, INDIRECT_PX), self._atlas(self._bands, LAMP_PX)
-            dirty = list(range(needed))
-        for band in dirty:
-            if band < self._bands:
-                for texture, pages, page_px in ((self.indirect, indirect, INDIRECT_PX), (self.lamp, lamp, LAMP_PX)):
+            dirty_indirect = dirty_lamp = list(range(needed))
+        for texture, pages, page_px, dirty in (
+            (self.indirect, indirect, INDIRECT_PX, dirty_indirect),
+            (self.lamp, lamp, LAMP_PX, dirty_lamp),
+        ):
+            for band in dirty:
+                if band < self._bands:
                     rows = np.minimum(pages[band], HALF_MOST).astype(np.float16)
                     texture.write(rows, (0, band * page_px, PAGES_PER_BAND * page_px, page_px))
 
@@ -120,7 +125,6 @@ class _Inputs:
     """What the programs of one picture share."""
 
     parts: dict[str, bool | int]  # what they are compiled with
-    bodies_cast: bool
     values: dict[str, object]  # uniforms
 
 
@@ -216,6 +220,7 @@ class Resolve:
             "LAMPS": len(place) if atlases is None else 0,
             "LAMPS_LIT": bool(view.lamps.radiance.any()),
             "SUN": bool(view.sky.sun.any()),
+            "BODIES_CAST": shadow.bodies_cast,
             "EXACT_SUN": bool(view.sky.sun.any()) and shadow.occupancy.reaches,
             "STARS": stars > 0.0,
             "FOG": decorated and view.sky.fog_density > 0.0,
@@ -228,8 +233,6 @@ class Resolve:
         t = math.tan(camera.fov_y / 2)
         up_e, down_e = sky_e(sky)
         textures: dict[str, moderngl.Texture | moderngl.Texture3D] = {
-            "albedo_map": gbuffer.albedo,
-            "light_map": gbuffer.light,
             "surface_map": gbuffer.surface,
             "materials": materials,
             "sun_map": shadow.static_map,
@@ -272,19 +275,11 @@ class Resolve:
             "stars": stars,
             "disc": 1.0 if decorated else 0.0,
         }
-        return _Inputs(parts, shadow.bodies_cast, values)
+        return _Inputs(parts, values)
 
-    def _prepare(self, inputs: _Inputs, region: str, linear: bool = False, sure: bool = False) -> moderngl.Program:
-        """The program for a region, with its uniforms set."""
-        chosen = self._program(
-            **inputs.parts,
-            LINEAR=linear,
-            SURE=sure,
-            BODIES_CAST=inputs.bodies_cast and region.startswith("mixed"),
-            SKY=not region.startswith("plain"),
-            SURFACES=region != "sky",
-            GLOSSY=region.endswith(GLOSSY),
-        )
+    def _prepare(self, inputs: _Inputs, **parts: bool) -> moderngl.Program:
+        """The program with some of the parts SKY, SURFACES, GLOSSY, LINEAR and SURE, its uniforms set."""
+        chosen = self._program(**inputs.parts, **{name: parts.get(name, False) for name in PARTS})
         set_uniforms(chosen, **inputs.values)
         return chosen
 
@@ -295,28 +290,31 @@ class Resolve:
         shadow: SunShadow,
         materials: moderngl.Texture,
         atlases: Atlases | None,
-        regions: Mapping[str, list[Rect]] | None = None,
+        regions: Mapping[str, list[Rect]],
         antialias: bool = True,
         reflections: moderngl.Texture | None = None,
     ) -> None:
-        """Make the picture, or the rectangles of `regions` of it. `atlases` None is the raster look.
+        """Make some rectangles of the picture, by region. `atlases` None is the raster look.
 
-        Regions are "sky" (nothing was hit), "plain" (nothing but surfaces, no shadow of a body) and "mixed" (anything).
-        The names of those that hold glossy pixels end in GLOSSY, and need `reflections` (film/gloss.py).
+        Regions are "sky" (rectangles that hold all of the sky to be drawn), "glossy" (surfaces with `reflections`, see
+        film/gloss.py) and "plain" (other surfaces; what lies in both of the last is glossy).
         """
         target = self._shade_target if antialias else self._finish_target
-        chosen = {_everything(reflections): [(0, 0, *self.size_px)]} if regions is None else regions
         inputs = self._inputs(view, gbuffer, shadow, materials, atlases, True, reflections)
         self._done_only.clear(depth=1.0)
-        for region, rects in chosen.items():
+        if regions["sky"]:
+            self._cover(target, self._prepare(inputs, SKY=True), regions["sky"], SKY)
+        for region, (sure, rest) in SURE_AND_REST.items():
+            rects, glossy = regions[region], region == "glossy"
+            if rects and inputs.parts["SUN"]:
+                self._cover(target, self._prepare(inputs, SURFACES=True, GLOSSY=glossy, SURE=True), rects, sure)
             if rects:
-                if region != "sky" and inputs.parts["SUN"]:
-                    self._cover(target, self._prepare(inputs, region, sure=True), rects, SURE)
-                self._cover(target, self._prepare(inputs, region), rects, REST)
+                self._cover(target, self._prepare(inputs, SURFACES=True, GLOSSY=glossy), rects, rest)
         if antialias:
             self._shaded.use(0)
-            drawn = [self._grown(rect) for rects in chosen.values() for rect in rects]
-            whole = sum(w * h for _, _, w, h in drawn) >= self.size_px[0] * self.size_px[1]
+            every = [rect for rects in regions.values() for rect in rects]
+            whole = sum(w * h for _, _, w, h in every) >= self.size_px[0] * self.size_px[1]
+            drawn = [] if whole else [self._grown(rect) for rect in every]
             for with_program, depth in ((self._inner, INNER), (self._antialias, EDGES)):
                 set_uniforms(with_program, colour_map=0, texel=(1.0 / self.size_px[0], 1.0 / self.size_px[1]))
                 self._cover(self._finish_target, with_program, None if whole else drawn, depth)
@@ -346,7 +344,9 @@ class Resolve:
         if self._linear_target is None:
             self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
         inputs = self._inputs(view, gbuffer, shadow, materials, atlases, decorated, reflections)
-        self._cover(self._linear_target, self._prepare(inputs, _everything(reflections), linear=True), None)
+        glossy = reflections is not None
+        chosen = self._prepare(inputs, SKY=True, SURFACES=True, GLOSSY=glossy, LINEAR=True)
+        self._cover(self._linear_target, chosen, None)
         width, height = self.size_px
         data = np.frombuffer(self._linear_target.read(components=4, dtype="f4"), np.float32)
         return np.ascontiguousarray(data.reshape(height, width, 4)[..., :3])

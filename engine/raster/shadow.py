@@ -17,7 +17,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.raster.bodies import PosedBodies
+from engine.raster.bodies import PosedBodies, differing
 from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
 from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.occupancy import Occupancy
@@ -32,7 +32,7 @@ WINDOW_M = 96.0  # metres: the edge of the window around the camera in worlds th
 STEP_M = 16.0  # metres: how far the camera goes before the window follows
 MARGIN_PX = 3.0  # texels: the filter's reach and a margin
 WHOLE: Rect = (0, 0, MAP_PX, MAP_PX)
-MOST_PARTS = 12  # of a map that are drawn anew one by one
+MOST_PARTS = 64  # of a map that are drawn anew one by one
 MOST_AREA = 0.25  # of a map: beyond, all of it is drawn anew
 
 
@@ -180,14 +180,16 @@ class SunShadow:
             return
         old, parts, new = self._posed, [WHOLE], wanted
         if old is not None and old.dress is posed.dress:  # the same list of bodies
-            differs = (old.position != posed.position).any(1)
-            moved = np.bincount(posed.body[differs], minlength=len(low)) > 0
+            moved = differing(posed.first_vertex, old.position, posed.position)
             new = wanted & ~self._shown
             if not (moved & (self._shown | wanted)).any() and not new.any():
                 return
             gone, come = self._shown & moved, wanted & moved
-            old_low, old_high = self._texels_of(old.low[gone], old.high[gone])
-            parts = _parts(np.concatenate([old_low, low[come]]), np.concatenate([old_high, high[come]]))
+            old_low, old_high = self._texels_of(old.low, old.high)
+            here, there, changed = come[:, None], gone[:, None], gone | come
+            part_low = np.minimum(np.where(there, old_low, np.inf), np.where(here, low, np.inf))
+            part_high = np.maximum(np.where(there, old_high, -np.inf), np.where(here, high, -np.inf))
+            parts = _parts(part_low[changed], part_high[changed])
             if parts != [WHOLE]:
                 wanted, new = wanted | self._shown & ~moved, new & ~moved
         self._posed, self._shown = posed, wanted

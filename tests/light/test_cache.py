@@ -249,7 +249,8 @@ def test_an_unchanged_world_redoes_nothing() -> None:
     cache.decode(all_pages(cache))
     assert (stats.probes_regenerated, stats.rays_traced, stats.texels_regenerated, stats.relit) == (0, 0, 0, False)
     assert stats.pages_regenerated == 0
-    assert len(cache.take_dirty_slots()) and not len(cache.take_dirty_slots())
+    assert all(len(slots) for slots in cache.take_dirty_slots())
+    assert not any(len(slots) for slots in cache.take_dirty_slots())
 
 
 def test_a_voxel_put_back_gives_the_same_light() -> None:

@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from engine.core.rotations import matrices, of_yaws
-from engine.raster.bodies import Poser, pose
+from engine.raster.bodies import Poser, differing, pose
 from engine.raster.tessellation import refined
 from tests.raster import views
 
@@ -117,3 +117,13 @@ def test_a_body_that_only_turns_is_posed_anew():
     turned = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, orientation=turn))
     assert not np.array_equal(poser.pose(turned).position, first.position)
     assert np.array_equal(poser.pose(turned).position, pose(turned).position)
+
+
+def test_bodies_differ_where_any_of_their_vertices_does():
+    view = views.courtyard()
+    posed = pose(view)
+    assert not differing(posed.first_vertex, posed.position, posed.position.copy()).any()
+    for b in range(len(view.bodies.entity)):
+        other = posed.position.copy()
+        other[posed.first_vertex[b + 1] - 1, b % 3] += 1e-3
+        assert np.flatnonzero(differing(posed.first_vertex, posed.position, other)).tolist() == [b]

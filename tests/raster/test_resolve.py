@@ -146,12 +146,14 @@ def test_pages_are_fetched_at_the_right_place(gl):
     )
     table = material_texture(gl, white)
     shadow.rest(True)
-    buffer.draw(view.camera, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], np.empty(0, np.int32))
+    buffer.draw(
+        view.camera, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], np.empty(0, np.int32), whole=True
+    )
     arrays = buffer.arrays()
     screen = PagesOnScreen(SIZE)
     bricks = view.voxels.stamp.shape
     n_pages = 48 * view.voxels.stamp.size
-    screen.see(buffer.read_keys(), n_pages)
+    screen.see(buffer.read()[1], n_pages)
     assert sorted(screen.keys.tolist()) == sorted(set(arrays.page[arrays.page >= 0].tolist()))
 
     page_table = np.full(n_pages, -1, np.int32)
@@ -173,7 +175,7 @@ def test_pages_are_fetched_at_the_right_place(gl):
             x = slot % 56 * px
             atlas[slot // 56, :, x : x + px] = page
     atlases = resolve.Atlases(gl)
-    atlases.write(indirect, lamp, list(range(bands)), int(page_table.max()))
+    atlases.write(indirect, lamp, list(range(bands)), list(range(bands)), int(page_table.max()))
     screen.place(page_table, bricks, np.empty(0, np.int32))
     passes.write_slots(screen.slots)
     got = passes.linear(view, buffer, shadow, table, atlases)

@@ -86,6 +86,38 @@ def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
     assert renderer.render_linear(alone)[ground].min() > 0.05
 
 
+def maps(renderer):
+    """Both maps as they are: [2, px, px]."""
+    with renderer.context:
+        return [
+            np.frombuffer(m.read(), np.uint32).copy() for m in (renderer._shadow.static_map, renderer._shadow.body_map)
+        ]
+
+
+def test_maps_that_follow_bodies_and_edits_hold_what_whole_ones_would(renderer, gl):
+    camera = Camera((8.0, 8.0, 14.0), 0.0, math.radians(-89))
+    base = dataclasses.replace(views.courtyard("day", camera), voxels=field((64, 64, 24)), sky=sun_at(45))
+    places = [(6.0, 8.0, 0.25), (8.0, 8.0, 0.25), (8.4, 8.2, 0.25)]  # the last two stand in each other's shadow
+    material, stamp = base.voxels.material.copy(), base.voxels.stamp.copy()
+    random = np.random.default_rng(4)
+    renderer.render(dataclasses.replace(base, sky=sun_at(50)))
+    for turn in range(6):
+        moved = places[turn % 3]
+        places[turn % 3] = (moved[0] + 0.3, moved[1] - 0.2, moved[2])
+        low = random.integers([24, 24, 1], [40, 40, 12])
+        material, stamp = material.copy(), stamp.copy()
+        material[tuple(slice(a, a + 3) for a in low)] = turn % 2
+        stamp[tuple(slice(a // 8, (a + 2) // 8 + 1) for a in low)] += 1
+        bodies = views.bodies([(0, place, 0.0, None) for place in places[: 2 + turn // 2]])
+        view = dataclasses.replace(base, bodies=bodies, voxels=VoxelView(material, stamp, base.voxels.base))
+        renderer.render(view)
+        other = Renderer(SIZE, look="raster", context=gl)
+        other.render(view)
+        for followed, whole in zip(maps(renderer), maps(other), strict=True):
+            np.testing.assert_array_equal(followed, whole)
+        other.release()
+
+
 def test_a_flat_thing_on_the_ground_has_its_shadow_where_it_lies(renderer):
     """A plate of 3 cm throws a shadow of 8 cm under a sun at 20 degrees; it must not begin farther off."""
     plate = views.prefab("plate", [(views.box((-0.3, -0.3, 0.0), (0.3, 0.3, 0.03)), "planks")])

@@ -1,11 +1,9 @@
 // Light on the G-buffer, then the lens: fog, exposure, tone curve. Compiled for PAGES or the raster look, LINEAR or tone-mapped,
-// and without the parts that a region of the screen does not need: software rasterisers work through both sides of every branch.
-// For the same reason there is a SURE one, which leaves out pixels of which the sun's maps are not sure; it is followed by the whole
-// one, which the depth test keeps to the blocks of pixels that were left out.
+// and for SKY or SURFACES alone: software rasterisers work through both sides of every branch. For the same reason there is a SURE one,
+// which leaves out pixels of which the sun's maps are not sure; it is followed by the whole one, which the depth test keeps to the
+// blocks of pixels that were left out.
 #include "sky.glsl"
-uniform sampler2D albedo_map;     // sqrt of the albedo, material
-uniform usampler2D light_map;     // page key + 1, or the packed e of a body
-uniform usampler2D surface_map;   // depth, normal, entity + 1, motion
+uniform usampler2D surface_map;   // the G-buffer: engine/raster/gbuffer.py has the table
 uniform sampler2D materials;       // row 1: emission; row 2: roughness, metal
 uniform sampler2D sun_map;         // depth of static casters
 uniform sampler2D body_map;        // depth of bodies
@@ -151,26 +149,31 @@ void main() {
     vec3 free_ray = ray;
 #endif
     if (surface.x == 0u) radiance = camera_sky(normalize(free_ray));
+#ifndef SURFACES
+    if (surface.x != 0u) discard;
+#endif
 #endif
 #ifdef SURFACES
     if (surface.x != 0u) {
-        float depth = uintBitsToFloat(surface.x);
+        float depth = uintBitsToFloat(surface.x & 0x7fffffffu);
         vec3 place = eye + depth * ray;
         vec3 normal = unpack_normal(surface.y);
-        vec4 coded = texelFetch(albedo_map, pixel, 0);
-        vec3 albedo = coded.rgb * coded.rgb;
-        bool emits = surface.z >> 31u != 0u;
+        vec3 coded = vec3(surface.w & 255u, surface.w >> 8u & 255u, surface.w >> 16u & 255u) * (1.0 / 255.0);
+        vec3 albedo = coded * coded;
+        int material = int(surface.w >> 24u);
+        bool emits = surface.x >> 31u != 0u;
         vec3 emission = vec3(0.0);
-        uint entity = surface.z & 0x7fffffffu;
+        bool on_body = surface.z >= 0x80000000u;
         vec3 light = mix(ambient_down, ambient_up, 0.5 + 0.5 * normal.z);
 #ifdef FAR
-        bool is_far = entity == 0u && texelFetch(light_map, pixel, 0).r >= 0x80000000u;
+        bool is_far = surface.z == 0xffffffffu;
+        on_body = on_body && !is_far;
         if (is_far) light *= far_ambient;
 #else
         const bool is_far = false;
 #endif
 #ifdef PAGES
-        if (entity == 0u) {
+        if (!on_body) {
             vec3 size = abs(normal);
             int axis = size.x > 0.5 ? 0 : size.y > 0.5 ? 1 : 2;
             light = page_light(texelFetch(slot_map, pixel, 0).r, place, axis, light);
@@ -184,8 +187,8 @@ void main() {
             light += lamp_power[i].rgb * (facing * window * window / (d2 + lamp_power[i].w));
         }
 #endif
-        if (entity != 0u) {
-            vec3 own = unpack_light(texelFetch(light_map, pixel, 0).r);
+        if (on_body) {
+            vec3 own = unpack_light(surface.z);
 #ifdef PAGES
             light = own;
 #endif
@@ -194,16 +197,16 @@ void main() {
                 light = vec3(0.0);
             }
         } else if (emits) {
-            emission = texelFetch(materials, ivec2(int(coded.a * 255.0 + 0.5), 1), 0).rgb;
+            emission = texelFetch(materials, ivec2(material, 1), 0).rgb;
         }
 #ifdef SUN
         float facing_sun = max(dot(normal, sun_direction), 0.0);
-        float open = is_far ? 1.0 : facing_sun > 0.0 ? sunlit(place, normal, entity != 0u) : 0.0;
+        float open = is_far ? 1.0 : facing_sun > 0.0 ? sunlit(place, normal, on_body) : 0.0;
         light += sun * (facing_sun * open);
 #endif
         radiance = albedo * light + emission;
 #ifdef GLOSSY
-        vec2 polish = texelFetch(materials, ivec2(int(coded.a * 255.0 + 0.5), 2), 0).rg;
+        vec2 polish = texelFetch(materials, ivec2(material, 2), 0).rg;
         if (polish.x < 1.0) {
             vec4 reflected = texelFetch(reflection_map, pixel, 0);
             radiance = albedo * light * reflected.a + reflected.rgb;
@@ -214,7 +217,7 @@ void main() {
 #endif
 #ifdef FOG
         vec3 flat_ray = normalize(vec3(ray.xy, 0.0) + vec3(1e-9, 0.0, 0.0));
-        radiance = mix(sky_radiance(flat_ray), radiance, exp(-fog_density * depth * length(ray)));
+        radiance = mix(sky_at_horizon(flat_ray), radiance, exp(-fog_density * depth * length(ray)));
 #endif
     }
 #endif

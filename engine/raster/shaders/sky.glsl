@@ -17,6 +17,12 @@ vec3 sky_radiance(vec3 d) {
     return d.z < 0.0 ? sky_ground : colour;
 }
 
+vec3 sky_at_horizon(vec3 d) {  // where d.z is 0
+    float towards = clamp(dot(d, sun_direction), 0.0, 1.0);
+    float t2 = towards * towards, t4 = t2 * t2;
+    return sky_horizon + sky_glow * (t4 * t4);
+}
+
 float star_field(vec3 d) {
     vec3 p = d * 160.0;
     ivec3 cell = ivec3(floor(p));

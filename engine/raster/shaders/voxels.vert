@@ -11,9 +11,18 @@ in uint in_key;             // surface page
 out vec3 v_world;
 invariant gl_Position;      // the depths of occluders are drawn by another program and must be the same to the bit
 flat out uvec2 v_face;      // surface page; side | material << 8: few, because every output costs time per triangle
+#ifdef LOOKS
+uniform sampler2D materials;  // looked up here, because there are fewer vertices than pixels
+flat out vec4 v_look;       // albedo, pattern + 16 where it emits
+flat out vec2 v_cut;        // scale and shift of the pattern
+#endif
 
 void main() {
     v_face = uvec2(in_key, in_packed);
+#ifdef LOOKS
+    v_look = texelFetch(materials, ivec2(int(in_packed >> 8u), 0), 0);
+    v_cut = texelFetch(materials, ivec2(int(in_packed >> 8u), 2), 0).ba;
+#endif
     int axis = int(in_packed >> 1u & 3u);
     vec3 along_u = vec3(axis == 2, axis == 0, axis == 1);
     vec3 along_v = vec3(axis == 1, axis == 2, axis == 0);
