@@ -15,6 +15,7 @@ from engine.light.trace import NOTHING, first_hit, is_clear, unit_hash
 
 MOST_DOWN_M = 64  # how far below a point in the air its probes may lie
 NEAR_M = 0.5  # what lies nearer before a texel no probe tells it of: they stand a metre apart
+NEAR_VOXELS = 2  # the same in voxels
 NEAR_RAYS = 32
 LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so that cells inside walls count less
 
@@ -139,12 +140,30 @@ def texel_weights(voxels, place, probe_of_cell, position, cell, texels, where, w
                     where[t, j] = where[t, j] * 4 + cell[index[j], c] - _first_cell(place, t, c) + 1
 
 
+@njit(cache=True)
+def _is_open(grid, x, y, z, axis, step):
+    """Whether nothing stands so near before a face of voxel (x, y, z) that a ray of NEAR_M could meet it."""
+    low, high = np.array((x, y, z)) - NEAR_VOXELS, np.array((x, y, z)) + NEAR_VOXELS
+    at = (x, y, z)[axis]
+    low[axis], high[axis] = min(at + step, at + NEAR_VOXELS * step), max(at + step, at + NEAR_VOXELS * step)
+    for i in range(max(low[0], 0), min(high[0] + 1, grid.shape[0])):
+        for j in range(max(low[1], 0), min(high[1] + 1, grid.shape[1])):
+            for k in range(max(low[2], 0), min(high[2] + 1, grid.shape[2])):
+                if grid[i, j, k] != 0:
+                    return False
+    return True
+
+
 @njit(parallel=True, cache=True)
 def near_shares(voxels, place, texels, near):
     """Share of what some texels see, by the cosine law, that lies nearer than NEAR_M: near [T] f32 at their rows."""
     for i in prange(len(texels)):
         t = texels[i]
+        near[t] = 0.0
         p, d = np.empty(3, np.float64), np.empty(3, np.float64)
+        axis, sign = face_centre(place, t, p)
+        if _is_open(voxels.material, place[t, 0], place[t, 1], place[t, 2], axis, int(sign)):
+            continue
         turn = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 31)
         hits = 0
         for k in range(NEAR_RAYS):

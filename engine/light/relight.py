@@ -29,8 +29,8 @@ U16 = NDArray[np.uint16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-# Of the light in a closed room so much may be lost with the bounces not made. Interpolated probes gain 1 to 2 % with
-# every bounce (the gallery: 5 % over the path tracer after 19): more passes are not nearer to the truth.
+# Of the light in a closed room so much may be lost with the bounces not made. Interpolated probes gain a little with
+# every bounce, and more passes than these were not nearer to the truth (docs/TRAINING.md).
 LEFT_OUT = 0.3
 PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
