@@ -191,7 +191,7 @@ class PagesOnScreen:
     """Which surface pages the pixels show, and where each of them lies in the atlases."""
 
     def __init__(self, size_px: tuple[int, int]) -> None:
-        # 0, or 1 + (band << 9 | slot in the band << 3 | parity of the brick): software rasterisers divide slowly
+        # 0, or 1 + (band << 9 | slot in the band << 3 | parity of the brick): no pixel has to divide
         self.slots = np.zeros((size_px[1], size_px[0]), np.uint32)
         self.keys = np.empty(0, np.int32)  # [n] pages in view
         self.area_px = np.empty(0, np.int32)  # [n] pixels of each
