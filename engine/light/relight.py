@@ -223,7 +223,7 @@ class Relight:
         surface, alive = transport.surface, np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         sides = np.zeros(len(transport.probes.alive), np.uint8)
-        n_parts = max(-(-surface.n_with_texels // most_bricks), 1)
+        n_parts = max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)  # a world of nothing has no bricks
         bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
         self._look_at_sky(transport, sky, alive)

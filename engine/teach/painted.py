@@ -14,6 +14,7 @@ import numpy as np
 from engine.raster.patterns import LEVELS, PATTERN_M, SHIFT_V, TEXELS, pattern_atlas
 
 LEAST_SLANT = 0.02
+LEAST_SCALE = 1e-3  # rays that meet nothing have a scale of 0, by which the scalar backend refuses to divide
 
 
 class Painted(mi.Texture):
@@ -41,7 +42,7 @@ class Painted(mi.Texture):
         """Colour of a surface interaction."""
         colour = si.shape.eval_attribute_3("face_colour", si, active)
         pattern = si.shape.eval_attribute_3("face_pattern", si, active)  # layer, scale, shift
-        layer, scale, shift = dr.round(pattern[0]), pattern[1], pattern[2]
+        layer, scale, shift = dr.round(pattern[0]), dr.maximum(pattern[1], LEAST_SCALE), pattern[2]
         side, away = dr.abs(si.n), si.p - self.eye
         is_x, is_y = side.x > 0.5, side.y > 0.5
         u = dr.select(is_x, si.p.y, si.p.x) / scale + shift
