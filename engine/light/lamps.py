@@ -24,7 +24,7 @@ from engine.light.transport import Change
 
 F32 = NDArray[np.float32]
 
-FAINT_BOUNCE = 5e-4  # e below which a lamp's light fades out where it only bounces
+FAINT_BOUNCE = 1e-3  # e below which a lamp's light fades out where it only bounces; half of it costs half more rays
 DIM = 4e-3  # e up to which the first rays say enough about a lamp's shadow
 LAMPS_PER_TEXEL = 16  # the strongest are kept
 ALL = -1  # a row of which everything is void: as bits, all its lamps and the list of them
