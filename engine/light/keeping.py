@@ -9,9 +9,7 @@ from numba import njit
 
 KEPT_BITS = 9  # significant bits
 
-_BIAS = (
-    96 << 10
-)  # kept light is the upper part of a float32 from 2^-31 to 2^33, in 6 bits of exponent and 10 of mantissa
+_BIAS = 96 << 10  # what is kept is the upper part of a float32 from 2^-31 to 2^33: 6 bits of exponent, 10 of mantissa
 
 
 @njit(cache=True)

@@ -48,6 +48,16 @@ class Direct(NamedTuple):
     sun_direction: F32  # [3] unit, world
 
 
+class Scene(NamedTuple):
+    """What light there is and what it falls on, in one relight."""
+
+    transport: Transport
+    albedo: F32  # [M, 3]
+    emission: F32  # [M, 3]
+    direct: Direct
+    sky: SkyView
+
+
 def passes_for(albedo: NDArray[np.float32]) -> int:
     """How often to gather in a world whose texels have albedos [n, 3]: enough for a room of the upper quartile's. Light
     has no part in it, so that sources add.
@@ -121,7 +131,7 @@ class Relight:
 
         `dirty` None gathers everything anew. The result is the same bits.
         """
-        surface = transport.surface
+        surface, scene = transport.surface, Scene(transport, albedo, emission, direct, sky)
         self.stamp = self._writes = self.stamp + 1
         if passes != self._passes:
             self._passes, dirty = passes, None
@@ -134,10 +144,10 @@ class Relight:
         if _sky_key(sky) != self._sky:
             self._sky, self.sky_changed_at, dirty = _sky_key(sky), self.stamp, None
         if dirty is None or transport.readers is None or len(dirty.texels) > MANY * surface.n_texels:
-            for _ in self._gather(transport, albedo, emission, direct, sky, anew, surface.n_with_texels):
+            for _ in self._gather(scene, anew, surface.n_with_texels):
                 pass
             return
-        self._follow(transport, albedo, emission, direct, sky, dirty, anew)
+        self._follow(scene, dirty, anew)
 
     def parts(
         self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int
@@ -148,7 +158,7 @@ class Relight:
         anew = np.zeros(len(transport.surface.page_texel), np.bool_)
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
         self._writes = self.stamp + 1
-        yield from self._gather(transport, albedo, emission, direct, sky, anew, most_bricks)
+        yield from self._gather(Scene(transport, albedo, emission, direct, sky), anew, most_bricks)
         self.stamp, self._shown = self._writes, None
         if _sky_key(sky) != self._sky:
             self._sky, self.sky_changed_at = _sky_key(sky), self.stamp
@@ -177,16 +187,15 @@ class Relight:
             self._n_texels = n_texels
 
     def _light_pages(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, step: int, rows: I32, anew: Bool,
-        wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
-    ) -> None:  # fmt: skip
-        surface = transport.surface
+        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS
+    ) -> None:
+        transport, surface = scene.transport, scene.transport.surface
         one_pass.light_pages(
             rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
-            transport.probes.probe_of_cell, albedo, emission, *direct, self._shared[max(step - 1, 0)],
-            step == 0, wanted, self._radiance[step], self._compares, changed, step == self._passes,
-            self._writes, anew, self.changed_at,
+            transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
+            self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step], self._compares, changed,
+            step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
     def _light_probes(self, transport: Transport, step: int, todo: I32) -> Bool:
@@ -209,28 +218,20 @@ class Relight:
             todo, probes.cell, probes.fibonacci, probes.reads, probes.weight, *_fields(sky), self._sky_side
         )  # fmt: skip
 
-    def _gather(
-        self,
-        transport: Transport,
-        albedo: F32,
-        emission: F32,
-        direct: Direct,
-        sky: SkyView,
-        anew: Bool,
-        most_bricks: int,
-    ) -> Iterator[int]:
+    def _gather(self, scene: Scene, anew: Bool, most_bricks: int) -> Iterator[int]:
         """All passes over all there is, in parts of at most so many bricks; yields how many."""
-        surface, alive = transport.surface, np.flatnonzero(transport.probes.alive).astype(np.int32)
+        transport, surface = scene.transport, scene.transport.surface
+        alive = np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         sides = np.zeros(len(transport.probes.alive), np.uint8)
         n_parts = max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)  # a world of nothing has no bricks
         bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
-        self._look_at_sky(transport, sky, alive)
+        self._look_at_sky(transport, scene.sky, alive)
         yield bricks
         for step in range(self._passes + 1):
             for part in np.array_split(rows, n_parts):
-                self._light_pages(transport, albedo, emission, direct, step, part, anew)
+                self._light_pages(scene, step, part, anew)
                 yield bricks
             if step == self._passes:
                 break
@@ -239,20 +240,12 @@ class Relight:
                 yield bricks
             self._share_probes(transport, step, alive, sides)
 
-    def _follow(
-        self,
-        transport: Transport,
-        albedo: F32,
-        emission: F32,
-        direct: Direct,
-        sky: SkyView,
-        dirty: Dirty,
-        anew: Bool,
-    ) -> None:
+    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> None:
         """All passes, each over what is dirty and what reads what the pass before it changed."""
+        transport = scene.transport
         surface, probes, readers = transport.surface, transport.probes, transport.readers
         assert readers is not None
-        self._look_at_sky(transport, sky, dirty.probes)
+        self._look_at_sky(transport, scene.sky, dirty.probes)
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
@@ -273,7 +266,7 @@ class Relight:
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self.texels_done += int(np.count_nonzero(wanted))
-            self._light_pages(transport, albedo, emission, direct, step, rows, anew, wanted, changed)
+            self._light_pages(scene, step, rows, anew, wanted, changed)
             if step == self._passes:
                 break
             mark = np.zeros(len(probes.alive), np.bool_)
