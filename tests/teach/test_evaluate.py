@@ -172,9 +172,7 @@ def test_the_result_has_the_promised_form_and_the_teacher_is_asked_once(world, t
         assert [rung["spp"] for rung in view["ladder"]] == [0.01, 0.04, 0.25, 1, 2, 4]
         assert view["as_seen"]["psnr"].keys() == {"net", "classical", "raster", "unfiltered"}
         assert view["ladder"][5]["psnr"] > view["ladder"][3]["psnr"] > view["raw_ladder"][3]["psnr"]
-        assert (
-            view["ladder"][3]["psnr"] > view["ladder"][0]["psnr"] and view["ladder"][3]["ms"] > view["ladder"][0]["ms"]
-        )
+        assert view["ladder"][3]["psnr"] > view["ladder"][0]["psnr"]
         assert all(a["ms"] > b["ms"] > 0 for a, b in zip(view["ladder"], view["raw_ladder"], strict=True))
     assert first["mean"].keys() == names == first["worlds"]["tiny"].keys() == first["conditions"]["day"].keys()
     psnr = [view["psnr"]["net"] for view in first["views"]]
