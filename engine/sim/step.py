@@ -23,7 +23,7 @@ from engine.state.blueprint import Blueprint
 from engine.state.commands import Command
 from engine.state.world import State
 
-SIM_VERSION: Final = 3  # rises whenever the same world, seed and commands come to another digest than before
+SIM_VERSION: Final = 4  # rises whenever the same world, seed and commands come to another digest than before
 
 
 def step(blueprint: Blueprint, state: State, commands: Sequence[Command] = (), script: Script | None = None) -> State:

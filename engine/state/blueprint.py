@@ -223,6 +223,17 @@ class Blueprint:
         corners = np.array([(t.low, t.high) for t in self.triggers], np.float64).reshape(-1, 2, 3)
         return corners[:, 0] - (0.0, 0.0, 0.01), corners[:, 1]
 
+    @cached_property
+    def few_trigger_boxes(self) -> list[tuple[float, ...]]:
+        """`trigger_boxes` as (x0, y0, z0, x1, y1, z1) each: without numpy, for few points."""
+        low, high = self.trigger_boxes
+        return [tuple(row) for row in np.concatenate([low, high], axis=1).tolist()]
+
+    @cached_property
+    def farthest_reach_m(self) -> float:
+        """How far along x or y the widest prefab reaches from its origin, however it is turned."""
+        return max((float(p.half_extent[0] + p.half_extent[1]) for p in self.prefabs), default=0.0)
+
     @property
     def size_m(self) -> tuple[float, float, float]:
         """Extent of the voxel grid in metres; the grid's low corner is the world's origin."""

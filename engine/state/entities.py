@@ -220,24 +220,24 @@ def inside_bits(blueprint: Blueprint, state: State) -> tuple[NDArray[np.intp], N
     in trigger t. Nothing else is ever inside, nor is what is solid while somebody carries it.
     """
     rows, c = state.bodied(), state.columns
-    low, high = blueprint.trigger_boxes
     position = c.position[rows]
-    if len(rows) * len(low) <= FEW_TESTS:  # calls of numpy would take longer
-        boxes = list(enumerate(zip(low.tolist(), high.tolist(), strict=True)))
+    if len(rows) * len(blueprint.triggers) <= FEW_TESTS:  # calls of numpy would take longer
+        boxes = blueprint.few_trigger_boxes
         inside = np.array([_bits_of(x, y, z, boxes) for x, y, z in position.tolist()], np.uint64)
     else:
-        inside = _bits_of_many(position, low, high)
+        inside = _bits_of_many(position, *blueprint.trigger_boxes)
     carried = c.carrier[rows].nonzero()[0]
     if len(carried):
         inside[carried[(c.parts[rows[carried]] & (WALKS | BODY)) == 0]] = 0
     return rows, inside
 
 
-def _bits_of(x: float, y: float, z: float, boxes: list[tuple[int, tuple[list[float], list[float]]]]) -> int:
-    inside = 0
-    for t, ((x0, y0, z0), (x1, y1, z1)) in boxes:
+def _bits_of(x: float, y: float, z: float, boxes: list[tuple[float, ...]]) -> int:
+    inside, bit = 0, 1
+    for x0, y0, z0, x1, y1, z1 in boxes:
         if x0 <= x < x1 and y0 <= y < y1 and z0 <= z < z1:
-            inside |= 1 << t
+            inside |= bit
+        bit += bit
     return inside
 
 

@@ -6,7 +6,12 @@ from engine.state.world import new_state
 from tests.sim.test_step import COMMANDS
 from tests.worlds_for_tests import lively_world
 
-DIGESTS = {1: "c6fd06c9ae50c3a6", 2: "c0ec0b0ef85c280d", 3: "c0ec0b0ef85c280d"}  # SIM_VERSION -> after 800 ticks
+DIGESTS = {
+    1: "c6fd06c9ae50c3a6",
+    2: "c0ec0b0ef85c280d",
+    3: "c0ec0b0ef85c280d",
+    4: "c0ec0b0ef85c280d",
+}  # SIM_VERSION -> after 800 ticks
 
 
 def test_digests_change_only_with_the_version() -> None:

@@ -5,17 +5,21 @@ the `user_data` of its bodies, so that a restored world is found again without a
 then adds in one order. Its arithmetic is float32.
 
 Bytes restored in the middle of a run came to other bytes than the run itself after some ticks, with equal poses (rapier
-0.36 orders contacts by what it does not write down). Therefore every step ends by restoring its own bytes: what follows
-depends on them alone, by construction.
+0.36 orders contacts by what it does not write down). Therefore a world is always one that was restored from its own
+bytes, and what was done to it since: every RESTORED_EVERY steps it is restored anew, and in between a save holds those
+bytes and the calls since, which are made again where it is loaded. What follows depends on the save alone, by
+construction.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 os.environ["RAYON_NUM_THREADS"] = "1"  # rapier reads it at its first world: a step then wakes no other thread
+import msgpack
 import numpy as np
 import rapier3d
 
@@ -44,7 +48,9 @@ from engine.state.components import FASTEST_M_S
 GRAVITY_M_S2: Final = 9.81
 STIFFNESS_HZ: Final = 60.0  # of contacts; at rapier's own 30 the lowest of many crates sink into one another
 PREDICTION_M: Final = 0.005  # rapier's own 0.02 lets fast balls hop at the seams between boxes of ground
-NAME: Final = f"rapier3d {rapier3d.__version__}"
+RESTORED_EVERY: Final = 8  # steps; restoring fifty crates costs as much as a step of them
+MOST_CALLS: Final = 8192  # that a save holds
+NAME: Final = f"rapier3d {rapier3d.__version__} and calls"
 _KEY_BITS: Final = 56  # ids take 52, stamps 71 of the 128
 _KEY_MASK: Final = (1 << _KEY_BITS) - 1
 _EVERYTHING: Final = 0xFFFF_FFFF
@@ -60,8 +66,16 @@ _BUILDERS: Final = {
 }
 
 
+_STEP: Final = ("step",)
+# What a save holds of the time since its bytes -> how many numbers it takes beside a key. Whatever else is done to a
+# world (things put in, hung, taken out) has it restored at the end of the step.
+_CALLS: Final[dict[str, tuple[int, ...]]] = {
+    "set_motion": (13,), "set_velocities": (13,), "carry": (7,), "wake": (), "push": (3, 3),
+}  # fmt: skip
+
+
 class RapierSolver:
-    """One world of rapier. `keys` is read from it, so nothing here is state."""
+    """One world of rapier: bytes that it was restored from, and the calls since."""
 
     name = NAME
 
@@ -74,7 +88,8 @@ class RapierSolver:
             world.integration_parameters.contact_softness = rapier3d.SpringCoefficients(STIFFNESS_HZ, 10.0)
         self._new: list[int] = []  # put in since the last step; none at a tick boundary
         self._touches = rapier3d.ChannelEventCollector()
-        self._bytes: bytes | None = None  # of this world, as long as nothing touches it
+        self._bytes: bytes | None = None  # that this world was restored from; None where calls cannot say what came
+        self._calls: list[tuple[Any, ...]] = []  # made since, if there are bytes
         self._handles = {body.user_data & _KEY_MASK: handle for handle, body in world.rigid_bodies}
         self._adopt(world)
 
@@ -90,17 +105,54 @@ class RapierSolver:
     def from_bytes(data: bytes) -> "RapierSolver":
         """The world that `to_bytes` wrote. PhysicsError for what is none."""
         try:
-            solver = RapierSolver(rapier3d.PhysicsWorld.restore(data))
-        except (rapier3d.RapierError, ValueError, TypeError, OverflowError) as error:
-            raise PhysicsError(f"these bytes are no physics of {NAME}: {error}") from None
-        solver._bytes = data
+            own, calls = msgpack.unpackb(data, use_list=False, max_array_len=MOST_CALLS, max_map_len=0, max_ext_len=0)
+            solver = RapierSolver(rapier3d.PhysicsWorld.restore(own))
+        except (
+            rapier3d.RapierError,
+            ValueError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+            msgpack.UnpackException,
+        ) as e:
+            raise PhysicsError(f"these bytes are no physics of {NAME}: {e}") from None
+        solver._bytes = own
+        solver._do_again(calls)
         return solver
+
+    def _do_again(self, calls: object) -> None:
+        """Makes the calls of a save. PhysicsError for what no run would have made."""
+        if not isinstance(calls, tuple) or calls.count(_STEP) >= RESTORED_EVERY:
+            raise PhysicsError(f"these bytes are no physics of {NAME}: they end in no list of calls of a run")
+        for call in calls:
+            if call == _STEP:
+                try:
+                    self.step()
+                except BrokenBodies as error:
+                    raise PhysicsError(f"these bytes are no physics of {NAME}: bodies {error.keys} break") from None
+            elif self._may_be(call):
+                with _panics_told():
+                    getattr(self, call[0])(*call[1:])
+            else:
+                raise PhysicsError(f"these bytes are no physics of {NAME}: a call in them is {call!r:.80}")
+
+    def _may_be(self, call: object) -> bool:
+        """Whether it is one of _CALLS about a thing that is there, with finite numbers."""
+        if not isinstance(call, tuple) or len(call) < 2 or type(call[0]) is not str or type(call[1]) is not int:
+            return False
+        counts, key, given = _CALLS.get(call[0]), call[1], call[2:]
+        if counts is None or key not in self._handles or len(given) != len(counts):
+            return False
+        return all(
+            isinstance(numbers, tuple) and len(numbers) == count and all(map(_is_finite, numbers))
+            for numbers, count in zip(given, counts, strict=True)
+        )
 
     def to_bytes(self) -> bytes:
         """See Solver."""
-        if self._bytes is None:
-            self._bytes = self._world.snapshot()
-        return self._bytes
+        known = self._bytes is not None
+        data: bytes = msgpack.packb((self._bytes, self._calls) if known else (self._world.snapshot(), ()))
+        return data
 
     def stamps(self) -> dict[int, int]:
         """See Solver."""
@@ -149,20 +201,23 @@ class RapierSolver:
 
     def set_motion(self, key: int, motion: Motion) -> None:
         """See Solver."""
-        self._bytes = None
+        self._calls.append(("set_motion", key, tuple(motion)))
         self._bodies[key].position = _isometry(motion)
-        self.set_velocities(key, motion)
+        self._set_velocities(key, motion)
 
     def set_velocities(self, key: int, motion: Motion) -> None:
         """See Solver."""
-        self._bytes = None
+        self._calls.append(("set_velocities", key, tuple(motion)))
+        self._set_velocities(key, motion)
+
+    def _set_velocities(self, key: int, motion: Motion) -> None:
         body = self._bodies[key]
         body.linvel, body.angvel = motion[7:10], motion[10:13]  # type: ignore[assignment]
         body.wake_up(True)
 
     def carry(self, key: int, pose: Pose) -> None:
         """See Solver."""
-        self._bytes = None
+        self._calls.append(("carry", key, tuple(pose)))
         self._bodies[key].set_next_kinematic_position(_isometry(pose))
 
     def lay_to_rest(self, keys: Iterable[int]) -> None:
@@ -178,18 +233,19 @@ class RapierSolver:
 
     def wake(self, key: int) -> None:
         """See Solver."""
-        self._bytes = None
+        self._calls.append(("wake", key))
         self._bodies[key].wake_up(True)
 
     def push(self, key: int, impulse: Vec3, point: Vec3) -> None:
         """See Solver."""
-        self._bytes = None
+        self._calls.append(("push", key, tuple(impulse), tuple(point)))
         self._bodies[key].apply_impulse_at_point(impulse, point, True)
 
     def rests(self) -> bool:
         """See Solver."""
         with _panics_told():
-            return self._bytes is not None and not self._world.active_bodies()
+            untouched = self._bytes is not None and (not self._calls or self._calls[-1] is _STEP)
+            return untouched and not self._world.active_bodies()
 
     def step(self) -> list[Touch]:
         """See Solver."""
@@ -206,8 +262,11 @@ class RapierSolver:
                 pair = self._world.narrow_phase.contact_pair(event.collider1, event.collider2)
                 impulse = pair.total_impulse_magnitude() if pair is not None else 0.0
                 touches.append(Touch(self._key(event.collider1), self._key(event.collider2), impulse))
-        self._bytes = self._world.snapshot()
-        self._adopt(rapier3d.PhysicsWorld.restore(self._bytes))
+        self._calls.append(_STEP)
+        if self._bytes is None or self._calls.count(_STEP) == RESTORED_EVERY or len(self._calls) > MOST_CALLS:
+            self._bytes = self._world.snapshot()
+            self._calls = []
+            self._adopt(rapier3d.PhysicsWorld.restore(self._bytes))
         return sorted(touches, key=lambda t: (t.key, t.other))
 
     def motion(self, key: int) -> Motion:
@@ -291,6 +350,10 @@ def _panics_told() -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise PhysicsError(f"{NAME} gave up: {error}") from None
+
+
+def _is_finite(number: object) -> bool:
+    return type(number) is float and math.isfinite(number)
 
 
 def _meets(group: int) -> int:

@@ -233,7 +233,7 @@ def _obstacles(blueprint: Blueprint, state: State, feet: Vec3) -> list[Box]:
     """Boxes of solid things nearby. What the player already stands in is none, so that nobody is ever stuck."""
     c, rows, boxes = state.columns, state.solids(), []
     dx, dy, _ = (c.position[rows] - feet).T
-    for i in rows[dx * dx + dy * dy < 36.0].tolist():
+    for i in rows[dx * dx + dy * dy <= 2.0 * (blueprint.farthest_reach_m + FARTHEST_STEP_M) ** 2].tolist():
         if i == 0 or c.prefab[i] < 0 or c.carrier[i]:
             continue
         hx, hy, hz = blueprint.prefabs[c.prefab[i]].half_extent.tolist()

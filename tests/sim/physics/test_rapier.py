@@ -1,11 +1,14 @@
 """The solver behind the protocol: what it remembers, what it refuses, how its casts treat what is touched already."""
 
 import math
+from typing import Any
 
+import msgpack
 import pytest
 
 from engine.core.rotations import UPRIGHT
-from engine.sim.physics.rapier import NAME, RapierSolver
+from engine.sim.physics import rapier
+from engine.sim.physics.rapier import NAME, RESTORED_EVERY, RapierSolver
 from engine.sim.physics.shapes import box
 from engine.sim.physics.solver import (
     BODIES,
@@ -50,10 +53,94 @@ def test_bytes_are_all_of_it() -> None:
     assert other.motion(7)[2] == pytest.approx(0.0, abs=0.01)
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"RPYS" + bytes(40)])
+def stir(solver: RapierSolver, tick: int) -> None:
+    """What a tick may do to three cubes without putting anything in."""
+    if tick % 3 == 0:
+        solver.push(7, (900.0, 100.0 * tick, 0.0), (0.0, 0.0, 0.5))
+    if tick % 4 == 1:
+        solver.set_velocities(8, (*solver.motion(8)[:7], 0.3, -0.2, 1.0, 0.0, 0.5, 0.0))
+    if tick % 5 == 2:
+        solver.set_motion(9, (1.5, 0.1, 1.0 + 0.01 * tick, *UPRIGHT, *STILL))
+    if tick % 7 == 3:
+        solver.wake(8)
+    solver.carry(10, (-2.0 + 0.05 * tick, 0.0, 0.0, *UPRIGHT))
+    solver.step()
+
+
+def with_three_cubes_and_a_walker() -> RapierSolver:
+    solver = with_a_cube()
+    for key in (8, 9):
+        solver.put(key, DYNAMIC, BODIES, CUBE, (0.0, 0.0, key - 7.0, *UPRIGHT, *STILL), Surface(), stamp=BODIES)
+    solver.put(10, CARRIED, PEOPLE, CUBE, (-2.0, 0.0, 0.0, *UPRIGHT, *STILL), Surface())
+    return solver
+
+
+def test_what_was_saved_at_any_tick_goes_on_as_the_run_did() -> None:
+    solver, saves = with_three_cubes_and_a_walker(), []
+    for tick in range(40):
+        stir(solver, tick)
+        saves.append(solver.to_bytes())
+    for tick in range(RESTORED_EVERY + 3):
+        other = RapierSolver.from_bytes(saves[tick])
+        assert other.to_bytes() == saves[tick]
+        for later in range(tick + 1, 40):
+            stir(other, later)
+            other.cast_ray((0.0, 0.0, 5.0), (0.0, 0.0, -10.0), BODIES | GROUND)  # to ask changes nothing
+            assert other.to_bytes() == saves[later], (tick, later)
+
+
+def test_a_run_of_many_calls_still_makes_saves_that_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rapier, "MOST_CALLS", 20)
+    solver = with_three_cubes_and_a_walker()
+    for tick in range(12):
+        for _ in range(9 * (tick % 3)):
+            solver.push(7, (1.0, 0.0, 0.0), (0.0, 0.0, 0.5))
+        stir(solver, tick)
+        assert RapierSolver.from_bytes(solver.to_bytes()).motion(7) == solver.motion(7)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nonsense", b"RPYS" + bytes(40), *map(msgpack.packb, ((b"RPYS", ()), (1, ()), 5))]
+)
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(PhysicsError, match=NAME):
         RapierSolver.from_bytes(data)
+
+
+STAYS = (0.0, 0.0, 0.0, *UPRIGHT)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        5,
+        ("step",),
+        (("step",),) * RESTORED_EVERY,
+        (("step", 7),),
+        (("put", 7),),
+        (("__init__", 7),),
+        (("remove", 7),),
+        ((7, "wake"),),
+        (("wake", 77),),
+        (("wake", True),),
+        (("wake", 7, ()),),
+        (("wake", (7,)),),
+        (("carry", 7, STAYS[:6]),),
+        (("carry", 7, (*STAYS[:6], 1)),),
+        (("carry", 7, (*STAYS[:6], math.nan)),),
+        (("push", 7, (0.0, math.inf, 0.0), (0.0, 0.0, 0.0)),),
+        (("push", 7, (0.0, 0.0, 0.0)),),
+        (("set_motion", 7, "thirteen"),),
+        (("set_motion", 7, (*STAYS, *[1e300] * 6)), ("step",)),
+        (("wake", 7),) * (rapier.MOST_CALLS + 1),
+    ],
+)
+def test_calls_that_no_run_makes_are_refused(calls: Any) -> None:
+    solver = with_a_cube()
+    solver.step()
+    own, _ = msgpack.unpackb(solver.to_bytes())
+    with pytest.raises(PhysicsError, match=NAME):
+        RapierSolver.from_bytes(msgpack.packb((own, calls)))
 
 
 def test_a_taken_key_is_refused() -> None:

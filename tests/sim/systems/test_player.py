@@ -1,6 +1,7 @@
 """The player's body: walls hold, stairs are climbed, falls end on the ground."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from engine.sim.systems.player import HALF_WIDTH_M, HEIGHT_M, JUMP_M_S
 from engine.state.blueprint import Blueprint, Spawn
 from engine.state.commands import Command
 from engine.state.world import State, new_state
-from tests.worlds_for_tests import CRATE, STONE, empty_world
+from tests.worlds_for_tests import CRATE, STONE, box_prefab, empty_world
 
 
 def settled(blueprint: Blueprint) -> State:
@@ -151,6 +152,15 @@ def test_solid_things_stop_but_never_hold() -> None:
     step(blueprint, state, [Command(state.tick, "teleport", {"position": [10.0, 8.0, 0.5], "yaw": 0.0, "pitch": 0.0})])
     run(blueprint, state, 2 * TICK_HZ)
     assert feet(state)[0] > 11.0  # put inside of it, the player walks out
+
+
+def test_a_thing_far_larger_than_a_room_stops_too() -> None:
+    hall = box_prefab("hall", (8.0, 8.0, 2.0))
+    blueprint = empty_world((48, 16, 8), (Spawn("hall", 4, (36.0, 8.0, 0.5), 0.0, {"solid": True}),))
+    blueprint = replace(blueprint, prefabs=(*blueprint.prefabs, hall))
+    state = settled(blueprint)
+    walk(blueprint, state, 12 * TICK_HZ, forward=1.0)
+    assert 26.0 < feet(state)[0] < 28.0 - HALF_WIDTH_M
 
 
 def test_a_wall_built_over_the_player_lets_out() -> None:
