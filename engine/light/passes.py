@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.core.units import BRICK
-from engine.light.interpolate import cell_around, cell_step, probe_seen
+from engine.light.interpolate import cell_around, cell_step
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
 from engine.light.surface import LEVELS, PAGE_TEXELS, PAGES_PER_BRICK, page_key
@@ -256,18 +256,23 @@ def mark_bricks(probes, sides, cell, reach_m, mark):
 @njit(parallel=True, cache=True)
 def mark_texels(bricks, page_row, page_texel, place, where, weight, probe_of_cell, sides, wanted, mark):
     """Mark, in some bricks, the texels wanted [T] that read a side that differs of a probe, and their pages."""
+    shape, flat = probe_of_cell.shape, probe_of_cell.reshape(-1)
     for i in prange(len(bricks)):
+        steps = np.empty(64, np.int64)
+        for code in range(64):
+            steps[code] = cell_step(code, shape)
         first = bricks[i] * PAGES_PER_BRICK
         for page in range(PAGES_PER_BRICK):
-            row, side = page_row[first + page], page // BRICK
+            row, bit = page_row[first + page], np.uint8(1 << page // BRICK)
             if row < 0:
                 continue
             for at in range(PAGE_TEXELS):
                 t = page_texel[row, at]
                 if t < 0:
                     continue
+                cell = cell_around(place, t, shape)
                 for j in range(8):
-                    if weight[t, j] != 0.0 and sides[probe_seen(where, place, probe_of_cell, t, j)] >> side & 1:
+                    if weight[t, j] != 0.0 and sides[flat[np.uint64(cell + steps[where[t, j]])]] & bit:
                         wanted[t] = mark[row] = True
                         break
 
