@@ -35,7 +35,7 @@ from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.state.camera import Camera
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
-BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
+BRICKS_PER_FRAME = 4096  # that new light takes through a pass: about 15 ms on two cores
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
 F32 = NDArray[np.float32]
@@ -75,7 +75,7 @@ class Renderer:
 
         `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
         mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
-        many pages still wait; so does the light of a new hour, and `light_behind` says for how many frames.
+        many pages still wait; so does light after a change, and `light_behind` says for how many frames.
 
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """
