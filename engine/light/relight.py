@@ -36,6 +36,7 @@ PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
+UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
 
@@ -107,7 +108,7 @@ class Relight:
         self._sky = b""
         self._radiance = np.zeros((0, 0, 3), np.uint16)  # [passes + 1, S, 3] packed, by spot
         self._shown: tuple[U16, F32] | None = None  # radiance and side light of before, while new ones are worked out
-        self._writes = stamp  # number of the relight that is going on
+        self._writes = stamp  # what `changed_at` gets in the relight that is going on
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         self._own = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: what a probe's own rays bring
         self._shared = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: shared with its neighbours
@@ -131,37 +132,46 @@ class Relight:
 
         `dirty` None gathers everything anew. The result is the same bits.
         """
-        surface, scene = transport.surface, Scene(transport, albedo, emission, direct, sky)
-        self.stamp = self._writes = self.stamp + 1
+        for _ in self.parts(Scene(transport, albedo, emission, direct, sky), passes, dirty, rows):
+            pass
+
+    def parts(
+        self,
+        scene: Scene,
+        passes: int,
+        dirty: Dirty | None = None,
+        rows: I32 = NO_PAGES,
+        most_bricks: int | None = None,
+    ) -> Iterator[int]:
+        """`run` in parts of about `most_bricks` each, if given; yields how many. The transport must stay as it is
+        meanwhile. Until the last part is done all that is read here is light of before.
+        """
+        surface = scene.transport.surface
+        if most_bricks is not None and self._passes:
+            self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
+        self._writes = self.stamp + 1 if self._shown is None else UNFINISHED
         if passes != self._passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
             self._own, self._shared = (np.zeros((passes, 0, 6, 3), np.uint16) for _ in range(2))
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
-        self._grow(transport)
+        self._grow(scene.transport)
         anew = np.zeros(len(surface.page_texel), np.bool_)
         anew[rows] = True
-        if _sky_key(sky) != self._sky:
-            self._sky, self.sky_changed_at, dirty = _sky_key(sky), self.stamp, None
-        if dirty is None or transport.readers is None or len(dirty.texels) > MANY * surface.n_texels:
-            for _ in self._gather(scene, anew, surface.n_with_texels):
-                pass
-            return
-        self._follow(scene, dirty, anew)
-
-    def parts(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int
-    ) -> Iterator[int]:
-        """`run` of everything in parts, of at most so many bricks each; yields how many. The transport is that of the
-        last run, and stays so. Until the last part is done all that is read here is light of before.
-        """
-        anew = np.zeros(len(transport.surface.page_texel), np.bool_)
-        self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
-        self._writes = self.stamp + 1
-        yield from self._gather(Scene(transport, albedo, emission, direct, sky), anew, most_bricks)
-        self.stamp, self._shown = self._writes, None
-        if _sky_key(sky) != self._sky:
-            self._sky, self.sky_changed_at = _sky_key(sky), self.stamp
+        is_other_sky = _sky_key(scene.sky) != self._sky
+        if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
+            dirty = None
+        if dirty is None or scene.transport.readers is None:
+            yield from self._gather(scene, anew, most_bricks or surface.n_with_texels)
+        else:
+            yield from self._follow(scene, dirty, anew)
+        self.stamp += 1
+        if self._shown is not None:  # others may have counted on meanwhile
+            self._shown = None
+            for changed_at in (self.changed_at, self.probe_changed_at):
+                changed_at[changed_at == UNFINISHED] = self.stamp
+        if is_other_sky:
+            self._sky, self.sky_changed_at = _sky_key(scene.sky), self.stamp
 
     def _grow(self, transport: Transport) -> None:
         n_texels, n_probes = transport.surface.capacity, len(transport.probes.alive)
@@ -240,8 +250,10 @@ class Relight:
                 yield bricks
             self._share_probes(transport, step, alive, sides)
 
-    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> None:
-        """All passes, each over what is dirty and what reads what the pass before it changed."""
+    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> Iterator[int]:
+        """All passes, each over what is dirty and what reads what the pass before it changed; yields about how many
+        bricks' work was done.
+        """
         transport = scene.transport
         surface, probes, readers = transport.surface, transport.probes, transport.readers
         assert readers is not None
@@ -249,24 +261,29 @@ class Relight:
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
-        bricks = np.zeros(surface.n_bricks, np.bool_)
-        wanted, marked = np.zeros(n_texels, np.bool_), np.zeros(len(surface.page_texel), np.bool_)
+        known = np.zeros(len(probes.alive), np.uint8)  # [P] sides that differed before: their readers are found
+        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.bool_)
+        wanted, marked = np.zeros(n_texels, np.bool_), anew.copy()
+        wanted[dirty.texels] = True
+        one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
         self.texels_done, todo = 0, np.zeros(0, np.int32)
+        per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
+        per_probe = surface.n_with_texels / max(probes.n_alive, 1)
         for step in range(self._passes + 1):
-            wanted[:], bricks[:] = False, False
-            wanted[dirty.texels] = True
-            marked[:] = anew
-            one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
-            one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, bricks)
+            # Whoever read a change in one pass is looked at in all that follow: mostly it reads one there too.
+            cells[:], bricks[:] = 0, False
+            one_pass.mark_bricks(todo, sides & ~known, probes.cell, REACH_M, cells, bricks)
+            known |= sides
             near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
             one_pass.mark_texels(
-                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight,
-                probes.probe_of_cell, sides, wanted, marked,
+                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight, cells,
+                wanted, marked,
             )  # fmt: skip
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self.texels_done += int(np.count_nonzero(wanted))
             self._light_pages(scene, step, rows, anew, wanted, changed)
+            yield math.ceil(len(rows) * per_page)
             if step == self._passes:
                 break
             mark = np.zeros(len(probes.alive), np.bool_)
@@ -275,6 +292,7 @@ class Relight:
             one_pass.clear(rows, surface.page_texel, surface.patch_first, surface.patch_count, n_texels, changed)
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)
+            yield math.ceil(len(todo) * per_probe)
             mark[:] = False
             mark[dirty.linked] = True
             one_pass.mark_linked(todo, differs, probes.link, mark)
