@@ -36,7 +36,7 @@ PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
-NOT_YET = np.iinfo(np.int32).max  # relight in which what nobody sees yet has changed
+UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
 
@@ -108,7 +108,7 @@ class Relight:
         self._sky = b""
         self._radiance = np.zeros((0, 0, 3), np.uint16)  # [passes + 1, S, 3] packed, by spot
         self._shown: tuple[U16, F32] | None = None  # radiance and side light of before, while new ones are worked out
-        self._writes = stamp  # number of the relight that is going on
+        self._writes = stamp  # what `changed_at` gets in the relight that is going on
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         self._own = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: what a probe's own rays bring
         self._shared = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: shared with its neighbours
@@ -132,82 +132,71 @@ class Relight:
 
         `dirty` None gathers everything anew. The result is the same bits.
         """
-        surface, scene = transport.surface, Scene(transport, albedo, emission, direct, sky)
-        self.stamp = self._writes = self.stamp + 1
+        for _ in self.parts(Scene(transport, albedo, emission, direct, sky), passes, dirty, rows):
+            pass
+
+    def parts(
+        self,
+        scene: Scene,
+        passes: int,
+        dirty: Dirty | None = None,
+        rows: I32 = NO_PAGES,
+        most_bricks: int | None = None,
+    ) -> Iterator[int]:
+        """`run` in parts of about `most_bricks` each, if given; yields how many. The transport must stay as it is
+        meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
+        """
+        surface = scene.transport.surface
+        if most_bricks is not None and self._passes and self._shown is None:
+            self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
+        self._writes = self.stamp + 1 if self._shown is None else UNFINISHED
         if passes != self._passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
             self._own, self._shared = (np.zeros((passes, 0, 6, 3), np.uint16) for _ in range(2))
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
-        self._grow(transport)
+        self._grow(scene.transport)
         anew = np.zeros(len(surface.page_texel), np.bool_)
         anew[rows] = True
-        if _sky_key(sky) != self._sky:
-            self._sky, self.sky_changed_at, dirty = _sky_key(sky), self.stamp, None
-        if not self._can_follow(transport, dirty):
-            for _ in self._gather(scene, anew, surface.n_with_texels):
-                pass
-            return
-        assert dirty is not None
-        for _ in self._follow(scene, dirty, anew):
-            pass
-
-    def _can_follow(self, transport: Transport, dirty: Dirty | None) -> bool:
-        if dirty is None or transport.readers is None:
-            return False
-        return len(dirty.texels) <= MANY * transport.surface.n_texels
-
-    def parts(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int,
-        dirty: Dirty | None = None, fresh: Dirty | None = None, rows: I32 = NO_PAGES,
-    ) -> Iterator[int]:  # fmt: skip
-        """`run` in parts, of about so many bricks each; yields how many. The transport must stay as it is. Until the
-        last part is done all that is read here is light of before; on pages whose texels differ, `rows` [n], and of the
-        probes of `fresh` there is none, and they show what light of before makes of them in one pass.
-        """
-        scene = Scene(transport, albedo, emission, direct, sky)
-        self._grow(transport)
-        self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
-        if fresh is not None:
-            self._stand_in(scene, fresh.probes, rows, self._shown)
-        return self._in_parts(scene, dirty, rows, most_bricks)
-
-    def _in_parts(self, scene: Scene, dirty: Dirty | None, rows: I32, most_bricks: int) -> Iterator[int]:
-        anew, sky = np.zeros(len(scene.transport.surface.page_texel), np.bool_), scene.sky
-        anew[rows] = True
-        self._writes = NOT_YET
-        if dirty is not None and self._can_follow(scene.transport, dirty) and _sky_key(sky) == self._sky:
-            yield from self._follow(scene, dirty, anew)
+        is_other_sky = _sky_key(scene.sky) != self._sky
+        if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
+            dirty = None
+        if dirty is None or scene.transport.readers is None:
+            yield from self._gather(scene, anew, most_bricks or surface.n_with_texels)
         else:
-            yield from self._gather(scene, anew, most_bricks)
-        self.stamp, self._shown = self.stamp + 1, None
-        for changed_at in (self.changed_at, self.probe_changed_at):
-            changed_at[changed_at == NOT_YET] = self.stamp
-        if _sky_key(sky) != self._sky:
-            self._sky, self.sky_changed_at = _sky_key(sky), self.stamp
-
-    def show(self) -> None:
-        """Have what reads light look whether other things that it reads have changed."""
+            yield from self._follow(scene, dirty, anew)
         self.stamp += 1
+        if self._shown is not None:  # others may have counted on meanwhile
+            self._shown = None
+            for changed_at in (self.changed_at, self.probe_changed_at):
+                changed_at[changed_at == UNFINISHED] = self.stamp
+        if is_other_sky:
+            self._sky, self.sky_changed_at = _sky_key(scene.sky), self.stamp
 
-    def _stand_in(self, scene: Scene, fresh: I32, rows: I32, shown: tuple[U16, F32]) -> None:
-        """Light of one pass for pages whose texels differ, and for probes with new rays."""
+    def stand_in(self, scene: Scene, fresh: I32, rows: I32) -> None:
+        """Before `parts` after a change: what is new is shown in the light that one pass makes of light of before.
+
+        `fresh` [n] are the probes with new rays, `rows` [n] the pages whose texels differ.
+        """
+        self._grow(scene.transport)
         self.stamp += 1
         self._writes = self.stamp
+        self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
+        radiance, side_light = self._shown
         probes, last = scene.transport.probes, self._passes - 1
         anew = np.zeros(len(scene.transport.surface.page_texel), np.bool_)
         anew[rows] = True
-        shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), shown[1].copy()
+        shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), side_light.copy()
         self._look_at_sky(scene.transport, scene.sky, fresh)
         for _ in range(2):  # new texels want the light of new probes, and these that of new texels
-            self._light_pages(scene, self._passes, rows, anew, radiance=shown[0], shared=shared)
+            self._light_pages(scene, self._passes, rows, anew, radiance=radiance, shared=shared)
             one_pass.light_probes(
-                fresh, probes.weight, probes.weight_sum, probes.reads, self._sky_side, shown[0], own, True,
-                own_light, np.empty(len(fresh), np.bool_),
+                fresh, probes.weight, probes.weight_sum, probes.reads, self._sky_side, radiance, own, True, own_light,
+                np.empty(len(fresh), np.bool_),
             )  # fmt: skip
             shared[fresh] = own[fresh]
-        self._light_pages(scene, self._passes, rows, anew, radiance=shown[0], shared=shared)
-        shown[1][fresh] = own_light[fresh]
+        self._light_pages(scene, self._passes, rows, anew, radiance=radiance, shared=shared)
+        side_light[fresh] = own_light[fresh]
         self.probe_changed_at[fresh] = self.stamp
 
     def _grow(self, transport: Transport) -> None:
@@ -290,8 +279,8 @@ class Relight:
             self._share_probes(transport, step, alive, sides)
 
     def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> Iterator[int]:
-        """All passes, each over what is dirty and what reads what the pass before it changed; yields how many bricks
-        went through a pass.
+        """All passes, each over what is dirty and what reads what the pass before it changed; yields about how many
+        bricks' work was done.
         """
         transport = scene.transport
         surface, probes, readers = transport.surface, transport.probes, transport.readers
@@ -300,25 +289,29 @@ class Relight:
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
-        bricks = np.zeros(surface.n_bricks, np.bool_)
-        wanted, marked = np.zeros(n_texels, np.bool_), np.zeros(len(surface.page_texel), np.bool_)
+        known = np.zeros(len(probes.alive), np.uint8)  # [P] sides that differed before: their readers are found
+        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.bool_)
+        wanted, marked = np.zeros(n_texels, np.bool_), anew.copy()
+        wanted[dirty.texels] = True
+        one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
         self.texels_done, todo = 0, np.zeros(0, np.int32)
+        per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
+        per_probe = surface.n_with_texels / max(probes.n_alive, 1)
         for step in range(self._passes + 1):
-            wanted[:], bricks[:] = False, False
-            wanted[dirty.texels] = True
-            marked[:] = anew
-            one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
-            one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, bricks)
+            # Whoever read a change in one pass is looked at in all that follow: mostly it reads one there too.
+            cells[:], bricks[:] = 0, False
+            one_pass.mark_bricks(todo, sides & ~known, probes.cell, REACH_M, cells, bricks)
+            known |= sides
             near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
             one_pass.mark_texels(
-                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight,
-                probes.probe_of_cell, sides, wanted, marked,
+                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight, cells,
+                wanted, marked,
             )  # fmt: skip
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self.texels_done += int(np.count_nonzero(wanted))
             self._light_pages(scene, step, rows, anew, wanted, changed)
-            yield 2 * len(near)  # to find them costs as much again
+            yield math.ceil(len(rows) * per_page)
             if step == self._passes:
                 break
             mark = np.zeros(len(probes.alive), np.bool_)
@@ -327,6 +320,7 @@ class Relight:
             one_pass.clear(rows, surface.page_texel, surface.patch_first, surface.patch_count, n_texels, changed)
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)
+            yield math.ceil(len(todo) * per_probe)
             mark[:] = False
             mark[dirty.linked] = True
             one_pass.mark_linked(todo, differs, probes.link, mark)
@@ -334,7 +328,6 @@ class Relight:
             self._share_probes(transport, step, todo, sides)
             if not self._compares:
                 sides[todo] = ANY_SIDE
-            yield len(near)
 
 
 def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:
