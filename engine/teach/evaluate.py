@@ -4,8 +4,8 @@ All pictures of a shot show the same surfaces: one sample through each pixel's c
 disc of the sun. The teacher paints no patterns on matte materials: its light is divided by its albedo and multiplied
 by the G-buffer's, so the comparison is about light alone. Glossy materials are painted and compared as they are, for
 what they mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky,
-shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
-(Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
+shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced, and what of it
+holds noise is denoised (reference.py); `equal_time` is the path tracer with as many samples as fit the
 network's measured frame time, denoised too. Where not one for each pixel fits, it has one for each 2 x 2, 5 x 5 or
 10 x 10 pixels, spread over the surfaces of all (sparse.py), which is not counted.
 
