@@ -60,7 +60,7 @@ vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     vec4 lamp = textureLod(lamp_atlas, (page * 18.0 + 1.0 + 2.0 * at) * lamp_scale, 0.0);
     light += lamp.rgb / max(lamp.a, 1e-3);
 #endif
-    return light;
+    return max(light, 0.0);  // past the last texel before a corner light goes on as it came, and may fall below
 }
 #elif LAMPS > 0
 uniform vec4 lamp_place[LAMPS];   // metres, world; 1 / squared reach
