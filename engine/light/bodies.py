@@ -1,11 +1,12 @@
-"""Light on moving bodies: they are not in the grid, so they read the probes around them.
+"""Light on moving bodies: they are not in the grid, so they look about for themselves.
 
-A small body has one box, a large one a box for each of its parts. At the 8 corners of a box the light from the six
-directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
-it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
-"Half-Life 2 / Valve Source Shading", GDC 2004); lamps have their exact form factor at the vertex, and the body that
-carries a lamp also shades itself. These factors are all but the whole cost and depend on body and lamp alone, so they
-are kept for every pair of the two: when light changes nothing but a sum is left to do.
+A small body has one box, a large one a box for each of its parts. From the 8 corners of a box rays go out, in the same
+directions from all, so that nothing flickers as a body moves; what they read of texels and sky tells the light from the
+six sides. Where the body's own shadow falls the sun does not count, or a pot would be lit by the sill that it shades.
+One ray per lamp says whether that lamp reaches the corner. A vertex blends the corners of its box and weighs
+directions by its squared normal (the ambient cube of McTaggart, "Half-Life 2 / Valve Source Shading", GDC 2004); lamps
+have their exact form factor at the vertex, and the body that carries a lamp also shades itself. These factors are most
+of the cost and depend on body and lamp alone, so they are kept for every pair of the two until either moves.
 """
 
 import math
@@ -18,32 +19,84 @@ from numpy.typing import NDArray
 from engine.core.rotations import turned
 from engine.light.fixtures import fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
-from engine.light.interpolate import air_weights
+from engine.light.gather import CODE, bin_of_distance, patch_level
+from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
-from engine.light.trace import is_clear
+from engine.light.relight import Direct
+from engine.light.skylight import sky_towards
+from engine.light.surface import spot_of, texel_at
+from engine.light.trace import NOTHING, crosses_box, first_hit, is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
-from engine.view import View
+from engine.view import SkyView, View
 
 F32 = NDArray[np.float32]
+CORNER_RAYS = 128
+_HEIGHT, _TURN = 1.0 - (2.0 * np.arange(CORNER_RAYS) + 1.0) / CORNER_RAYS, np.arange(CORNER_RAYS) * 2.399963229728653
+DIRECTIONS = np.stack(  # [CORNER_RAYS, 3] unit, world: Fibonacci's sphere
+    [np.sqrt(1.0 - _HEIGHT**2) * np.cos(_TURN), np.sqrt(1.0 - _HEIGHT**2) * np.sin(_TURN), _HEIGHT], 1
+)
+
+
+@njit(cache=True)
+def _stand_clear(grid, corner, i, out):
+    """A corner of a box that stands in a voxel, drawn halfway to the box's middle, or all the way: out [3]."""
+    first = i // 8 * 8
+    for step in range(3):
+        for c in range(3):
+            middle = (corner[first, c] + corner[first + 7, c]) * 0.5
+            out[c] = corner[i, c] + (middle - corner[i, c]) * 0.5 * step
+        x, y, z = int(math.floor(4.0 * out[0])), int(math.floor(4.0 * out[1])), int(math.floor(4.0 * out[2]))
+        if not (0 <= x < grid.shape[0] and 0 <= y < grid.shape[1] and 0 <= z < grid.shape[2]) or grid[x, y, z] == 0:
+            return
 
 
 @njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, probe_position, side_light, corner, lamp_centre, lamp_size, lamp_reach, cube, reaches
-):
-    """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres) and which lamps reach them, reaches [n, L] uint8."""
+    voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow,
+    ground, corner, low, high, lamp_centre, lamp_size, lamp_reach, cube, reaches,
+):  # fmt: skip
+    """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres; eight of a box follow each other) and which lamps reach
+    them, reaches [n, L] uint8. radiance [S, 3] by spot is packed (keeping.py); albedo [M, 3], sees_sun [T] and sun [3]
+    say how much of it a body takes away where its own shadow falls: low, high [n / 8, 3] are the bodies' boxes.
+    """
+    shape = voxels.material.shape
     for i in prange(len(corner)):
-        index = np.empty(8, np.int32)
-        weight = np.empty(8, np.float32)
-        x, y, z = corner[i, 0], corner[i, 1], corner[i, 2]
-        air_weights(voxels, probe_of_cell, probe_position, x, y, z, index, weight)
+        at, light, total = np.empty(3, np.float64), np.empty(3, np.float32), np.zeros(6, np.float32)
+        _stand_clear(voxels.material, corner, i, at)
+        x, y, z = at[0], at[1], at[2]
         cube[i] = 0.0
-        for j in range(8):
-            if weight[j] != 0.0:
-                for side in range(6):
+        for k in range(len(DIRECTIONS)):
+            dx, dy, dz = DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2]
+            t, side, vx, vy, vz = first_hit(voxels, x, y, z, dx, dy, dz, 1e4)
+            light[:] = 0.0
+            if side == NOTHING:
+                sky_towards(
+                    np.float32(dx), np.float32(dy), np.float32(dz), sun_direction, zenith, horizon, glow, ground, light
+                )
+            elif side >= 0:
+                texel = texel_at(page_row, page_texel, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
+                if texel >= 0:
+                    spot = spot_of(texel, patch_level(math.ceil(bin_of_distance(t) * CODE)), patch_spot)
                     for c in range(3):
-                        cube[i, side, c] += weight[j] * side_light[index[j], side, c]
+                        light[c] = unpack(radiance[spot, c])
+                    facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
+                    if sees_sun[texel] and facing > 0.0 and crosses_box(
+                        x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4,
+                        low[i // 8], high[i // 8],
+                    ):  # fmt: skip
+                        for c in range(3):
+                            taken = albedo[voxels.material[vx, vy, vz], c] * facing * sun[c]
+                            light[c] = max(unpack(radiance[texel, c]) - taken, np.float32(0.0))
+            for axis in range(3):
+                towards = 2 * axis + (1 if DIRECTIONS[k, axis] < 0.0 else 0)
+                cosine = np.float32(abs(DIRECTIONS[k, axis]))
+                total[towards] += cosine
+                for c in range(3):
+                    cube[i, towards, c] += cosine * light[c]
+        for towards in range(6):
+            for c in range(3):
+                cube[i, towards, c] /= total[towards]
         for lamp in range(len(lamp_centre)):
             dx, dy, dz = lamp_centre[lamp, 0] - x, lamp_centre[lamp, 1] - y, lamp_centre[lamp, 2] - z
             r = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -135,10 +188,10 @@ class BodyLight:
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
 
     def at(
-        self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, shapes: LampShapes,
-        light_stamp: int,
+        self, view: View, posed: PosedBodies, transport: Transport, radiance: NDArray[np.uint16], direct: Direct,
+        sky: SkyView, shapes: LampShapes, light_stamp: int,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; side_light [P, 6, 3] of the probes."""
+        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; radiance [S, 3] is packed, by spot."""
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
         if view.prefabs is not self._prefabs:
@@ -159,7 +212,7 @@ class BodyLight:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
             seen[entity] = known
         if todo:
-            self._light(view, posed, todo, transport, side_light, shapes, e)
+            self._light(view, posed, todo, transport, radiance, direct, sky, shapes, e)
             for b, known in todo.items():
                 known.stamp, known.e = light_stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
         self._kept = {**self._kept, **seen} if self.bytes < MOST_BYTES else seen
@@ -177,8 +230,8 @@ class BodyLight:
             known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp in still}
 
     def _light(
-        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, side_light: F32,
-        shapes: LampShapes, e: F32,
+        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport,
+        radiance: NDArray[np.uint16], direct: Direct, sky: SkyView, shapes: LampShapes, e: F32,
     ) -> None:  # fmt: skip
         """Work out e [V, 3] of some bodies."""
         wanted = np.zeros(len(view.bodies.entity), np.bool_)
@@ -187,9 +240,11 @@ class BodyLight:
         boxes = _boxes_of(view, posed, wanted)
         cube = np.zeros((len(boxes.corner), 6, 3), np.float32)
         reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
-        probes = transport.probes
+        surface = transport.surface
         corner_light(
-            transport.voxels, probes.probe_of_cell, probes.position, side_light, boxes.corner, view.lamps.centre[on],
+            transport.voxels, surface.page_row, surface.page_texel, surface.patch_spot, radiance,
+            view.materials.albedo, direct.sees_sun, direct.sun, direct.sun_direction, sky.zenith, sky.horizon, sky.glow,
+            sky.ground, boxes.corner, posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on],
             view.lamps.size[on], shapes.reach[on] * REACH_SHARE, cube, reaches,
         )  # fmt: skip
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)

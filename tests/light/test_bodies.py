@@ -150,6 +150,26 @@ def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:
     np.testing.assert_allclose(lit[0][1], lit[1][1], atol=2e-3)
 
 
+def test_a_crate_by_a_shining_wall_is_lit_on_that_side_alone() -> None:
+    grid = open_ground()
+    grid[30, 14:34, 2:14] = 2
+    view = with_boxes(view_of(grid, outside=NIGHT), (7.0, 6.0, 0.5))
+    emission = np.zeros_like(view.materials.emission)
+    emission[2] = 1.0
+    view = dataclasses.replace(view, materials=dataclasses.replace(view.materials, emission=emission))
+    normal, e = light_of(view)
+    assert (e[normal[:, 0] > 0.9] > 0.7).all()
+    assert (e[normal[:, 0] < -0.9] < 0.1).all()
+
+
+def test_the_ground_in_its_own_shadow_does_not_light_a_crate() -> None:
+    """Of what the ground throws up the side away from the sun gets less; the sun itself is not in e."""
+    view = view_of(open_ground(), outside=sky(sun=4.0, direction=(1.0, 0.0, 0.5), blue=0.0))
+    normal, e = light_of(with_boxes(view, (6.0, 6.0, 0.5)))
+    towards, away = e[normal[:, 0] > 0.9].mean(), e[normal[:, 0] < -0.9].mean()
+    assert 0.1 * towards < away < 0.7 * towards
+
+
 def test_high_above_the_ground_where_no_probes_are_it_is_as_light_as_nearer_to_it() -> None:
     view = view_of(open_ground(), outside=sky(sun=0.0))
     normal, low = light_of(with_boxes(view, (6, 6, 1.5)))
