@@ -68,6 +68,7 @@ SHEET_SET, SHEET_SPP = ("courtyard", "gallery", "town"), 96
 LOOKS = {"net": "neural", "classical": "classical", "raster": "raster"}  # name in reports -> look of the renderer
 SETTLE_TICKS = SPREAD_TICKS + 1  # after the clock was set: lamps that mind the dusk follow one after another
 TIMED_FRAMES = 5
+PAINTED_SO = 0.1  # how far the albedo of a glossy pixel may be from the teacher's
 FINE = 3  # places along each side of a pixel that the `as_seen` teacher is averaged over
 LADDER_SPP = 256  # the highest rung
 SPARSE = (10, 5, 2)  # sides of the squares of pixels that share a sample; 640 x 360 and 320 x 180 hold them evenly
@@ -382,7 +383,10 @@ def same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Boo
     depth, other = np.where(both, seen.depth, 0.0), np.where(both, truth.distance, 0.0) / slant
     shining_body = (seen.entity >= 0) & (view.materials.emission[seen.material].max(-1) > 0)
     facing = (seen.normal * truth.normal).sum(-1) > 0.5
-    return np.asarray(both & ~shining_body & facing & (np.abs(depth - other) < 0.02 + 0.01 * depth))
+    # Where two materials meet rays of one pixel may differ; of glossy ones the teacher's own colour would be compared.
+    painted_so = np.abs(seen.albedo - truth.albedo).max(-1) < PAINTED_SO
+    same_paint = painted_so | ~view.materials.glossy[seen.material]
+    return np.asarray(both & ~shining_body & facing & same_paint & (np.abs(depth - other) < 0.02 + 0.01 * depth))
 
 
 def with_albedo_of(
