@@ -1,11 +1,13 @@
-"""Light on moving bodies: they are not in the grid, so they read the probes around them.
+"""Light on bodies: they are not in the grid, so they look about for themselves.
 
-A small body has one box, a large one a box for each of its parts. At the 8 corners of a box the light from the six
-directions is interpolated from the probes that the corner sees, and one ray per lamp says whether that lamp reaches
-it. A vertex blends the corners of its box and weighs directions by its squared normal (the ambient cube of McTaggart,
-"Half-Life 2 / Valve Source Shading", GDC 2004); lamps have their exact form factor at the vertex, and the body that
-carries a lamp also shades itself. These factors are all but the whole cost and depend on body and lamp alone, so they
-are kept for every pair of the two: when light changes nothing but a sum is left to do.
+A small body has one box, a large one a box for each of its parts. From the 8 corners of a box rays go out, in the same
+directions from all, so that nothing flickers as a body moves; what they read of texels and sky tells the light from the
+six sides. Where the body's own shadow falls the sun does not count, or a pot would be lit by the sill that it shades.
+Those that move do without rays, and take what the probes around a corner know. One ray per lamp says whether that lamp
+reaches the corner. A vertex blends the corners of its box and weighs
+directions by its squared normal (the ambient cube of McTaggart, "Half-Life 2 / Valve Source Shading", GDC 2004); lamps
+have their exact form factor at the vertex, and the body that carries a lamp also shades itself. These factors are most
+of the cost and depend on body and lamp alone, so they are kept for every pair of the two until either moves.
 """
 
 import math
@@ -19,32 +21,115 @@ from numpy.typing import NDArray
 from engine.core.rotations import turned
 from engine.light.fixtures import fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
+from engine.light.gather import CODE, bin_of_distance, patch_level
 from engine.light.interpolate import air_weights
+from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
-from engine.light.trace import is_clear
+from engine.light.relight import Direct, Relight
+from engine.light.skylight import sky_towards
+from engine.light.surface import spot_of, texel_at
+from engine.light.trace import NOTHING, crosses_box, first_hit, is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
-from engine.view import Bodies, View
+from engine.view import Bodies, SkyView, View
 
 F32 = NDArray[np.float32]
+CORNER_RAYS = 128
+_HEIGHT, _TURN = 1.0 - (2.0 * np.arange(CORNER_RAYS) + 1.0) / CORNER_RAYS, np.arange(CORNER_RAYS) * 2.399963229728653
+DIRECTIONS = np.stack(  # [CORNER_RAYS, 3] unit, world: Fibonacci's sphere
+    [np.sqrt(1.0 - _HEIGHT**2) * np.cos(_TURN), np.sqrt(1.0 - _HEIGHT**2) * np.sin(_TURN), _HEIGHT], 1
+)
+
+
+@njit(cache=True)
+def _stand_clear(grid, corner, i, out):
+    """A corner of a box that stands in a voxel, drawn halfway to the box's middle, or all the way: out [3]."""
+    first = i // 8 * 8
+    for step in range(3):
+        for c in range(3):
+            middle = (corner[first, c] + corner[first + 7, c]) * 0.5
+            out[c] = corner[i, c] + (middle - corner[i, c]) * 0.5 * step
+        x, y, z = int(math.floor(4.0 * out[0])), int(math.floor(4.0 * out[1])), int(math.floor(4.0 * out[2]))
+        if not (0 <= x < grid.shape[0] and 0 <= y < grid.shape[1] and 0 <= z < grid.shape[2]) or grid[x, y, z] == 0:
+            return
+
+
+@njit(cache=True)
+def _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube):
+    """An ambient cube [6, 3] from the probes that a place sees; side_light [P, 6, 3]."""
+    index, weight = np.empty(8, np.int32), np.empty(8, np.float32)
+    air_weights(voxels, probe_of_cell, position, x, y, z, index, weight)
+    for j in range(8):
+        if weight[j] != 0.0:
+            for side in range(6):
+                for c in range(3):
+                    cube[side, c] += weight[j] * side_light[index[j], side, c]
+
+
+@njit(cache=True)
+def _look_about(
+    voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow,
+    ground, x, y, z, low, high, cube,
+):  # fmt: skip
+    """An ambient cube [6, 3] by rays from a place of a body with the box low..high [3]."""
+    shape = voxels.material.shape
+    light, total = np.empty(3, np.float32), np.zeros(6, np.float32)
+    for k in range(len(DIRECTIONS)):
+        dx, dy, dz = DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2]
+        t, side, vx, vy, vz = first_hit(voxels, x, y, z, dx, dy, dz, 1e4)
+        light[:] = 0.0
+        if side == NOTHING:
+            sky_towards(
+                np.float32(dx), np.float32(dy), np.float32(dz), sun_direction, zenith, horizon, glow, ground, light
+            )
+        elif side >= 0:
+            texel = texel_at(page_row, page_texel, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
+            if texel >= 0:
+                spot = spot_of(texel, patch_level(math.ceil(bin_of_distance(t) * CODE)), patch_spot)
+                for c in range(3):
+                    light[c] = unpack(radiance[spot, c])
+                facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
+                if sees_sun[texel] and facing > 0.0 and crosses_box(
+                    x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
+                    high,
+                ):  # fmt: skip
+                    for c in range(3):
+                        taken = albedo[voxels.material[vx, vy, vz], c] * facing * sun[c]
+                        light[c] = max(unpack(radiance[texel, c]) - taken, np.float32(0.0))
+        for axis in range(3):
+            towards = 2 * axis + (1 if DIRECTIONS[k, axis] < 0.0 else 0)
+            cosine = np.float32(abs(DIRECTIONS[k, axis]))
+            total[towards] += cosine
+            for c in range(3):
+                cube[towards, c] += cosine * light[c]
+    for towards in range(6):
+        for c in range(3):
+            cube[towards, c] /= total[towards]
 
 
 @njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, probe_position, side_light, corner, lamp_centre, lamp_size, lamp_reach, cube, reaches
-):
-    """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres) and which lamps reach them, reaches [n, L] uint8."""
+    voxels, probe_of_cell, position, side_light, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun,
+    sun_direction, zenith, horizon, glow, ground, corner, stands, low, high, lamp_centre, lamp_size, lamp_reach, cube,
+    reaches,
+):  # fmt: skip
+    """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres; eight of a box follow each other) and which lamps reach
+    them, reaches [n, L] uint8. By box, [n / 8]: whether its body stands still, and the body's own box low, high [., 3].
+
+    radiance [S, 3] by spot is packed (keeping.py), sees_sun [T] and sun [3] tell what of it a body's shadow takes away.
+    """
     for i in prange(len(corner)):
-        index = np.empty(8, np.int32)
-        weight = np.empty(8, np.float32)
-        x, y, z = corner[i, 0], corner[i, 1], corner[i, 2]
-        air_weights(voxels, probe_of_cell, probe_position, x, y, z, index, weight)
+        at, box = np.empty(3, np.float64), i // 8
+        _stand_clear(voxels.material, corner, i, at)
+        x, y, z = at[0], at[1], at[2]
         cube[i] = 0.0
-        for j in range(8):
-            if weight[j] != 0.0:
-                for side in range(6):
-                    for c in range(3):
-                        cube[i, side, c] += weight[j] * side_light[index[j], side, c]
+        if stands[box]:
+            _look_about(
+                voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith,
+                horizon, glow, ground, x, y, z, low[box], high[box], cube[i],
+            )  # fmt: skip
+        else:
+            _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube[i])
         for lamp in range(len(lamp_centre)):
             dx, dy, dz = lamp_centre[lamp, 0] - x, lamp_centre[lamp, 1] - y, lamp_centre[lamp, 2] - z
             r = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -116,7 +201,8 @@ MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the came
 REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
 
 
-Pose = tuple[bytes, int]  # prefab, position, how it is turned; and of bodies that are one in the other which
+# Prefab, position, how it is turned, whether it stands; and which, of bodies that are one in the other.
+Pose = tuple[bytes, int]
 Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and whether the body carries it
 
 
@@ -139,10 +225,10 @@ class BodyLight:
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
 
     def at(
-        self, view: View, posed: PosedBodies, transport: Transport, side_light: F32, shapes: LampShapes,
-        light_stamp: int,
+        self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, direct: Direct, sky: SkyView,
+        shapes: LampShapes,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at the vertices of bodies before the camera, 0 behind it; side_light [P, 6, 3] of the probes."""
+        """e [V, 3] at the vertices of bodies before the camera, 0 behind it."""
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
         if view.prefabs is not self._prefabs:
@@ -154,15 +240,15 @@ class BodyLight:
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
             known = self._kept.get(poses[b]) or _Kept({}, -1, e)
-            if known.stamp != light_stamp:
+            if known.stamp != relit.stamp:
                 todo[b] = known
             else:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
             seen[poses[b]] = known
         if todo:
-            self._light(view, posed, todo, transport, side_light, shapes, e)
+            self._light(view, posed, todo, transport, relit, direct, sky, shapes, e)
             for b, known in todo.items():
-                known.stamp, known.e = light_stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
+                known.stamp, known.e = relit.stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
         still = self._kept.keys() & set(poses) if self.bytes < MOST_BYTES else set()
         self._kept = {pose: self._kept[pose] for pose in still} | seen
         return e
@@ -179,8 +265,8 @@ class BodyLight:
             known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp[0] in still}
 
     def _light(
-        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, side_light: F32,
-        shapes: LampShapes, e: F32,
+        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, relit: Relight,
+        direct: Direct, sky: SkyView, shapes: LampShapes, e: F32,
     ) -> None:  # fmt: skip
         """Work out e [V, 3] of some bodies."""
         wanted = np.zeros(len(view.bodies.entity), np.bool_)
@@ -189,10 +275,14 @@ class BodyLight:
         boxes = _boxes_of(view, posed, wanted)
         cube = np.zeros((len(boxes.corner), 6, 3), np.float32)
         reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
-        probes = transport.probes
+        surface, probes, bodies = transport.surface, transport.probes, view.bodies
+        stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
         corner_light(
-            transport.voxels, probes.probe_of_cell, probes.position, side_light, boxes.corner, view.lamps.centre[on],
-            view.lamps.size[on], shapes.reach[on] * REACH_SHARE, cube, reaches,
+            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.page_row,
+            surface.page_texel, surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
+            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, stands[boxes.body],
+            posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
+            shapes.reach[on] * REACH_SHARE, cube, reaches,
         )  # fmt: skip
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))

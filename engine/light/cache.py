@@ -526,10 +526,9 @@ class LightCache:
         return of_indirect, of_lamps
 
     def body_light(self, view: View, posed: PosedBodies) -> F32:
-        """e [V, 3] at the vertices of posed bodies, from probes and lamps; bodies that did not move keep theirs."""
-        return self._body_light.at(
-            view, posed, self.transport, self._relit.side_light, self._lamps.shapes, self.light_stamp
-        )
+        """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs."""
+        direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
+        return self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes)
 
 
 def _furniture_key(view: View) -> tuple[object, ...]:

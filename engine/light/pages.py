@@ -3,7 +3,7 @@
 Two atlases, one slot per resident page: indirect light at one texel per voxel face (8 x 8 and a border of one),
 direct lamp light at two (16 x 16 and a border). Borders are copies of the neighbours' values, so a picture needs one
 filtered fetch. Colour is multiplied by validity and validity is the fourth channel: dividing after filtering leaves
-out texels that are not there.
+out texels that are not there. Those beside others are made up: there light goes on as it came, up to the corner.
 """
 
 import numpy as np
@@ -76,6 +76,33 @@ def _put(atlas, band, v, u, c, value):
     return (old + np.uint32(0xFFF) + (old >> 13 & 1)) >> 13 != (new + np.uint32(0xFFF) + (new >> 13 & 1)) >> 13
 
 
+@njit(cache=True)
+def _go_on(page):
+    """Let light go on past the last texel before a corner as it came: page [n, n, 4], validity is the last channel.
+
+    Else it would be even from the middle of that texel to the corner, where light changes most.
+    """
+    n, there = len(page), page[:, :, 3].copy()
+    for v in range(n):
+        for u in range(n):
+            if there[v, u] > 0.0:
+                continue
+            count = np.float32(0.0)
+            for k in range(4):
+                du, dv = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
+                if not (0 <= u + 2 * du < n and 0 <= v + 2 * dv < n):
+                    continue
+                near, far = page[v + dv, u + du], page[v + 2 * dv, u + 2 * du]
+                if there[v + dv, u + du] > 0.0 and there[v + 2 * dv, u + 2 * du] > 0.0:
+                    count += np.float32(1.0)
+                    for c in range(3):
+                        page[v, u, c] += 2 * near[c] - far[c]
+            if count > 0.0:
+                page[v, u, 3] = 1.0
+                for c in range(3):
+                    page[v, u, c] /= count
+
+
 @njit(parallel=True, cache=True)
 def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, differs):
     """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3].
@@ -85,24 +112,34 @@ def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, 
     for i in prange(len(slots)):
         band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND
         differs[i] = False
+        page = np.zeros((INDIRECT_PX, INDIRECT_PX, 4), np.float32)
         for v in range(INDIRECT_PX):
             for u in range(INDIRECT_PX):
                 t = texels[i, v, u]
                 row = row_of_texel[t] if t >= 0 else -1
-                for c in range(3):
-                    value = max(e_indirect[row, c], np.float32(0.0)) if row >= 0 else np.float32(0.0)
-                    differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, c, value)
-                differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, 3, np.float32(row >= 0))
+                if row >= 0:
+                    page[v, u, 3] = 1.0
+                    for c in range(3):
+                        page[v, u, c] = max(e_indirect[row, c], np.float32(0.0))
+        _go_on(page)
+        for v in range(INDIRECT_PX):
+            for u in range(INDIRECT_PX):
+                for c in range(4):
+                    differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, c, page[v, u, c])
+        page = np.zeros((LAMP_PX, LAMP_PX, 4), np.float32)
         for v in range(LAMP_PX):
             for u in range(LAMP_PX):
                 t = texels[i, (v + 1) // 2, (u + 1) // 2]
                 row = row_of_texel[t] if t >= 0 else -1
-                # Atlas column 1 is the page's first half texel: odd columns are the lower quarter of a face.
-                s = (1 - (v & 1)) * 2 + (1 - (u & 1))
-                for c in range(3):
-                    value = e_lamp[row, s, c] if row >= 0 else np.float32(0.0)
-                    differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, value)
-                differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, 3, np.float32(row >= 0))
+                if row >= 0:
+                    # Atlas column 1 is the page's first half texel: odd columns are the lower quarter of a face.
+                    page[v, u, 3] = 1.0
+                    page[v, u, :3] = e_lamp[row, (1 - (v & 1)) * 2 + (1 - (u & 1))]
+        _go_on(page)
+        for v in range(LAMP_PX):
+            for u in range(LAMP_PX):
+                for c in range(4):
+                    differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, page[v, u, c])
 
 
 class PageTable:

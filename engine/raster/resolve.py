@@ -111,7 +111,7 @@ class Atlases:
         ):
             for band in dirty:
                 if band < self._bands:
-                    rows = np.minimum(pages[band], HALF_MOST).astype(np.float16)
+                    rows = np.clip(pages[band], -HALF_MOST, HALF_MOST).astype(np.float16)
                     texture.write(rows, (0, band * page_px, PAGES_PER_BAND * page_px, page_px))
 
     def release(self) -> None:

@@ -4,8 +4,8 @@ All pictures of a shot show the same surfaces: one sample through each pixel's c
 disc of the sun. The teacher paints no patterns on matte materials: its light is divided by its albedo and multiplied
 by the G-buffer's, so the comparison is about light alone. Glossy materials are painted and compared as they are, for
 what they mirror is not coloured by the pattern under it. Pixels where teacher and G-buffer see different things (sky,
-shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced and denoised
-(Open Image Denoise, guided by albedo and normal); `equal_time` is the path tracer with as many samples as fit the
+shining parts of bodies, sub-pixel edges) are the same in every picture. The reference is path-traced, and what of it
+holds noise is denoised (reference.py); `equal_time` is the path tracer with as many samples as fit the
 network's measured frame time, denoised too. Where not one for each pixel fits, it has one for each 2 x 2, 5 x 5 or
 10 x 10 pixels, spread over the surfaces of all (sparse.py), which is not counted.
 
@@ -68,6 +68,7 @@ SHEET_SET, SHEET_SPP = ("courtyard", "gallery", "town"), 96
 LOOKS = {"net": "neural", "classical": "classical", "raster": "raster"}  # name in reports -> look of the renderer
 SETTLE_TICKS = SPREAD_TICKS + 1  # after the clock was set: lamps that mind the dusk follow one after another
 TIMED_FRAMES = 5
+PAINTED_SO = 0.1  # how far the albedo of a glossy pixel may be from the teacher's
 FINE = 3  # places along each side of a pixel that the `as_seen` teacher is averaged over
 LADDER_SPP = 256  # the highest rung
 SPARSE = (10, 5, 2)  # sides of the squares of pixels that share a sample; 640 x 360 and 320 x 180 hold them evenly
@@ -382,7 +383,10 @@ def same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Boo
     depth, other = np.where(both, seen.depth, 0.0), np.where(both, truth.distance, 0.0) / slant
     shining_body = (seen.entity >= 0) & (view.materials.emission[seen.material].max(-1) > 0)
     facing = (seen.normal * truth.normal).sum(-1) > 0.5
-    return np.asarray(both & ~shining_body & facing & (np.abs(depth - other) < 0.02 + 0.01 * depth))
+    # Where two materials meet rays of one pixel may differ; of glossy ones the teacher's own colour would be compared.
+    painted_so = np.abs(seen.albedo - truth.albedo).max(-1) < PAINTED_SO
+    same_paint = painted_so | ~view.materials.glossy[seen.material]
+    return np.asarray(both & ~shining_body & facing & same_paint & (np.abs(depth - other) < 0.02 + 0.01 * depth))
 
 
 def with_albedo_of(

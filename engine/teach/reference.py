@@ -31,9 +31,10 @@ from engine.view import View
 
 F32 = NDArray[np.float32]
 CHUNK_SPP = 128  # samples between two writes: about 40 s at 640 x 360 on two cores
-VERSION = 3  # grows when the same view would be traced differently: then kept pictures are stale
+VERSION = 4  # grows when the same view would be traced differently: then kept pictures are stale
 RIVAL_SEED = 1_000_000  # the first seed that no chunk of a reference has
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)  # not there, or cut short
+LEAST_ALBEDO = 0.04  # that light is divided by: as much as a varnish mirrors
 CHANNELS = ("radiance", "albedo", "emission", "normal", "distance")
 
 
@@ -64,12 +65,12 @@ def reference(
     watch(kept.spp if kept else 0)
     while kept is None or kept.spp < spp:
         count = min(CHUNK_SPP, spp - (kept.spp if kept else 0))
-        chunk = Traced(teacher.picture(view, size_px, count, seed=kept.chunks if kept else 0), count)
+        chunk = Traced(teacher.picture(view, size_px, count, seed=kept.chunks if kept else 0, exact=True), count)
         kept = _joined(kept, chunk) if kept else chunk
         if _samples(path) < kept.spp:  # another run may have got further meanwhile
             _write(path, kept)
         watch(kept.spp)
-    return replace(kept, picture=denoised(kept.picture))
+    return replace(kept, picture=cleaned(kept.picture))
 
 
 def rival(view: View, size_px: tuple[int, int], spp: int, denoise: bool = True) -> Traced:
@@ -80,6 +81,20 @@ def rival(view: View, size_px: tuple[int, int], spp: int, denoise: bool = True) 
         kept = Traced(teacher.picture(view, size_px, spp, seed=RIVAL_SEED + spp, timed=True), spp)
         _write(path, kept)
     return replace(kept, picture=denoised(kept.picture)) if denoise else kept
+
+
+def cleaned(picture: Picture) -> Picture:
+    """Denoise nothing but what holds noise, and light in place of radiance, guided by normals alone: what shines, where
+    the sun's light ends and where colours do stay sharp. A rival is not treated so well: it hands over whole pictures.
+    """
+    assert picture.exact is not None
+    _warm_up()
+    begin = time.process_time()
+    albedo = np.clip(picture.albedo, np.float32(LEAST_ALBEDO), np.float32(1))
+    light = np.maximum(picture.radiance - picture.exact, 0) / albedo
+    surface = np.repeat(np.isfinite(picture.distance)[..., None], 3, -1).astype(np.float32)
+    radiance = picture.exact + albedo * _denoise(light, surface, picture.normal)
+    return replace(picture, radiance=radiance, denoise_s=time.process_time() - begin)
 
 
 def denoised(picture: Picture) -> Picture:
@@ -131,7 +146,8 @@ def _read(path: Path) -> Traced | None:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             parts = {name: file[name] for name in CHANNELS}
-            picture = Picture(**parts, trace_s=float(file["trace_s"]), denoise_s=0.0)
+            exact = file["exact"] if "exact" in file.files else None
+            picture = Picture(**parts, trace_s=float(file["trace_s"]), denoise_s=0.0, exact=exact)
             return Traced(picture, int(file["spp"]), int(file["chunks"]))
     except UNREADABLE:
         return None
@@ -150,6 +166,8 @@ def _write(path: Path, traced: Traced) -> None:
     """Keep an undenoised picture, whole or not at all."""
     fresh = path.with_name(f".{path.stem}-{os.getpid()}.npz")
     arrays: dict[str, Any] = {name: getattr(traced.picture, name) for name in CHANNELS}
+    if traced.picture.exact is not None:
+        arrays["exact"] = traced.picture.exact
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(fresh, **arrays, trace_s=traced.picture.trace_s, spp=traced.spp, chunks=traced.chunks)

@@ -43,12 +43,13 @@ class Picture:
     """A path-traced picture with what it shows."""
 
     radiance: F32  # [H, W, 3] linear RGB
-    albedo: F32  # [H, W, 3] of the surface under each pixel's centre, 0 where there is none
+    albedo: F32  # [H, W, 3] of the surface under each pixel's centre, painted where glossy; 0 where there is none
     emission: F32  # [H, W, 3] linear RGB radiance
     normal: F32  # [H, W, 3] unit, world; 0 where there is none
     distance: F32  # [H, W] metres from the eye along the ray, inf for the sky
     trace_s: float  # seconds of path tracing: processor time of all threads; of a timed picture without compiling
     denoise_s: float  # seconds of denoising, likewise
+    exact: F32 | None = None  # [H, W, 3] what of the radiance holds no noise, if it was asked for
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def picture(
     seed: int = 0,
     antialias: bool = False,
     timed: bool = False,
+    exact: bool = False,
 ) -> Picture:
     """Path-trace a view with `spp` samples per pixel for sun, sky and shining voxels, and as many again for the lamps.
 
@@ -81,7 +83,12 @@ def picture(
     does, so that both show the same surface. `denoise` runs Open Image Denoise with albedo and normal as guides.
     Glossy materials reflect as engine/light/ggx.py says, here among each other too. `timed` traces a round for nothing
     first, so that trace_s holds no compiling.
+
+    `exact` tells apart what one sample knows as well as many: what shines by itself, seen straight, and the sun's
+    direct light. So that this is so the sun then has `spp` samples of its own. It needs rays without a spread.
     """
+    if exact and antialias:
+        raise ValueError("exact: with antialias every sample sees another place")
     width, height = size_px
     direction = view.camera.rays(width, height).astype(np.float32)
     step_u, step_v = (direction[0, 1] - direction[0, 0]) * antialias, (direction[1, 0] - direction[0, 0]) * antialias
@@ -92,12 +99,19 @@ def picture(
     sun = "now" if view.sky.sun.max() > 0 else None
     jobs: list[dict[str, Any]] = [
         {"name": "surface", "kind": "surface", "rays": "camera"},
-        {**common, "name": "day", "sky": "now", "sun": sun, "shine": True, "seed": 2 * seed},
+        {**common, "name": "day", "sky": "now", "sun": None if exact else sun, "shine": True, "seed": 2 * seed},
     ]
     shares = ["day"]
     if len(view.lamps.radiance) and view.lamps.radiance.max() > 0:
         jobs.append({**common, "name": "lamps", "lamps": True, "seed": 2 * seed + 1})
         shares.append("lamps")
+    if exact:
+        once: dict[str, Any] = {"rays": "camera", "kind": "radiance", "spp": 1, "seed": 0}
+        jobs.append({**once, "name": "seen", "sky": "now", "lamps": True, "shine": True, "max_depth": 1})
+        if sun is not None:
+            jobs.append({**once, "name": "sunlit", "sun": sun, "max_depth": 2})
+            jobs.append({**common, "name": "sun", "sun": sun, "seed": 2 * seed})
+            shares.append("sun")
     if denoise:
         jobs.append({"name": "clean", "kind": "denoise", "image": shares, "guide": "surface", "size": [width, height]})
     pixel_m = 2.0 * math.tan(view.camera.fov_y / 2) / height
@@ -107,9 +121,11 @@ def picture(
     surface = done["surface"].reshape(height, width, 10)
     trace_s = sum(float(done[f"{name}_seconds"]) for name in shares)
     parts = (surface[..., :3], surface[..., 3:6], surface[..., 6:9], surface[..., 9])
+    noiseless = (done["seen"] + done.get("sunlit", np.float32(0.0))).reshape(height, width, 3) if exact else None
     return Picture(
-        radiance.reshape(height, width, 3).astype(np.float32), *parts, trace_s, float(done.get("clean_seconds", 0.0))
-    )
+        radiance.reshape(height, width, 3).astype(np.float32), *parts, trace_s, float(done.get("clean_seconds", 0.0)),
+        noiseless,
+    )  # fmt: skip
 
 
 def trace_points(

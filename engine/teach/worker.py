@@ -74,17 +74,19 @@ COLOUR = {"type": "mesh_attribute", "name": "face_colour"}
 MATTE = {"type": "diffuse", "reflectance": COLOUR}
 
 
-def by_surface(polish: F32, paint: F32) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
-    """Triangles [I] that share a surface, with what it is: the matte ones, then each roughness and metal, painted."""
+def by_surface(polish: F32, paint: F32) -> list[tuple[NDArray[np.bool_], dict[str, Any], Any]]:
+    """Triangles [I] that share a surface, with what it is and its paint: the matte ones, which have none, then each
+    roughness and metal.
+    """
     matte = polish[:, 0] >= 1.0
-    groups: list[tuple[NDArray[np.bool_], dict[str, Any]]] = [(matte, MATTE)]
+    groups: list[tuple[NDArray[np.bool_], dict[str, Any], Any]] = [(matte, MATTE, None)]
     for kind in np.unique(polish[~matte], axis=0):
         for plugin in ("polish", "painted"):
             importlib.import_module(f"engine.teach.{plugin}")  # needs the variant
         eye, forward = ([float(c) for c in part] for part in (paint[:3], paint[3:6]))
-        colour = {"type": "painted", "eye": eye, "forward": forward, "pixel_m": float(paint[6])}
+        colour = mi.load_dict({"type": "painted", "eye": eye, "forward": forward, "pixel_m": float(paint[6])})
         surface = {"type": "polish", "roughness": float(kind[0]), "metal": float(kind[1]), "colour": colour}
-        groups.append(((polish == kind).all(1), surface))
+        groups.append(((polish == kind).all(1), surface, colour))
     return groups
 
 
@@ -97,15 +99,17 @@ class Bench:
         shining = emission.max(1) > 0
         self.solid: dict[str, Any] = {}
         self.surface_of: dict[str, tuple[F32, F32]] = {}  # name -> albedo and emission per triangle
+        self.paint_of: dict[str, Any] = {}  # name -> texture of what is painted
         colours = request["voxel_albedo"]
         pattern, paint = request["voxel_pattern"], request["paint"]
-        for i, (chosen, surface) in enumerate(by_surface(request["voxel_polish"], paint)):
+        for i, (chosen, surface, colour) in enumerate(by_surface(request["voxel_polish"], paint)):
             k = chosen & ~shining
+            self.paint_of[f"voxels{i}"] = colour
             self._add(f"voxels{i}", request["voxel_position"], request["voxel_triangles"][k], surface, colours[k],
                       pattern=pattern[k])  # fmt: skip
         colours = request["body_albedo"]
         pattern = request["body_pattern"]
-        for i, (k, surface) in enumerate(by_surface(request["body_polish"], paint)):
+        for i, (k, surface, _) in enumerate(by_surface(request["body_polish"], paint)):
             self._add(f"bodies{i}", request["body_position"], request["body_triangles"][k],
                       {"type": "twosided", "bsdf": surface}, colours[k], normal=request["body_normal"],
                       pattern=pattern[k])  # fmt: skip
@@ -205,14 +209,18 @@ class Bench:
             for name, (albedo, emission) in self.surface_of.items():
                 k = np.array(hit.shape == mi.ShapePtr(self.solid[name])) & np.array(hit.is_valid())
                 out[k] = np.column_stack([albedo[face[k]], emission[face[k]], normal[k], distance[k]])
+                if self.paint_of.get(name) is not None:
+                    out[k, :3] = np.array(self.paint_of[name].eval(hit, mi.Bool(k))).T[k]
             return out
         names = {shape: name for name, shape in self.solid.items()}
         for i, (origin, direction) in enumerate(zip(bundle.origin, bundle.direction, strict=True)):
             hit = scene.ray_intersect(mi.Ray3f(mi.Point3f(origin), mi.Vector3f(direction)))
             if hit.is_valid():
-                albedo, emission = self.surface_of[names[hit.shape]]
-                face = hit.prim_index
+                name, face = names[hit.shape], hit.prim_index
+                albedo, emission = self.surface_of[name]
                 out[i] = np.concatenate([albedo[face], emission[face], np.array(hit.sh_frame.n), [hit.t]])
+                if self.paint_of.get(name) is not None:
+                    out[i, :3] = np.array(self.paint_of[name].eval(hit))
         return out
 
     def bundle(self, name: str) -> "Bundle":

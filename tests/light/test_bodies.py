@@ -44,8 +44,10 @@ def light_of(view: View, cache: LightCache | None = None) -> tuple[np.ndarray, n
     return posed.normal, cache.body_light(view, posed)
 
 
-def test_tops_see_the_sky_and_sides_half_of_it() -> None:
+@pytest.mark.parametrize("stands", [False, True])
+def test_tops_see_the_sky_and_sides_half_of_it(stands: bool) -> None:
     view = with_boxes(view_of(open_ground(), outside=sky(sun=0.0, blue=0.8)), (6.0, 6.0, 0.5))
+    view = standing(view) if stands else view
     normal, e = light_of(view)
     np.testing.assert_allclose(e[normal[:, 2] > 0.9], 0.8, rtol=0.05)
     sides = e[np.abs(normal[:, 2]) < 0.1]
@@ -178,6 +180,30 @@ def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:
         lit.append((key[np.lexsort(key.T)], e[np.lexsort(key.T)]))
     np.testing.assert_allclose(lit[0][0], lit[1][0], atol=2e-3)
     np.testing.assert_allclose(lit[0][1], lit[1][1], atol=2e-3)
+
+
+def standing(view: View) -> View:
+    return dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, stands=np.ones(1, np.uint8)))
+
+
+def test_a_crate_by_a_shining_wall_is_lit_on_that_side_alone() -> None:
+    grid = open_ground()
+    grid[30, 14:34, 2:14] = 2
+    view = with_boxes(view_of(grid, outside=NIGHT), (7.0, 6.0, 0.5))
+    emission = np.zeros_like(view.materials.emission)
+    emission[2] = 1.0
+    view = dataclasses.replace(view, materials=dataclasses.replace(view.materials, emission=emission))
+    normal, e = light_of(standing(view))
+    assert (e[normal[:, 0] > 0.9] > 0.7).all()
+    assert (e[normal[:, 0] < -0.9] < 0.1).all()
+
+
+def test_the_ground_in_its_own_shadow_does_not_light_a_crate() -> None:
+    """Of what the ground throws up the side away from the sun gets less; the sun itself is not in e."""
+    view = view_of(open_ground(), outside=sky(sun=4.0, direction=(1.0, 0.0, 0.5), blue=0.0))
+    normal, e = light_of(standing(with_boxes(view, (6.0, 6.0, 0.5))))
+    towards, away = e[normal[:, 0] > 0.9].mean(), e[normal[:, 0] < -0.9].mean()
+    assert 0.1 * towards < away < 0.7 * towards
 
 
 def test_high_above_the_ground_where_no_probes_are_it_is_as_light_as_nearer_to_it() -> None:

@@ -68,6 +68,22 @@ def test_shadows_of_walls_and_bodies_fall_where_exact_rays_say(renderer, height,
     assert 0.02 < lit.mean() < 0.98
 
 
+@pytest.mark.parametrize("height", [10.0, 30.0, 60.0])
+def test_shadows_of_voxels_end_where_the_voxels_do(renderer, height):
+    """To the pixel, but for a few in a thousand at borders where rounding decides."""
+    view = dataclasses.replace(views.courtyard("day"), sky=sun_at(height), bodies=views.bodies([]))
+    got, arrays = renderer.render_linear(view), renderer.gbuffer(view)
+    bounce = 0.45 * sky_e(view.sky)[1] * (0.5 - 0.5 * arrays.normal[..., 2:])
+    sun = reference.sunlight(view, arrays)
+    wanted = arrays.albedo * (sun + bounce)
+    seen = np.isfinite(arrays.depth)
+    off = np.abs(got - wanted).max(-1)[seen] > 0.03
+    lit = sun.max(-1) > 0
+    border = (lit[1:] != lit[:-1])[:, 1:] | (lit[:, 1:] != lit[:, :-1])[1:]
+    assert border.sum() > 200
+    assert off.sum() <= 0.005 * border.sum()
+
+
 def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
     camera = Camera((8.0, 8.0, 12.0), 0.0, math.radians(-89))
     base = dataclasses.replace(views.courtyard("day", camera), voxels=field((64, 64, 16)), sky=sun_at(45))

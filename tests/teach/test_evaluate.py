@@ -91,6 +91,23 @@ def test_a_look_held_against_itself_is_perfect(world, renderer, shot, monkeypatc
     assert result.equal_time_spp == affordable(result.frame_ms / 1e3, truth) and result.equal_time_ms == 10.0
 
 
+def test_a_glossy_pixel_of_which_the_teacher_saw_another_material_is_not_compared(renderer, shot, monkeypatch):
+    truth = teacher_that_says(renderer, shot, "raster")
+    seen = renderer.gbuffer(shot.view)
+    truth = replace(truth, albedo=np.where(truth.albedo > 0, seen.albedo, truth.albedo).astype(np.float32))
+    rough = np.where(np.arange(len(shot.view.materials.names)) == seen.material[-1, 0], 0.3, 1.0).astype(np.float32)
+    view = replace(shot.view, materials=replace(shot.view.materials, roughness=rough))
+    one = module.same_surface(view, seen, truth)
+    albedo = truth.albedo.copy()
+    albedo[-1] += 0.2
+    other = module.same_surface(view, seen, replace(truth, albedo=albedo))
+    glossy = view.materials.glossy[seen.material]
+    assert one[-1].any() and glossy[-1].any()
+    assert not (other & glossy)[-1].any()
+    np.testing.assert_array_equal(other[:-1], one[:-1])
+    np.testing.assert_array_equal(other & ~glossy, one & ~glossy)
+
+
 def test_pixels_that_cannot_be_compared_are_equal_in_all_pictures(renderer, shot, monkeypatch):
     truth = teacher_that_says(renderer, shot, "raster")
     nothing = np.full_like(truth.distance, np.inf)

@@ -139,6 +139,28 @@ def test_denoising_brings_a_noisy_picture_nearer_to_a_clean_one():
     assert ((denoised - clean) ** 2).mean() < 0.3 * ((noisy - clean) ** 2).mean()
 
 
+def test_what_holds_no_noise_is_told_apart():
+    voxels = _slab()
+    voxels[36, :, 1:20] = 1
+    lamp = lamps_from_boxes([[4, 8, 2]], [[0.5, 0.5, 0.5]], [[10, 5, 1]])
+    view = view_of(voxels, GREY, lamp, _sky(sun=[2.0, 1.0, 0.5]), Camera((2, 8, 2.2), 0.0, -0.2))
+    one, other = (teacher.picture(view, (32, 18), 2, seed=seed, exact=True) for seed in (0, 1))
+    np.testing.assert_array_equal(one.exact, other.exact)
+    assert np.abs(one.radiance - other.radiance).max() > 0.1
+    assert (one.radiance - one.exact).min() > -1e-5
+    ground = (one.normal[..., 2] > 0.5) & (one.exact.max(-1) < 5)
+    assert ground[-1].all()
+    np.testing.assert_allclose(one.exact[-1], 0.5 * 0.8 * np.array([[2.0, 1.0, 0.5]] * 32), rtol=1e-4)
+    np.testing.assert_allclose(
+        one.exact[one.normal[..., 0] < -0.5].min(0), 0.0, atol=1e-6
+    )  # the sun is behind the wall
+    assert one.exact.max() == pytest.approx(10, rel=0.1)  # the lamp, seen straight
+    away = np.isinf(one.distance) & (one.exact.max(-1) < 5)
+    np.testing.assert_allclose(one.exact[away], one.radiance[away], rtol=1e-5)
+    with pytest.raises(ValueError, match="antialias"):
+        teacher.picture(view, (32, 18), 2, exact=True, antialias=True)
+
+
 def test_scalar_backend_agrees(monkeypatch):
     monkeypatch.setattr(teacher, "llvm_library", lambda: None)
     voxels = _slab()

@@ -54,6 +54,7 @@ def test_the_path_tracer_sees_the_planks_of_a_polished_floor(gl_context, scale, 
     near = np.isfinite(truth.distance) & (seen.depth < 6.0)
     planks, traced, ours = (a[near].mean(-1) for a in (seen.albedo, truth.radiance, got))
     assert planks.std() > 0.03 * planks.mean()
+    np.testing.assert_allclose(truth.albedo[near].mean(-1), planks, atol=0.01)
     assert np.corrcoef(planks, traced)[0, 1] > 0.8
     assert np.corrcoef(ours, traced)[0, 1] > 0.8
 

@@ -60,7 +60,7 @@ vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     vec4 lamp = textureLod(lamp_atlas, (page * 18.0 + 1.0 + 2.0 * at) * lamp_scale, 0.0);
     light += lamp.rgb / max(lamp.a, 1e-3);
 #endif
-    return light;
+    return max(light, 0.0);  // past the last texel before a corner light goes on as it came, and may fall below
 }
 #elif LAMPS > 0
 uniform vec4 lamp_place[LAMPS];   // metres, world; 1 / squared reach
@@ -79,12 +79,15 @@ vec3 unpack_light(uint p) {
     return vec3(p & 511u, p >> 9u & 511u, p >> 18u & 511u) * exp2(float(p >> 27u & 15u) - 17.0);
 }
 
+const float MARGIN = 6.0;  // texels at the map's border: so far a surface is lifted, and looked about
+
 float open_at(sampler2D map, ivec2 texel, float depth) {
     return depth <= texelFetch(map, texel, 0).r ? 1.0 : 0.0;
 }
 
 #if defined(EXACT_SUN) && !defined(SURE)
 #include "sunray.glsl"
+const float RAY_LIFT = 2.5e-4;  // metres: 1e-3 of a voxel, a low sun's shadows move by a few times that
 #endif
 
 float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, and most do, they speak for all
@@ -106,25 +109,38 @@ float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, an
 #endif
 }
 
+#ifdef EXACT_SUN
+// Of the map's texels at p, where p was before it was lifted off the surface, and around both: 0 if none sees the sun, 1 if all.
+float agreement(vec3 p, vec2 lift) {
+    ivec2 low = ivec2(min(p.xy, p.xy - lift)) - 1, high = ivec2(max(p.xy, p.xy - lift)) + 1;
+    return (open_at(sun_map, low, p.z) + open_at(sun_map, ivec2(high.x, low.y), p.z) + open_at(sun_map, ivec2(p.xy), p.z) +
+            open_at(sun_map, ivec2(low.x, high.y), p.z) + open_at(sun_map, high, p.z) +
+            open_at(sun_map, ivec2(p.xy - lift), p.z)) / 6.0;
+}
+#endif
+
 float sunlit(vec3 place, vec3 normal, bool on_body) {  // how much of the sun arrives there
     float amount = 1.0;
     vec3 p = (shadow_from_world * vec4(place + shadow_offset * normal, 1.0)).xyz;
-    if (all(greaterThan(p.xy, vec2(2.0))) && all(lessThan(p.xy, vec2(MAP_PX - 2)))) {
+    if (all(greaterThan(p.xy, vec2(MARGIN))) && all(lessThan(p.xy, vec2(MAP_PX - MARGIN)))) {
 #ifdef BODIES_CAST
         // Voxels are not in the map of bodies, so they cannot shade themselves there: shadows begin where bodies touch them
         vec3 q = on_body ? p : (shadow_from_world * vec4(place + 2e-3 * normal, 1.0)).xyz;
         if (texelFetch(body_cells, ivec2(q.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, q);
 #endif
+#ifdef EXACT_SUN
+        float of_map = agreement(p, (mat3(shadow_from_world) * (shadow_offset * normal)).xy);
+#endif
 #if defined(EXACT_SUN) && defined(SURE)
-        amount *= lit(sun_map, p);
+        if (of_map > 0.0 && of_map < 1.0) discard;
+        amount *= of_map;
     } else {
         discard;
     }
 #elif defined(EXACT_SUN)
-        float of_map = lit(sun_map, p);
-        amount *= of_map > 0.0 && of_map < 1.0 ? open_to_sun(place + 2e-3 * normal) : of_map;
+        amount *= of_map > 0.0 && of_map < 1.0 ? open_to_sun(place + RAY_LIFT * normal) : of_map;
     } else {
-        amount *= open_to_sun(place + 2e-3 * normal);
+        amount *= open_to_sun(place + RAY_LIFT * normal);
     }
 #else
         amount *= lit(sun_map, p);
