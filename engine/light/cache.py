@@ -89,9 +89,9 @@ class LightCache:
     def update(self, view: View, most_bricks: int | None = None) -> LightStats:
         """Bring transport and radiance up to date with the view.
 
-        With `most_bricks` a new hour is spread over updates: each brings at most so many bricks through one pass, and
-        light is that of the hour before until all are done. Other changes are never late: what stands differently
-        ends the waiting.
+        With `most_bricks` light is spread over updates: each brings about so many bricks through one pass, and light is
+        that of before until all are done. Only what a lamp sheds itself is never late, nor is light where nothing
+        stood before (`Relight.parts`). What stands differently ends the waiting.
         """
         self.stats = LightStats()
         if not self.is_built or self._is_another_world(view):
@@ -101,6 +101,7 @@ class LightCache:
             if self._going is not None:
                 self._go_on(most_bricks if self._stands(view) else None)
             if self._going is not None:
+                self._shine(view.lamps.radiance)
                 return self._counted()
             change = self.transport.follow(view.voxels)
             if change is not None:
@@ -121,14 +122,10 @@ class LightCache:
                 self._pool.follow_lamps(lamp_change, transport, self._lamps)
                 self._lamp_radiance = np.zeros((0, 3), np.float32)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
-        if change is not None or moved or lamps_moved:
-            self._relight(view, change, light)
-        elif light != self._light:
-            if most_bricks is not None and (light[1] != self._light[1] and light[2] == self._light[2]):
-                self._going = self._relight_in_parts(view, light, most_bricks)
-                self._go_on(most_bricks)
-            else:
-                self._relight(view, None, light)
+        if change is not None or moved or lamps_moved or light != self._light:
+            most_bricks = most_bricks if self._light else None  # there is nothing to show meanwhile
+            self._going = self._relight(view, change, light, most_bricks)
+            self._go_on(most_bricks)
         return self._counted()
 
     def _counted(self) -> LightStats:
@@ -155,26 +152,7 @@ class LightCache:
             done += bricks
             if most_bricks is not None and done + bricks > most_bricks:
                 return
-        self._going = None
-
-    def _relight_in_parts(self, view: View, light: tuple[bytes, ...], most_bricks: int) -> Iterator[int]:
-        """`_relight` for another sky and sun; yields how many bricks have gone through a pass."""
-        surface, sky = self.transport.surface, view.sky
-        self._lamps.shine(surface.capacity, view.lamps.radiance)
-        if sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
-            x, y, z = (float(v) for v in sky.sun_direction)
-            work = SUN_PASSES * surface.n_with_texels
-            n = -(-work // most_bricks)
-            for part in np.array_split(surface.alive(), n):
-                look_for_sun(self.transport.voxels, surface.place, x, y, z, part, self._sees_sun)
-                yield -(-work // n)
-            self._sun = sky.sun_direction.tobytes()
-        direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
-        materials = view.materials
-        yield from self._relit.parts(
-            self.transport, materials.albedo, materials.emission, direct, sky, most_bricks
-        )  # fmt: skip
-        self._lit(view, light)
+        self._going, self._behind = None, 0
 
     def _is_another_world(self, view: View) -> bool:
         """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
@@ -190,7 +168,6 @@ class LightCache:
         self.transport.keep_readers()
         self.is_built, self._base = True, view.voxels.base
         self._going, self._behind = None, 0
-        self._stood_at = 0  # relight since which nothing but the hour has changed
         self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
@@ -239,8 +216,8 @@ class LightCache:
         self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, furniture_moved=True)
         return True
 
-    def _update_sun(self, sky: SkyView, change: Change | None) -> I32:
-        """Bring the sun's visibility up to date; returns the texels on which it may have changed."""
+    def _sun_changes(self, sky: SkyView, change: Change | None) -> I32:
+        """The texels on which the sun's visibility may have changed."""
         none = np.zeros(0, np.int32)
         if not sky.sun.any():
             if change is not None:
@@ -261,41 +238,56 @@ class LightCache:
             texels = np.flatnonzero(dirty).astype(np.int32)
         else:
             return none
-        look_for_sun(self.transport.voxels, surface.place, x, y, z, texels, self._sees_sun)
         return texels
 
-    def _relight(self, view: View, change: Change | None, light: tuple[bytes, ...]) -> None:
-        transport, place, sky = self.transport, self.transport.surface.place, view.sky
-        texels = [self._update_sun(sky, change), self._lamps.shine(len(place), view.lamps.radiance)]
-        if change is not None:
-            texels += [change.reweighed]
+    def _relight(
+        self, view: View, change: Change | None, light: tuple[bytes, ...], most_bricks: int | None
+    ) -> Iterator[int]:
+        """Light travels anew: in parts of about so many bricks, yielding their numbers, or at once if None is given."""
+        transport, surface, sky, materials = self.transport, self.transport.surface, view.sky, view.materials
         everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
-        found = np.zeros(len(place), np.bool_)
-        for some in texels:
+        sunny, (x, y, z) = self._sun_changes(sky, change), (float(v) for v in sky.sun_direction)
+        bricks = SUN_PASSES * surface.n_with_texels * len(sunny) // max(surface.n_texels, 1)
+        n_parts = 1 if most_bricks is None or change is not None else -(-bricks // most_bricks) or 1
+        for part in np.array_split(sunny, n_parts):
+            look_for_sun(transport.voxels, surface.place, x, y, z, part, self._sees_sun)
+            if n_parts > 1:
+                yield bricks // n_parts
+        found = np.zeros(surface.capacity, np.bool_)
+        for some in (sunny, self._lamps.shine(surface.capacity, view.lamps.radiance)):
             found[some] = True
-        dirty = np.flatnonzero(found if not everything else place[:, 3] >= 0).astype(np.int32)
-        dirty = dirty[place[dirty, 3] >= 0]
-        what, rows = None if everything else Dirty(dirty), NO_PAGES
+        fresh, rows = None, NO_PAGES
         if change is not None:
+            found[change.reweighed] = True
             rows = change.rows
-            what = None if everything else Dirty(dirty, change.retraced, change.linked)
-        materials = view.materials
+        dirty = Dirty(np.flatnonzero(found & (surface.place[:, 3] >= 0)).astype(np.int32))
+        if change is not None:
+            dirty = fresh = Dirty(dirty.texels, change.retraced, change.linked)
         direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
-        self._relit.run(transport, materials.albedo, materials.emission, direct, sky, self._passes, what, rows)
-        self._stood_at = self._relit.stamp
-        self._lit(view, light)
-
-    def _lit(self, view: View, light: tuple[bytes, ...]) -> None:
-        """Note what the light that is there now was made of."""
-        self.stats.relit = True
-        self._light, self._sun_light, self._sky = light, _sun_key(view.sky), view.sky
-        stamp, radiance = self._relit.stamp, view.lamps.radiance
-        if len(radiance) == len(self._lamp_radiance):
-            self._lamp_changed_at[(radiance != self._lamp_radiance).any(1)] = stamp
+        scene = (transport, materials.albedo, materials.emission, direct, sky)
+        if most_bricks is None:
+            self._relit.run(*scene, self._passes, None if everything else dirty, rows)
         else:
-            self._lamp_changed_at = np.full(len(radiance), stamp, np.int32)
-        self._lamp_radiance = radiance.copy()
+            parts = self._relit.parts(*scene, most_bricks, None if everything else dirty, fresh, rows)
+            self._shine(view.lamps.radiance)
+            self._light_furniture(view)
+            yield from parts
+        self.stats.relit = True
+        self._light, self._sun_light, self._sky = light, _sun_key(sky), sky
+        self._shine(view.lamps.radiance)
         self._light_furniture(view)
+
+    def _shine(self, radiance: F32) -> None:
+        """Show lamps as bright as they are now: [L, 3]. What else their light lights follows when it is relit."""
+        before = self._lamp_radiance
+        if len(radiance) == len(before) and not (radiance != before).any():
+            return
+        self._relit.show()
+        if len(radiance) == len(before):
+            self._lamp_changed_at[(radiance != before).any(1)] = self._relit.stamp
+        else:
+            self._lamp_changed_at = np.full(len(radiance), self._relit.stamp, np.int32)
+        self._lamp_radiance = radiance.copy()
 
     def _light_furniture(self, view: View) -> None:
         """Work out what the parts of furniture shine with, and remember where that changed."""
@@ -320,8 +312,8 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n]. Of pages for which nothing but the hour is another only half as many are done, the others show the
-        hour before.
+        area [n]. Of pages on which nothing is void, but where other light may arrive than before, only half as many
+        are done, the others show the light of before.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -332,15 +324,15 @@ class LightCache:
         stale = table.checked[slots] != stamp
         self.stats.pages_stale = 0
         if most_texels is not None:
-            waits = np.flatnonzero(stale & (table.checked[slots] >= self._stood_at) & (table.filled_at[slots] >= 0))
+            waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
+            waits = waits[self._stand_as_they_did(keys[waits])]
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][most_texels // 2 :]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
         keys, slots, area = keys[stale], slots[stale], area[stale]
         if not len(keys):
             return
-        texels = np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
-        pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
+        texels = self._texels_of(keys)
         area_of_texel = np.zeros(surface.capacity + 1, np.int32)
         least_first = np.argsort(area, kind="stable")  # a texel in the borders of several pages counts for the largest
         area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
@@ -363,6 +355,18 @@ class LightCache:
         table.filled_at[slots] = pool.now
         self.stats.pages_regenerated += len(slots)
         self._dirty_slots.append((slots, differs))
+
+    def _texels_of(self, keys: I32) -> I32:
+        """The texels [n, PX, PX] that pages show, with those around them."""
+        surface, texels = self.transport.surface, np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
+        pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
+        return texels
+
+    def _stand_as_they_did(self, keys: I32) -> NDArray[np.bool_]:
+        """On which pages [n] nothing is void, and every lamp as bright as it was: only indirect light may differ."""
+        rows = np.append(self._pool.row_of_texel, -1)[self._texels_of(keys)]
+        stands = self._pool.stands(self._lamp_radiance, self._lamp_changed_at)
+        return np.asarray(np.append(stands, True)[rows].all((1, 2)))
 
     def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +

@@ -273,6 +273,14 @@ class TexelPool:
         """Which rows [n] show a stand-in for light that is still to be worked out."""
         return np.asarray(self.rays_wait[rows] | self.lamps_wait[rows])
 
+    def stands(self, radiance: F32, changed_at: I32) -> Bool:
+        """Rows [R] that want nothing worked out but what their rays bring: see `gather` and `light_lamps`."""
+        rows, wants_factors = np.arange(len(self.moment), dtype=np.int32), np.empty(len(self.moment), np.bool_)
+        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, radiance.any(1), wants_factors)
+        newest = np.append(changed_at, -1)[self.lamp_of].max(1)
+        is_bright = (self.lit_checked < 0) | (newest > self.lit_checked)
+        return np.asarray((self.rays_void == 0) & (self.checked >= 0) & (self.e_at >= 0) & ~wants_factors & ~is_bright)
+
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
         part_changed_at: I32, sky: SkyView, network: Network, most: int | None, area: I32 | None = None,

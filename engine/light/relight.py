@@ -36,6 +36,7 @@ PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
+NOT_YET = np.iinfo(np.int32).max  # relight in which what nobody sees yet has changed
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
 
@@ -143,25 +144,71 @@ class Relight:
         anew[rows] = True
         if _sky_key(sky) != self._sky:
             self._sky, self.sky_changed_at, dirty = _sky_key(sky), self.stamp, None
-        if dirty is None or transport.readers is None or len(dirty.texels) > MANY * surface.n_texels:
+        if not self._can_follow(transport, dirty):
             for _ in self._gather(scene, anew, surface.n_with_texels):
                 pass
             return
-        self._follow(scene, dirty, anew)
+        assert dirty is not None
+        for _ in self._follow(scene, dirty, anew):
+            pass
+
+    def _can_follow(self, transport: Transport, dirty: Dirty | None) -> bool:
+        if dirty is None or transport.readers is None:
+            return False
+        return len(dirty.texels) <= MANY * transport.surface.n_texels
 
     def parts(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int
-    ) -> Iterator[int]:
-        """`run` of everything in parts, of at most so many bricks each; yields how many. The transport is that of the
-        last run, and stays so. Until the last part is done all that is read here is light of before.
+        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int,
+        dirty: Dirty | None = None, fresh: Dirty | None = None, rows: I32 = NO_PAGES,
+    ) -> Iterator[int]:  # fmt: skip
+        """`run` in parts, of about so many bricks each; yields how many. The transport must stay as it is. Until the
+        last part is done all that is read here is light of before; on pages whose texels differ, `rows` [n], and of the
+        probes of `fresh` there is none, and they show what light of before makes of them in one pass.
         """
-        anew = np.zeros(len(transport.surface.page_texel), np.bool_)
+        scene = Scene(transport, albedo, emission, direct, sky)
+        self._grow(transport)
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
-        self._writes = self.stamp + 1
-        yield from self._gather(Scene(transport, albedo, emission, direct, sky), anew, most_bricks)
-        self.stamp, self._shown = self._writes, None
+        if fresh is not None:
+            self._stand_in(scene, fresh.probes, rows, self._shown)
+        return self._in_parts(scene, dirty, rows, most_bricks)
+
+    def _in_parts(self, scene: Scene, dirty: Dirty | None, rows: I32, most_bricks: int) -> Iterator[int]:
+        anew, sky = np.zeros(len(scene.transport.surface.page_texel), np.bool_), scene.sky
+        anew[rows] = True
+        self._writes = NOT_YET
+        if dirty is not None and self._can_follow(scene.transport, dirty) and _sky_key(sky) == self._sky:
+            yield from self._follow(scene, dirty, anew)
+        else:
+            yield from self._gather(scene, anew, most_bricks)
+        self.stamp, self._shown = self.stamp + 1, None
+        for changed_at in (self.changed_at, self.probe_changed_at):
+            changed_at[changed_at == NOT_YET] = self.stamp
         if _sky_key(sky) != self._sky:
             self._sky, self.sky_changed_at = _sky_key(sky), self.stamp
+
+    def show(self) -> None:
+        """Have what reads light look whether other things that it reads have changed."""
+        self.stamp += 1
+
+    def _stand_in(self, scene: Scene, fresh: I32, rows: I32, shown: tuple[U16, F32]) -> None:
+        """Light of one pass for pages whose texels differ, and for probes with new rays."""
+        self.stamp += 1
+        self._writes = self.stamp
+        probes, last = scene.transport.probes, self._passes - 1
+        anew = np.zeros(len(scene.transport.surface.page_texel), np.bool_)
+        anew[rows] = True
+        shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), shown[1].copy()
+        self._look_at_sky(scene.transport, scene.sky, fresh)
+        for _ in range(2):  # new texels want the light of new probes, and these that of new texels
+            self._light_pages(scene, self._passes, rows, anew, radiance=shown[0], shared=shared)
+            one_pass.light_probes(
+                fresh, probes.weight, probes.weight_sum, probes.reads, self._sky_side, shown[0], own, True,
+                own_light, np.empty(len(fresh), np.bool_),
+            )  # fmt: skip
+            shared[fresh] = own[fresh]
+        self._light_pages(scene, self._passes, rows, anew, radiance=shown[0], shared=shared)
+        shown[1][fresh] = own_light[fresh]
+        self.probe_changed_at[fresh] = self.stamp
 
     def _grow(self, transport: Transport) -> None:
         n_texels, n_probes = transport.surface.capacity, len(transport.probes.alive)
@@ -187,14 +234,16 @@ class Relight:
             self._n_texels = n_texels
 
     def _light_pages(
-        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS
-    ) -> None:
+        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
+        radiance: U16 | None = None, shared: U16 | None = None,
+    ) -> None:  # fmt: skip
         transport, surface = scene.transport, scene.transport.surface
         one_pass.light_pages(
             rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
-            self._shared[max(step - 1, 0)], step == 0, wanted, self._radiance[step], self._compares, changed,
+            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0, wanted,
+            self._radiance[step] if radiance is None else radiance, self._compares, changed,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
@@ -240,8 +289,10 @@ class Relight:
                 yield bricks
             self._share_probes(transport, step, alive, sides)
 
-    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> None:
-        """All passes, each over what is dirty and what reads what the pass before it changed."""
+    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> Iterator[int]:
+        """All passes, each over what is dirty and what reads what the pass before it changed; yields how many bricks
+        went through a pass.
+        """
         transport = scene.transport
         surface, probes, readers = transport.surface, transport.probes, transport.readers
         assert readers is not None
@@ -267,6 +318,7 @@ class Relight:
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self.texels_done += int(np.count_nonzero(wanted))
             self._light_pages(scene, step, rows, anew, wanted, changed)
+            yield len(near)
             if step == self._passes:
                 break
             mark = np.zeros(len(probes.alive), np.bool_)
@@ -282,6 +334,7 @@ class Relight:
             self._share_probes(transport, step, todo, sides)
             if not self._compares:
                 sides[todo] = ANY_SIDE
+            yield len(near)
 
 
 def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:

@@ -8,6 +8,7 @@ import pytest
 from engine.light import gather, passes, pool
 from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
+from engine.light.keeping import unpack
 from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probes import Probes
@@ -564,17 +565,91 @@ def test_pages_that_only_wait_for_another_hour_are_done_some_in_every_frame() ->
     assert cache.stats.pages_stale == 0
 
 
-@pytest.mark.parametrize("done", [1, 8, 17])
-def test_a_wall_that_comes_while_a_new_hour_is_worked_out_is_lit_at_once(done: int) -> None:
+def finished(cache: LightCache, view: View, most_bricks: int) -> int:
+    """Goes on until all light is there; in how many updates."""
+    for n in range(1, 500):
+        if not cache.update(view, most_bricks=most_bricks).behind:
+            return n
+    raise AssertionError("light is never done")
+
+
+def on_new_faces(cache: LightCache, change: tuple[slice, slice, slice]) -> np.ndarray:
+    """Packed radiance [n, 3] of the texels in a box of voxels."""
+    place = cache.transport.surface.place
+    inside = place[:, 3] >= 0
+    for axis, cut in enumerate(change):
+        inside &= (place[:, axis] >= cut.start) & (place[:, axis] < cut.stop)
+    return np.vectorize(unpack)(cache.radiance[: len(place)][inside])
+
+
+@pytest.mark.parametrize("done", [0, 1, 8, 17])
+def test_a_wall_that_comes_in_play_has_light_of_its_own_at_once_and_the_exact_light_soon(done: int) -> None:
+    """Also while a new hour is worked out: what is left of that is done first."""
     view = view_of(plaza(), LAMPS)
-    cache, later = warm(view), dataclasses.replace(view, sky=LATER)
+    cache, later = warm(view), dataclasses.replace(view, sky=LATER) if done else view
     for _ in range(done):
         assert cache.update(later, most_bricks=cache.transport.surface.n_with_texels // 2).behind
-    grid = plaza()
-    grid[50:56, 30, 2:10] = 2
+    grid, box = plaza(), (slice(50, 56), slice(30, 31), slice(2, 10))
+    grid[box] = 2
     walled = with_voxels(later, grid)
-    assert cache.update(walled, most_bricks=10).behind == 0
+    assert cache.update(walled, most_bricks=10).behind == 1
+    at_once = on_new_faces(cache, box)
+    assert 2 <= finished(cache, walled, 10) <= 2 * cache._passes + 1
+    in_the_end = on_new_faces(cache, box)
+    assert len(at_once) == len(in_the_end) > 90 and (at_once != in_the_end).any()
+    assert abs(at_once.mean() / in_the_end.mean() - 1) < 0.2
+    assert np.median(np.abs(at_once - in_the_end) / in_the_end) < 0.2
     assert_same(cache, fresh(walled))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_edits_lamps_and_hours_in_play_end_with_the_exact_light(seed: int) -> None:
+    """Whatever comes while something else is being worked out."""
+    random = np.random.default_rng(seed)
+    view = view_of(plaza(), LAMPS)
+    cache = warm(view)
+    keys = all_pages(cache)
+    for _ in range(12):
+        kind = random.integers(4)
+        if kind < 2:
+            view = edited(random, view)
+        elif kind == 2:
+            lamps = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * float(random.choice([0.0, 0.5, 1.0])))
+            view = dataclasses.replace(view, lamps=lamps)
+        else:
+            view = dataclasses.replace(view, sky=LATER if random.random() < 0.5 else view.sky)
+        for _ in range(random.integers(1, 6)):
+            cache.update(view, most_bricks=30)
+            keys = all_pages(cache)
+            cache.decode(keys, most_texels=300)
+            assert np.isfinite(cache.indirect).all() and np.isfinite(cache.lamp).all()
+    finished(cache, view, 30)
+    while True:
+        cache.decode(keys, most_texels=300)
+        if not cache.stats.pages_stale:
+            break
+    shown = [np.concatenate([a.ravel() for a in page(cache, k)]) for k in keys]
+    cache.decode(keys)
+    for before, k in zip(shown, keys, strict=True):
+        np.testing.assert_array_equal(before, np.concatenate([a.ravel() for a in page(cache, k)]))
+    assert_same(cache, fresh(view))
+
+
+def test_a_lamp_that_is_switched_while_other_light_is_worked_out_shines_at_once() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, later = warm(view), dataclasses.replace(view, sky=LATER)
+    keys, n = all_pages(cache), cache.transport.surface.n_with_texels
+    assert cache.update(later, most_bricks=n // 2).behind
+    dimmed = dataclasses.replace(later, lamps=dataclasses.replace(LAMPS, radiance=LAMPS.radiance / 4))
+    before = np.stack([page(cache, k)[1].copy() for k in keys])
+    assert cache.update(dimmed, most_bricks=n // 2).behind == 2
+    cache.decode(keys, most_texels=200)
+    after = np.stack([page(cache, k)[1] for k in keys])
+    np.testing.assert_allclose(after[..., :3], before[..., :3] / 4, rtol=1e-5)
+    assert before[..., :3].max() > 0
+    for _ in range(2):  # first what is being worked out, then the lamp's bounces
+        finished(cache, dimmed, n // 2)
+    assert_same(cache, fresh(dimmed))
 
 
 def test_lamps_and_hours_that_change_while_a_new_hour_is_worked_out_come_after_it() -> None:
