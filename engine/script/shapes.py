@@ -5,6 +5,7 @@ Coordinates are whole voxels, boxes are half-open [low, high), z is up, and what
 
 import math
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from engine.core.units import AIR
 from engine.state.bricks import Grid
 
 I64 = NDArray[np.int64]
+U32 = NDArray[np.uint32]
 F64 = NDArray[np.float64]
 Voxel = tuple[int, int, int]
+Some = TypeVar("Some", bound=np.generic)
 
 SLAB = 1 << 18  # voxels that are worked on at once
 AXES = {"x": 0, "y": 1}
@@ -147,16 +150,22 @@ def pyramid(grid: Grid, low: Voxel, high: Voxel, material: int) -> None:
 
 
 def hash_of_place(x: I64, y: I64, z: I64, seed: int) -> F64:
-    """A number in [0, 1) that depends on the place and the seed alone (integer mixing after Jenkins' one-at-a-time)."""
-    with np.errstate(over="ignore"):
-        h = _low_bits(x * 73856093 ^ seed * 2654435761) ^ _low_bits(y * 19349663) ^ _low_bits(z * 83492791)
-        h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)  # lowbias32, Chris Wellons 2018
-        h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
-        h = h ^ (h >> np.uint32(16))
-    return np.asarray(h, np.float64) / 2.0**32
+    """A number in [0, 1) that depends on the place and the seed alone."""
+    return np.asarray(_hash_bits(x, y, z, seed), np.float64) / 2.0**32
 
 
-def _low_bits(x: I64) -> NDArray[np.uint32]:
+def _hash_bits(x: I64, y: I64, z: I64, seed: int) -> U32:
+    """A whole number below 2**32 for a place (integer mixing after Jenkins' one-at-a-time)."""
+    h = _low_bits(x * 73856093 ^ seed * 2654435761) ^ _low_bits(y * 19349663) ^ _low_bits(z * 83492791)
+    h ^= h >> np.uint32(16)  # lowbias32, Chris Wellons 2018
+    h *= np.uint32(0x7FEB352D)
+    h ^= h >> np.uint32(15)
+    h *= np.uint32(0x846CA68B)
+    h ^= h >> np.uint32(16)
+    return h
+
+
+def _low_bits(x: I64) -> U32:
     return np.asarray(x, np.int64).astype(np.uint32)
 
 
@@ -166,29 +175,41 @@ def blob(
     """Foliage: a ragged ball in air only, lumps of a metre mixing its materials, `density` of its voxels present."""
     reach = tuple(math.ceil(r * 1.2) for r in radius)
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
+    some = np.asarray(materials, np.uint8)
     for window in slabs(window_of(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2]))):
         x, y, z = centres(window)
         squared = sum(((v - c) / r) ** 2 for v, c, r in zip((x, y, z), centre, radius, strict=True))
-        lump = _lumps(window, 3, seed)  # 0.75 m lumps push the surface in and out
         before = grid[window]
-        inside = (np.sqrt(squared) <= 0.8 + 0.4 * lump) & (_lumps(window, 1, seed + 1) < density) & (before == AIR)
-        which = (_lumps(window, 2, seed + 2) * len(materials)).astype(np.int64)
-        grid[window] = np.where(inside, np.asarray(materials, np.uint8)[which], before)
+        # 0.75 m lumps push the surface in and out. All that is the same over a lump is worked out once for it.
+        inside = np.sqrt(squared) <= _spread(0.8 + 0.4 * _lumps(window, 3, seed), window, 3)
+        inside &= before == AIR
+        if density < 1.0:
+            inside &= _hash_bits(*_places(window, 1), seed + 1) < np.uint32(math.ceil(density * 2.0**32))
+        which = some[(_lumps(window, 2, seed + 2) * len(some)).astype(np.int64)]
+        grid[window] = np.where(inside, _spread(which, window, 2), before)
+
+
+def _places(window: tuple[slice, slice, slice], edge: int) -> tuple[I64, I64, I64]:
+    """Which lumps of edge^3 voxels a window touches, one broadcastable array for each axis."""
+    x, y, z = (np.arange(s.start // edge, (s.stop - 1) // edge + 1, dtype=np.int64) for s in window)
+    return x[:, None, None], y[None, :, None], z[None, None, :]
 
 
 def _lumps(window: tuple[slice, slice, slice], edge: int, seed: int) -> F64:
-    """`hash_of_place` of lumps of edge^3 voxels, for every voxel of a window."""
-    places = [np.arange(s.start, s.stop, dtype=np.int64) // edge for s in window]
-    lumps = [np.arange(p[0], p[-1] + 1) for p in places]
-    value = hash_of_place(lumps[0][:, None, None], lumps[1][:, None], lumps[2], seed)
-    if edge == 1:
-        return value
-    return value[np.ix_(*(p - lump[0] for p, lump in zip(places, lumps, strict=True)))]
+    """`hash_of_place` of the lumps of edge^3 voxels that a window touches."""
+    return hash_of_place(*_places(window, edge), seed)
+
+
+def _spread(lumps: NDArray[Some], window: tuple[slice, slice, slice], edge: int) -> NDArray[Some]:
+    """What lumps of edge^3 voxels have, for every voxel of a window."""
+    for axis, s in enumerate(window):
+        lumps = lumps.take(np.arange(s.start, s.stop) // edge - s.start // edge, axis)
+    return lumps
 
 
 def weather(grid: Grid, low: Voxel, high: Voxel, old: int, new: int, amount: float, seed: int) -> None:
     """Turns a share of one material into another, in patches: worn plaster, moss between stones."""
     for window in slabs(window_of(grid, low, high)):
-        patch = 0.6 * _lumps(window, 3, seed) + 0.4 * _lumps(window, 1, seed + 1)
+        patch = _spread(0.6 * _lumps(window, 3, seed), window, 3) + 0.4 * _lumps(window, 1, seed + 1)
         before = grid[window]
         grid[window] = np.where((before == old) & (patch < amount), np.uint8(new), before)

@@ -1,5 +1,7 @@
 """Voxel shapes: each against the plain description of what it should be."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,6 +107,37 @@ def test_weather_changes_only_its_material_and_about_its_share() -> None:
     shapes.weather(grid, (0, 0, 0), (SIDE, SIDE, SIDE), 1, 3, 0.5, seed=1)
     assert (grid[0] == 2).all()
     assert 0.3 < (grid[1:] == 3).mean() < 0.7
+
+
+def hashed(x: int, y: int, z: int, seed: int) -> float:
+    """The definition of `hash_of_place`, one place at a time."""
+    low = 2**32 - 1
+    h = (x * 73856093 ^ seed * 2654435761) & low ^ y * 19349663 & low ^ z * 83492791 & low
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
+        h = (h ^ h >> shift) * factor & low
+    return h / 2**32
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_foliage_and_weather_are_what_their_definitions_say_voxel_by_voxel(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    before = np.where(random.random((SIDE, SIDE, SIDE)) < 0.8, 0, 9).astype(np.uint8)
+    centre, radius = tuple(random.integers(-2, SIDE + 2, 3).tolist()), tuple(random.uniform(1.0, SIDE / 2, 3).tolist())
+    materials, density = tuple(range(1, 2 + seed % 3)), [0.0, 0.3, 0.8, 0.85, 1.0, 1.0][seed]
+    grid = before.copy()
+    shapes.blob(grid, centre, radius, materials, density, seed)
+    shapes.weather(grid, (1, 0, 2), (SIDE, SIDE, SIDE - 1), 9, 7, 0.4, seed)
+    for x, y, z in np.ndindex(before.shape):
+        wanted = int(before[x, y, z])
+        far = math.sqrt(sum(((p + 0.5 - c) / r) ** 2 for p, c, r in zip((x, y, z), centre, radius, strict=True)))
+        rim = 0.8 + 0.4 * hashed(x // 3, y // 3, z // 3, seed)
+        if wanted == 0 and far <= rim and hashed(x, y, z, seed + 1) < density:
+            wanted = materials[int(hashed(x // 2, y // 2, z // 2, seed + 2) * len(materials))]
+        patch = 0.6 * hashed(x // 3, y // 3, z // 3, seed) + 0.4 * hashed(x, y, z, seed + 1)
+        if x >= 1 and 2 <= z < SIDE - 1 and wanted == 9 and patch < 0.4:
+            wanted = 7
+        assert grid[x, y, z] == wanted, (x, y, z)
+    assert (grid != before).any()
 
 
 def test_places_hash_evenly() -> None:
