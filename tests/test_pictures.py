@@ -160,16 +160,37 @@ def test_pictures_do_not_change_the_world(renderer: Renderer) -> None:
 
 
 def test_a_budget_shows_a_picture_at_once_and_ends_with_the_exact_one(gl_context: moderngl.Context) -> None:
+    """First the raster look, then light that refines: never a black picture, never one that waits for light."""
     loaded = at_hour("courtyard", 22.0)
     view = opening(loaded, started(loaded))
     renderer = Renderer(SIZE_PX, "neural", context=gl_context, texels_per_frame=2000)
-    frames = [renderer.render(view) for _ in range(20)]
+    raster = Renderer(SIZE_PX, "raster", context=gl_context)
+    plain, exact = raster.render(view).rgb, fresh(gl_context, view)
+    assert renderer.light is not None
+    unlit = 0
+    while True:
+        frame = renderer.render(view)
+        if renderer.light.is_built:
+            break
+        unlit += 1
+        np.testing.assert_array_equal(frame.rgb, plain)
+        assert frame.stats["light_behind"] == unlit and frame.stats["pages_stale"]
+    assert 3 < unlit < 60
+    frames = [frame, *(renderer.render(view) for _ in range(20))]
     stale = [int(frame.stats["pages_stale"]) for frame in frames]  # type: ignore[call-overload]
     assert stale[0] > stale[4] > 0 and stale[-1] == 0
-    exact = fresh(gl_context, view)
     np.testing.assert_array_equal(frames[-1].rgb, exact)
     assert np.abs(frames[0].rgb.astype(int) - exact).mean() < 6, "coarse lamp light is close from the first frame"
+    renderer.set_look("raster")
+    np.testing.assert_array_equal(renderer.render(view).rgb, plain)
+    renderer.set_look("neural")
+    np.testing.assert_array_equal(renderer.render(view).rgb, exact)
+    renderer.invalidate()
+    np.testing.assert_array_equal(renderer.render(view).rgb, plain)
+    renderer.texels_per_frame = None
+    np.testing.assert_array_equal(renderer.render(view).rgb, exact)
     renderer.release()
+    raster.release()
 
 
 def test_two_renderers_with_contexts_of_their_own_do_not_meet(gl_context: moderngl.Context) -> None:
@@ -207,6 +228,10 @@ def test_a_world_of_nothing_or_of_nothing_but_stone_has_a_picture(
     loaded = load(str(path))
     renderer = Renderer((48, 27), look, context=gl_context)
     state = new_state(loaded.blueprint, 1)
+    played = Renderer((48, 27), look, context=gl_context, texels_per_frame=10)
+    while played.render(opening(loaded, state)).stats.get("light_behind"):
+        pass
+    played.release()
     assert renderer.render(opening(loaded, state)).rgb.shape == (27, 48, 3)
     size = [int(n) for n in state.voxels.material.shape]
     for low, material in (([0, 0, 0], 0), ([0, 0, 8], 1), ([0, 0, 0], 0)):

@@ -75,7 +75,8 @@ class Renderer:
 
         `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
         mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
-        many pages still wait; so does the light of a new hour, and `light_behind` says for how many frames.
+        many pages still wait; so do the light of a new hour, the bounces of other lamps, and the first light of a
+        world, before which pictures are the raster look's. `light_behind` says for how many frames.
 
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """
@@ -109,6 +110,7 @@ class Renderer:
         self._gbuffer: GBuffer | None = None
         self._resolve: Resolve
         self._gloss: Gloss
+        self._is_lit = True  # by the light of the look: else it is being made, and pictures are the raster's
         self.look = ""
         self.set_look(look)
         self.size_px = size_px
@@ -161,7 +163,7 @@ class Renderer:
 
     @property
     def _most_bricks(self) -> int | None:
-        return None if self.texels_per_frame is None else BRICKS_PER_FRAME
+        return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
 
     @property
     def light(self) -> LightCache | None:
@@ -210,6 +212,7 @@ class Renderer:
             self._draw(view, {}, picture=False)
             assert self._gbuffer is not None and self._materials is not None
             atlases = self._atlases.get(self.look)
+            atlases = atlases if self._is_lit else None
             self._drawn = None  # the targets hold this view, but no picture was made of it
             return self._resolve.linear(
                 view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated, self._gloss.texture
@@ -248,8 +251,12 @@ class Renderer:
         light = self.light
         if light is not None:
             light_stats = light.stats if self.frozen and light.is_of(view) else light.update(view, self._most_bricks)
+            stats["light_behind"] = light_stats.behind
             self._lap(stats, "light")
-        body_light = self._body_light(view, posed)
+            if light.is_built != self._is_lit:
+                self._is_lit, self._drawn = light.is_built, None
+            light = light if light.is_built else None
+        body_light = self._body_light(view, posed, light)
         self._bodies.update(posed, body_light)
         self._lap(stats, "bodies")
         shadow_moved = self._follow_shadow(view, posed, remeshed)
@@ -300,8 +307,9 @@ class Renderer:
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
             stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
             stats["pages_stale"] = light_stats.pages_stale
-            stats["light_behind"] = light_stats.behind
             stats["cache_mb"] = light.bytes / 1e6
+        elif self.light is not None:
+            stats["pages_stale"] = len(screen.keys)
         shade |= self._gloss.update(view, self._surface, light, bool(rects) or relit, fresh)
         self._lap(stats, "reflections")
         stats["reflections"] = _split(len(self._gloss.rows), self._gloss.traced)
@@ -320,7 +328,7 @@ class Renderer:
                 self._gbuffer,
                 self._shadow,
                 self._materials[1],
-                self._atlases.get(self.look),
+                None if light is None else self._atlases[self.look],
                 parts,
                 self.antialias,
                 self._gloss.texture,
@@ -400,9 +408,8 @@ class Renderer:
         self._shadow.update_bodies(posed, self._bodies, casts)
         return self._shadow.frame is not before
 
-    def _body_light(self, view: View, posed: PosedBodies) -> F32:
+    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
-        light = self.light
         e = np.zeros((len(posed.position), 3), np.float32) if light is None else light.body_light(view, posed).copy()
         shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
         if shines.any():
@@ -422,7 +429,7 @@ class Renderer:
             self.look, self.antialias, self._shadow.bodies_cast, sky.exposure, sky.fog_density,
             *(a.tobytes() for a in (sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground)),
         )  # fmt: skip
-        if self.look == "raster":
+        if self.look == "raster" or not self._is_lit:
             key += (view.lamps.radiance.tobytes(), view.lamps.centre.tobytes(), view.lamps.size.tobytes())
         return key
 

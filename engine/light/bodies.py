@@ -9,6 +9,7 @@ are kept for every pair of the two: when light changes nothing but a sum is left
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from engine.light.lamps import shape_keys
 from engine.light.trace import is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
-from engine.view import View
+from engine.view import Bodies, View
 
 F32 = NDArray[np.float32]
 
@@ -115,12 +116,15 @@ MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the came
 REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
 
 
+Pose = tuple[bytes, int]  # prefab, position, how it is turned; and of bodies that are one in the other which
+Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and whether the body carries it
+
+
 @dataclass(eq=False)
 class _Kept:
     """What is known of one body in one pose."""
 
-    pose: tuple[object, ...]
-    factors: dict[tuple[bytes, ...], F32]  # [v, 2] of each lamp in reach, by what of the lamp they depend on
+    factors: dict[Lamp, F32]  # [v, 2] of each lamp in reach
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
 
@@ -129,7 +133,7 @@ class BodyLight:
     """Light of bodies. Factors of lamps are kept until body or lamp move, light at vertices until light changes."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, _Kept] = {}  # by entity
+        self._kept: dict[Pose, _Kept] = {}
         self._prefabs: object = None  # the list that prefabs are numbered in
         self._shapes: LampShapes | None = None  # that `_lamps` are of
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
@@ -145,24 +149,22 @@ class BodyLight:
             self._prefabs, self._kept = view.prefabs, {}
         if shapes is not self._shapes:
             self._follow_lamps(shapes)
-        seen: dict[int, _Kept] = {}
+        poses = _poses(bodies)
+        seen: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            entity = int(bodies.entity[b])
-            pose = (int(bodies.prefab[b]), bodies.position[b].tobytes(), bodies.orientation[b].tobytes())
-            known = self._kept.get(entity)
-            if known is None or known.pose != pose:
-                known = _Kept(pose, {}, -1, e)
+            known = self._kept.get(poses[b]) or _Kept({}, -1, e)
             if known.stamp != light_stamp:
                 todo[b] = known
             else:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
-            seen[entity] = known
+            seen[poses[b]] = known
         if todo:
             self._light(view, posed, todo, transport, side_light, shapes, e)
             for b, known in todo.items():
                 known.stamp, known.e = light_stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
-        self._kept = {**self._kept, **seen} if self.bytes < MOST_BYTES else seen
+        still = self._kept.keys() & set(poses) if self.bytes < MOST_BYTES else set()
+        self._kept = {pose: self._kept[pose] for pose in still} | seen
         return e
 
     @property
@@ -174,7 +176,7 @@ class BodyLight:
         self._shapes, self._lamps = shapes, shape_keys(shapes)
         still = set(self._lamps)
         for known in self._kept.values():
-            known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp in still}
+            known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp[0] in still}
 
     def _light(
         self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, side_light: F32,
@@ -195,8 +197,11 @@ class BodyLight:
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
-        self._find_factors(posed, todo, body, on[column], shapes)
-        found = [todo[b].factors[self._lamps[k]] for b, k in zip(body.tolist(), on[column].tolist(), strict=True)]
+        lamp = on[column]
+        own = (shapes.entity[lamp] == view.bodies.entity[body]).tolist()
+        pairs = [(b, k, (self._lamps[k], o)) for b, k, o in zip(body.tolist(), lamp.tolist(), own, strict=True)]
+        self._find_factors(posed, todo, pairs, shapes)
+        found = [todo[b].factors[key] for b, _, key in pairs]
 
         vertices = np.flatnonzero(wanted[posed.body])
         of = posed.body[vertices]
@@ -213,23 +218,30 @@ class BodyLight:
         e[vertices] = light
 
     def _find_factors(
-        self, posed: PosedBodies, todo: dict[int, _Kept], body: NDArray[np.intp], lamp: NDArray[np.int32],
-        shapes: LampShapes,
-    ) -> None:  # fmt: skip
+        self, posed: PosedBodies, todo: dict[int, _Kept], pairs: list[tuple[int, int, Lamp]], shapes: LampShapes
+    ) -> None:
         """Work out the factors of those pairs of a body and a lamp of which none are kept."""
         first = posed.first_vertex.tolist()
-        pairs = [
-            (b, k) for b, k in zip(body.tolist(), lamp.tolist(), strict=True) if self._lamps[k] not in todo[b].factors
-        ]
+        pairs = [(b, k, key) for b, k, key in pairs if key not in todo[b].factors]
         if not pairs:
             return
-        vertex = np.concatenate([np.arange(first[b], first[b + 1], dtype=np.int32) for b, _ in pairs])
-        count = [first[b + 1] - first[b] for b, _ in pairs]
+        vertex = np.concatenate([np.arange(first[b], first[b + 1], dtype=np.int32) for b, _, _ in pairs])
+        count = [first[b + 1] - first[b] for b, _, _ in pairs]
         factor = np.empty((len(vertex), 2), np.float32)
-        lamps = np.repeat(np.array([k for _, k in pairs], np.int32), count)
+        lamps = np.repeat(np.array([k for _, k, _ in pairs], np.int32), count)
         lamp_factors(posed.position, posed.normal, posed.entity.astype(np.int32), vertex, lamps, shapes, factor)
-        for (b, k), part in zip(pairs, np.split(factor, np.cumsum(count)[:-1]), strict=True):
-            todo[b].factors[self._lamps[k]] = part.copy()
+        for (b, _, key), part in zip(pairs, np.split(factor, np.cumsum(count)[:-1]), strict=True):
+            todo[b].factors[key] = part.copy()
+
+
+def _poses(bodies: Bodies) -> list[Pose]:
+    """Where each body [B] stands and how, whatever number it has: that changes with the file."""
+    alike, poses = Counter[bytes](), []
+    for prefab, position, turn in zip(bodies.prefab, bodies.position, bodies.orientation, strict=True):
+        pose = prefab.tobytes() + position.tobytes() + turn.tobytes()
+        poses.append((pose, alike[pose]))
+        alike[pose] += 1
+    return poses
 
 
 def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from engine.light import pages
 from engine.light.bodies import BodyLight
 from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.formfactor import LampShapes
-from engine.light.furniture import Furniture, furniture_of, no_furniture, part_light
+from engine.light.furniture import Furniture, furniture_change, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
@@ -31,6 +31,9 @@ I32 = NDArray[np.int32]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
+MOST_AT_ONCE = 4  # lamps that begin to shine in one update, however little it may do
+FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
+IDLE = 4  # an idle update does a quarter of what it may
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
@@ -49,7 +52,7 @@ class LightStats:
     relit: bool = False
     pages: int = 0  # asked for by the last decode
     pages_regenerated: int = 0  # of them decoded again
-    behind: int = 0  # updates since which another hour's light waits to be worked out
+    behind: int = 0  # updates since which light is on its way: the first, or that of a change
     pages_stale: int = 0  # of them still with coarse lamp light
 
 
@@ -62,7 +65,7 @@ class LightCache:
         self._compares = compares
         self.budget_bytes = budget_bytes
         self.stats = LightStats()
-        self.is_built = False  # what is declared here without a value is made by `_build`
+        self.is_built = False  # what is declared here without a value is made by `_begin`
         self.transport: Transport
         self.table: pages.PageTable
         self._pool: TexelPool
@@ -73,7 +76,8 @@ class LightCache:
         self.furniture: Furniture
         self._lamps_key: tuple[object, ...]
         self._relit = Relight(compares=compares)
-        self._going: Iterator[int] | None = None  # a relight that is spread over updates
+        self._going: Iterator[int] | None = None  # first light or a relight that is spread over updates
+        self._looking: Iterator[None] | None = None  # what lamps that are off will light, found out in idle updates
         self._behind = 0  # updates that it has taken so far
 
     def is_of(self, view: View) -> bool:
@@ -82,7 +86,7 @@ class LightCache:
 
     def reset(self) -> None:
         """Forget everything; the next update builds it again from the view alone."""
-        self.is_built = False
+        self.is_built, self._going = False, None
 
     # ---- world side ----
 
@@ -91,50 +95,76 @@ class LightCache:
 
         With `most_bricks` light is spread over updates: each brings about so many bricks through one pass, and light is
         that of before until all are done. Only what a lamp sheds itself is never late, nor is light where nothing
-        stood before (`Relight.parts`). What stands differently ends the waiting.
+        stood before (`Relight.parts`). What stands differently ends the waiting. Until the first light is made
+        `is_built` is False, and nothing can be decoded.
         """
         self.stats = LightStats()
-        if not self.is_built or self._is_another_world(view):
-            self._build(view)
-            change: Change | None = self.transport.first_change()
-        else:
-            if self._going is not None:
-                self._go_on(most_bricks if self._stands(view) else None)
-            if self._going is not None:
+        if self._is_another_world(view):
+            self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
+            self._looking, self._going = None, self._first_light(view, most_bricks)
+        if self._going is not None:
+            if most_bricks is None or (self.is_built and not self._stands(view)):
+                self._go_on(None)
+            else:
+                self._go_on(most_bricks if self.is_built else FIRST * most_bricks)
+        if self._going is not None:
+            if self.is_built:
                 self._shine(view.lamps.radiance)
-                return self._counted()
-            change = self.transport.follow(view.voxels)
-            if change is not None:
-                self._follow(change)
+            return self._counted()
+        change = self.transport.follow(view.voxels)
         if change is not None:
-            self.stats.probes_regenerated, self.stats.rays_traced = len(change.retraced), change.rays
-            self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.reweighed), change.bricks
-        transport = self.transport
+            self._follow(change)
+            self._count_change(change)
         moved = self._follow_furniture(view)
-        lamps_key = _lamps_key(view)
-        lamps_moved = lamps_key != self._lamps_key
-        if lamps_moved or change is not None or moved:
-            self._lamps_key, shapes = lamps_key, self._lamps.shapes
-            if lamps_moved:
-                shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials, self._throws)
-            lamp_change = self._lamps.update(shapes, transport.voxels, transport.surface, change, self.furniture)
-            if lamp_change is not None:
-                self._pool.follow_lamps(lamp_change, transport, self._lamps)
-                self._lamp_radiance = np.zeros((0, 3), np.float32)
+        lamps_moved = self._follow_lamps(view, change, moved)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
         if change is not None or moved or lamps_moved or light != self._light:
-            most_bricks = most_bricks if self._light else None  # there is nothing to show meanwhile
-            self._going = self._relight(view, change, light, most_bricks)
+            self._looking, self._going = None, self._relight(view, change, light, most_bricks)
             self._go_on(most_bricks)
+        elif most_bricks is not None:
+            self._look_ahead(most_bricks)
         return self._counted()
 
+    def _count_change(self, change: Change) -> None:
+        stats = self.stats
+        stats.probes_regenerated, stats.rays_traced = len(change.retraced), change.rays
+        stats.texels_regenerated, stats.bricks_regenerated = len(change.reweighed), change.bricks
+
+    def _follow_lamps(self, view: View, change: Change | None, moved: bool) -> bool:
+        """Note which lamps came, went or are others, and what changed voxels and furniture do to their light; false if
+        the lamps are what and where they were.
+        """
+        lamps_key, shapes = _lamps_key(view), self._lamps.shapes
+        lamps_moved = lamps_key != self._lamps_key
+        if lamps_moved or change is not None or moved:
+            self._lamps_key = lamps_key
+            if lamps_moved:
+                shapes = lamp_shapes(view.lamps, view.bodies, view.prefabs, view.materials, self._throws)
+            lamp_change = self._lamps.update(
+                shapes, self.transport.voxels, self.transport.surface, change, self.furniture
+            )  # fmt: skip
+            if lamp_change is not None:
+                self._pool.follow_lamps(lamp_change, self.transport, self._lamps)
+                self._lamp_radiance = np.zeros((0, 3), np.float32)
+        return lamps_moved
+
+    def _look_ahead(self, most_bricks: int) -> None:
+        """Find out in an idle moment what lamps that are off will light, so that dusk need not."""
+        if self._looking is None:
+            dark = [lamp for lamp, lit in enumerate(self._lamps.lit) if lit is None]
+            self._looking = self._lamps.look(dark, self._parts(most_bricks // IDLE))
+        next(self._looking, None)
+
+    def _parts(self, most_bricks: int) -> int:
+        """In how many parts one pass over all texels is about so much work as `most_bricks`."""
+        return max(-(-self.transport.surface.n_with_texels // max(most_bricks, 1)), 1)
+
     def _counted(self) -> LightStats:
-        surface, stats = self.transport.surface, self.stats
-        stats.probes, stats.texels, stats.bricks = (
-            self.transport.probes.n_alive,
-            surface.n_texels,
-            surface.n_with_texels,
-        )
+        stats = self.stats
+        if self.is_built:
+            surface = self.transport.surface
+            stats.probes, stats.texels = self.transport.probes.n_alive, surface.n_texels
+            stats.bricks = surface.n_with_texels
         self._behind = self._behind + 1 if self._going is not None else 0
         stats.behind = self._behind
         return stats
@@ -158,17 +188,32 @@ class LightCache:
         """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
         is as good as another.
         """
-        voxels, transport = view.voxels, self.transport
-        if self._base is not voxels.base or transport.grid.shape != voxels.material.shape:
+        voxels = view.voxels
+        if not self.is_built and self._going is None:
             return True
-        return transport.changed_bricks(voxels) > ANEW * transport.surface.n_with_texels
+        if self._base is not voxels.base or self._shape != voxels.stamp.shape:
+            return True
+        return self.is_built and self.transport.changed_bricks(voxels) > ANEW * self.transport.surface.n_with_texels
 
-    def _build(self, view: View) -> None:
-        self.transport = Transport(view.voxels)
-        self.transport.keep_readers()
-        self.is_built, self._base = True, view.voxels.base
-        self._going, self._behind = None, 0
-        self._passes = passes_for_world(view.voxels, view.materials)
+    def _first_light(self, view: View, most_bricks: int | None) -> Iterator[int]:
+        """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
+        transport = Transport(view.voxels, most_bricks)
+        if most_bricks is not None:
+            yield from transport.tracing(most_bricks)
+        transport.keep_readers()
+        self._begin(view, transport)
+        change = transport.first_change()
+        self._follow_furniture(view)
+        self._follow_lamps(view, change, False)
+        light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
+        yield from self._relight(view, change, light, most_bricks)
+        self.is_built = True
+        self._count_change(change)
+
+    def _begin(self, view: View, transport: Transport) -> None:
+        """Take up the transport of a world of which nothing else is known."""
+        self.transport = transport
+        self._passes: int = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
         self._lamps_key = ()
@@ -208,12 +253,16 @@ class LightCache:
             return False
         old, self._furniture_key = self.furniture, key
         self.furniture, self._part_albedo = furniture_of(view)
-        before, after = _boxes_of(old), _boxes_of(self.furniture)
-        boxes = [before[k] for k in before.keys() - after.keys()] + [after[k] for k in after.keys() - before.keys()]
-        low, high = np.array(boxes, np.float64).reshape(-1, 2, 3).transpose(1, 0, 2)
-        if len(boxes) > MOST_BOXES:
+        moved = furniture_change(old, self.furniture)
+        low, high = moved.low, moved.high
+        if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
-        self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, furniture_moved=True)
+        self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, moved.part)
+        stays, was = moved.part >= 0, (self._part_radiance, self._part_changed_at)
+        self._part_radiance = np.full_like(self._part_albedo, np.nan)
+        self._part_changed_at = np.full(len(self._part_albedo), -1, np.int32)
+        for now, before in zip((self._part_radiance, self._part_changed_at), was, strict=True):
+            now[moved.part[stays]] = before[stays]
         return True
 
     def _sun_changes(self, sky: SkyView, change: Change | None) -> I32:
@@ -246,15 +295,23 @@ class LightCache:
         """Light travels anew: in parts of about so many bricks, yielding their numbers, or at once if None is given."""
         transport, surface, sky, materials = self.transport, self.transport.surface, view.sky, view.materials
         everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
+        radiance, in_parts = view.lamps.radiance, most_bricks is not None and (change is None or not self.is_built)
+        if in_parts and self.is_built:
+            self._shine(radiance)
+            self._light_furniture(view)
+        unseen = self._lamps.unseen(radiance)
+        for _ in self._lamps.look(unseen, self._parts(most_bricks) if most_bricks and in_parts else 1):
+            if most_bricks and in_parts and len(unseen) > MOST_AT_ONCE:
+                yield most_bricks
         sunny, (x, y, z) = self._sun_changes(sky, change), (float(v) for v in sky.sun_direction)
         bricks = SUN_PASSES * surface.n_with_texels * len(sunny) // max(surface.n_texels, 1)
-        n_parts = 1 if most_bricks is None or change is not None else -(-bricks // most_bricks) or 1
+        n_parts = -(-bricks // most_bricks) or 1 if most_bricks and in_parts else 1
         for part in np.array_split(sunny, n_parts):
             look_for_sun(transport.voxels, surface.place, x, y, z, part, self._sees_sun)
             if n_parts > 1:
                 yield bricks // n_parts
         found = np.zeros(surface.capacity, np.bool_)
-        for some in (sunny, self._lamps.shine(surface.capacity, view.lamps.radiance)):
+        for some in (sunny, self._lamps.shine(surface.capacity, radiance)):
             found[some] = True
         fresh, rows = None, NO_PAGES
         if change is not None:
@@ -267,14 +324,17 @@ class LightCache:
         scene = (transport, materials.albedo, materials.emission, direct, sky)
         if most_bricks is None:
             self._relit.run(*scene, self._passes, None if everything else dirty, rows)
+        elif not self.is_built:
+            yield from self._relit.first(*scene, most_bricks, self._passes, rows)
         else:
             parts = self._relit.parts(*scene, most_bricks, None if everything else dirty, fresh, rows)
-            self._shine(view.lamps.radiance)
+            self._shine(radiance)
             self._light_furniture(view)
             yield from parts
         self.stats.relit = True
         self._light, self._sun_light, self._sky = light, _sun_key(sky), sky
-        self._shine(view.lamps.radiance)
+        if most_bricks is None or not self.is_built:  # else those of now are shown
+            self._shine(radiance)
         self._light_furniture(view)
 
     def _shine(self, radiance: F32) -> None:
@@ -299,10 +359,7 @@ class LightCache:
             sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], view.lamps.radiance[on], shine,
         )  # fmt: skip
         self._part_radiance = shine * self._part_albedo
-        if len(before) == len(shine):
-            self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
-        else:
-            self._part_changed_at = np.full(len(shine), self._relit.stamp, np.int32)
+        self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
 
     # ---- camera side ----
 
@@ -404,7 +461,8 @@ class LightCache:
                 if isinstance(table, np.ndarray) and name != "_base":  # that is the blueprint's
                     found[f"{part}.{name.strip('_')}"] = table.nbytes
         lamps = self._lamps
-        found["lamps.texels"], found["lamps.factor"] = (sum(a.nbytes for a in t) for t in (lamps.texels, lamps.factor))
+        lit = [known for known in lamps.lit if known is not None]
+        found["lamps.texels"], found["lamps.factor"] = (sum(known[k].nbytes for known in lit) for k in (0, 1))
         return found
 
     @property
@@ -465,17 +523,6 @@ class LightCache:
         return self._body_light.at(
             view, posed, self.transport, self._relit.side_light, self._lamps.shapes, self.light_stamp
         )
-
-
-def _boxes_of(furniture: Furniture) -> dict[tuple[bytes, ...], NDArray[np.float64]]:
-    """The box [2, 3] around each body, by all that its shadow depends on."""
-    boxes: dict[tuple[bytes, ...], NDArray[np.float64]] = {}
-    for b, entity in enumerate(furniture.entity):
-        first, last = furniture.part_first_plane[furniture.first_part[b : b + 2]]
-        boxes[entity.tobytes(), furniture.part_plane[first:last].tobytes()] = np.stack(
-            [furniture.low[b], furniture.high[b]]
-        )
-    return boxes
 
 
 def _furniture_key(view: View) -> tuple[object, ...]:

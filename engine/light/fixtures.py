@@ -53,6 +53,7 @@ def lamp_shapes(
     throw[..., 0] = 1.0
     before: Throws = known or {}
     in_use: Throws = {}
+    homes: dict[tuple[int, bytes], tuple[NDArray[np.bool_], Solids]] = {}  # dark parts of a prefab, turned
     if bodies is not None and materials is not None:
         body_of = {int(e): b for b, e in enumerate(bodies.entity)}
         for i, entity in enumerate(lamps.entity.tolist()):
@@ -60,13 +61,16 @@ def lamp_shapes(
                 continue
             b = body_of[entity]
             prefab, turn = prefabs[bodies.prefab[b]], bodies.orientation[b]
-            dark = parts_that(prefab, materials.emission, shine=False)
+            body = id(prefab), turn.tobytes()
+            if body not in homes:
+                dark = parts_that(prefab, materials.emission, shine=False)
+                homes[body] = dark, solids_of(prefab, dark, np.zeros(3, np.float32), turn)
+            dark, at_home = homes[body]
             if not dark.any():
                 continue
             # The same lamp in the same body gives the same bits wherever it hangs.
             offset = (lamps.centre[i].astype(np.float64) - bodies.position[b]).round(4)
             size = lamps.size[i].astype(np.float64).round(4)
-            at_home = solids_of(prefab, dark, np.zeros(3, np.float32), turn)
             shades[i] = moved(at_home, bodies.position[b].astype(np.float64))
             key = (id(prefab), id(materials), turn.tobytes(), offset.tobytes(), size.tobytes())
             if key not in in_use:

@@ -9,6 +9,8 @@ sees it, but its texel reaches out to where it is seen.
 """
 
 import math
+from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +18,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.interpolate import air_weights
-from engine.light.solids import distance_to_solid, joined, parts_that, solids_of
+from engine.light.solids import Solids, distance_to_solid, joined, moved, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear
+from engine.state.blueprint import Materials, Prefab
 from engine.view import View
 
 F32 = NDArray[np.float32]
@@ -43,28 +46,73 @@ class Furniture(NamedTuple):
 
 def furniture_of(view: View) -> tuple[Furniture, F32]:
     """The furniture of a view, and the mean albedo [N, 3] of its parts. What shines is left out: light passes it."""
-    bodies, emission = view.bodies, view.materials.emission
+    bodies = view.bodies
     boxes, entities, first, pieces, albedos = [], [], [0], [], []
+    at_home: dict[tuple[int, bytes], tuple[Solids, list[F32]]] = {}  # by prefab, and how the body is turned
     for b in np.flatnonzero(bodies.stands):
-        prefab = view.prefabs[bodies.prefab[b]]
-        dark = parts_that(prefab, emission, shine=False)
-        if dark.any():
-            solids = solids_of(prefab, dark, bodies.position[b], bodies.orientation[b])
+        key = int(bodies.prefab[b]), bodies.orientation[b].tobytes()
+        if key not in at_home:
+            at_home[key] = _parts_of(view.prefabs[key[0]], view.materials, bodies.orientation[b])
+        home, albedo = at_home[key]
+        if len(home.box):
+            solids = moved(home, bodies.position[b].astype(np.float64))
             pieces.append(solids)
             boxes.append([solids.box[:, 0].min(0), solids.box[:, 1].max(0)])
             entities.append(int(bodies.entity[b]))
             first.append(first[-1] + len(solids.box))
-            albedos += list(
-                prefab.skin.solid_albedo
-                if prefab.skin is not None
-                else [view.materials.albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
-            )
+            albedos += albedo
     low, high = np.array(boxes, np.float64).reshape(-1, 2, 3).transpose(1, 0, 2)
     made = Furniture(
         np.ascontiguousarray(low), np.ascontiguousarray(high), np.array(entities, np.int32), np.array(first, np.int32),
         *joined(pieces),
     )  # fmt: skip
     return made, np.array(albedos, np.float32).reshape(-1, 3)
+
+
+def _parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[Solids, list[F32]]:
+    """The dark parts of a turned prefab, and the mean albedo [3] of each."""
+    dark = parts_that(prefab, materials.emission, shine=False)
+    if not dark.any():
+        return joined([]), []
+    solids = solids_of(prefab, dark, np.zeros(3, np.float32), orientation)
+    if prefab.skin is not None:
+        return solids, list(prefab.skin.solid_albedo)
+    return solids, [materials.albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
+
+
+def body_keys(furniture: Furniture) -> list[tuple[bytes, int]]:
+    """What each body [B] is and where, whatever number it has; of bodies that are one in the other also which."""
+    keys, alike = [], Counter[bytes]()
+    for b in range(len(furniture.entity)):
+        first, last = furniture.first_part[b : b + 2]
+        planes = slice(*furniture.part_first_plane[[first, last]])
+        shape = furniture.part_box[first:last].tobytes() + furniture.part_plane[planes].tobytes()
+        keys.append((shape, alike[shape]))
+        alike[shape] += 1
+    return keys
+
+
+@dataclass(frozen=True)
+class FurnitureChange:
+    """What became of furniture: where bodies came or went, and what the parts of the others are called now."""
+
+    low: F64  # [n, 3] metres: boxes around bodies that came or went
+    high: F64  # [n, 3]
+    part: I32  # [N before] number of each part now, -1 where rays must look for it anew
+
+
+def furniture_change(old: Furniture, new: Furniture) -> FurnitureChange:
+    """How `new` differs from `old`."""
+    before, after = body_keys(old), {key: b for b, key in enumerate(body_keys(new))}
+    now = np.array([after.pop(key, -1) for key in before], np.int32)
+    gone, came = now < 0, np.array(list(after.values()), np.int32)
+    part = np.full(len(old.part_box), -1, np.int32)
+    if (np.diff(now[~gone]) > 0).all():  # else a ray that meets two parts at once may now end on the other
+        for b in np.flatnonzero(~gone):
+            part[old.first_part[b] : old.first_part[b + 1]] = np.arange(*new.first_part[now[b] : now[b] + 2])
+    return FurnitureChange(
+        np.concatenate([old.low[gone], new.low[came]]), np.concatenate([old.high[gone], new.high[came]]), part
+    )
 
 
 def no_furniture() -> Furniture:

@@ -7,6 +7,7 @@ factors at texel centres feed the bounces, fine ones on 2 x 2 points per face ar
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
-from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, is_unblocked, no_furniture
+from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, body_keys, is_unblocked, no_furniture
 from engine.light.solids import joined
 from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, Surface, face_centre
 from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
@@ -275,7 +276,9 @@ def fine_light(rows, lamp_of, factor_of, glow_of, tint, radiance, e):
 
 @njit(cache=True)
 def _in_reach(place, texels, low, high, reach, out):
-    """Those of some texels [n] within `reach` of a lamp that face it at all; returns how many are in out [n]."""
+    """Those of some texels [n] that get more than the faint light that a lamp sheds straight on at `reach`, if nothing
+    stands between, and some that do not; returns how many are in out [n].
+    """
     n = 0
     p = np.empty(3, np.float64)
     for i in range(len(texels)):
@@ -283,15 +286,18 @@ def _in_reach(place, texels, low, high, reach, out):
         if place[t, 3] < 0:
             continue
         axis, sign = face_centre(place, t, p)
+        above = high[axis] - p[axis] if sign > 0 else p[axis] - low[axis]
+        if above <= 0.0:
+            continue
         d2 = 0.0
         for c in range(3):
             d = max(low[c] - p[c], 0.0, p[c] - high[c])
             d2 += d * d
-        if d2 > reach * reach:
+        # Light falls off with the squared distance and the cosine, which is at most above / distance.
+        if d2 > reach * reach or d2 * math.sqrt(d2) > reach * reach * above:
             continue
-        if (sign > 0 and high[axis] > p[axis]) or (sign < 0 and low[axis] < p[axis]):
-            out[n] = t
-            n += 1
+        out[n] = t
+        n += 1
     return n
 
 
@@ -369,8 +375,12 @@ class LampTransport:
         throw, tint = np.zeros((0, 6, NODES, NODES, 2), np.float32), np.zeros((0, 3), np.float32)
         self.shapes = LampShapes(no, no, none, none, *joined([]), np.zeros(1, np.int32), numbers, throw, tint)
         self.furniture = no_furniture()
-        self.texels: list[NDArray[np.int32]] = []  # [L] of [n] texels that a lamp lights: one in ten of those in reach
-        self.factor: list[F32] = []  # [L] of [n, 2]: of a lamp's own light, and of what its fixture throws back
+        self._keys: list[tuple[object, ...]] = []  # [L] what the factors of each lamp depend on
+        # [L] of [n] texels that a lamp lights, one in ten of those in reach, and of factors [n, 2] of its own light and
+        # of what its fixture throws back; None until it first shines.
+        self.lit: list[tuple[NDArray[np.int32], F32] | None] = []
+        self._voxels: Voxels
+        self._surface: Surface
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
         self.e = np.zeros((0, 3), np.float32)  # [T, 3] of all lamps at texel centres, as of the last `shine`
         self._dirty: list[NDArray[np.int32]] = []  # texels whose e is void
@@ -383,11 +393,12 @@ class LampTransport:
 
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
-        place, before, keys = surface.place, _keys(self.shapes), _keys(shapes)
+        furniture = furniture or no_furniture()
+        place, before, keys = surface.place, self._keys, _keys(shapes, furniture)
         known = {key: i for i, key in enumerate(before)}
-        old, self.shapes, self.furniture = self.shapes, shapes, furniture or no_furniture()
-        old_texels, old_factor, old_radiance = self.texels, self.factor, self._radiance
-        self.texels, self.factor = [], []
+        old, self.shapes, self.furniture, self._keys = self.shapes, shapes, furniture, keys
+        self._voxels, self._surface = voxels, surface
+        old_lit, old_radiance, self.lit = self.lit, self._radiance, []
         number, radiance = np.full(len(before), -1, np.int32), np.zeros((len(keys), 3), np.float32)
         mark = np.zeros(len(place) if change is not None else 0, np.int32)
         if change is not None:
@@ -396,23 +407,18 @@ class LampTransport:
         for lamp, key in enumerate(keys):
             was = known.pop(key, None)
             if was is None:
-                texels, factor = self._light(lamp, np.arange(len(place), dtype=np.int32), voxels, place)
-                self._dirty.append(texels)
-            else:
-                number[was], radiance[lamp] = lamp, old_radiance[was]
-                texels, factor = old_texels[was], old_factor[was]
-                if change is not None:
-                    texels, factor = self._mend(texels, factor, lamp, voxels, surface, change, mark)
-            self.texels.append(texels)
-            self.factor.append(factor)
+                self.lit.append(None)
+                continue
+            number[was], radiance[lamp], lit = lamp, old_radiance[was], old_lit[was]
+            self.lit.append(lit if lit is None or change is None else self._mend(*lit, lamp, change, mark))
         self._radiance = radiance
         gone = number < 0
-        self._dirty += [old_texels[lamp] for lamp in np.flatnonzero(gone)]
+        self._dirty += [lit[0] for lit, went in zip(old_lit, gone, strict=True) if went and lit is not None]
         stayed = number[~gone]
         new = np.setdiff1d(np.arange(len(keys)), stayed).astype(np.int32)
         in_order = bool((np.diff(stayed) > 0).all())
         if not in_order:
-            self._dirty += self.texels  # sums run in another order
+            self._dirty += [lit[0] for lit in self.lit if lit is not None]  # sums run in another order
         if not gone.any() and not len(new) and in_order:
             return None
         return LampChange(number, new, old.low[gone], old.high[gone], old.reach[gone], in_order)
@@ -421,23 +427,35 @@ class LampTransport:
         """Metres at which a lamp is fainter than FAINT_BOUNCE."""
         return float(self.shapes.reach[lamp]) * math.sqrt(FAINT / FAINT_BOUNCE)
 
-    def _light(
-        self, lamp: int, texels: NDArray[np.int32], voxels: Voxels, place: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], F32]:
+    def unseen(self, radiance: F32) -> list[int]:
+        """Lamps that shine, radiance [L, 3], and never have."""
+        return [lamp for lamp, lit in enumerate(self.lit) if lit is None and radiance[lamp].any()]
+
+    def look(self, lamps: list[int], n_parts: int) -> Iterator[None]:
+        """Find out what some lamps light, each in some parts; nothing may be updated in between."""
+        for lamp in lamps:
+            found = []
+            for part in np.array_split(np.arange(len(self._surface.place), dtype=np.int32), n_parts):
+                found.append(self._light(lamp, part))
+                yield
+            texels, factor = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            self.lit[lamp] = texels, factor
+            self._dirty.append(texels)
+
+    def _light(self, lamp: int, texels: NDArray[np.int32]) -> tuple[NDArray[np.int32], F32]:
         """Those of some texels that a lamp lights, and its factors there."""
-        found = np.empty(len(texels), np.int32)
+        place, found = self._surface.place, np.empty(len(texels), np.int32)
         n = _in_reach(place, texels, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp), found)
         factor = np.empty((n, 2), np.float32)
-        coarse_factors(voxels, self.furniture, place, found[:n], self.shapes, lamp, factor)
+        coarse_factors(self._voxels, self.furniture, place, found[:n], self.shapes, lamp, factor)
         lit = factor.any(1)
         return found[:n][lit], factor[lit]
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: F32, lamp: int, voxels: Voxels, surface: Surface, change: Change,
-        mark: NDArray[np.int32],
-    ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, change: Change, mark: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], F32]:
         """Do again only the texels whose shadow rays may cross a changed box, and fresh ones."""
-        low, high, reach = self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
+        surface, low, high, reach = self._surface, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
         near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
@@ -446,7 +464,7 @@ class LampTransport:
             change.low[near], change.high[near], mark, lamp + 1,
         )  # fmt: skip
         again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), change.fresh])
-        lit, redone = self._light(lamp, again, voxels, surface.place)
+        lit, redone = self._light(lamp, again)
         shaded = texels[mark[texels] == lamp + 1]
         self._dirty += [shaded, lit]
         kept = (mark[texels] >= 0) & (mark[texels] != lamp + 1)
@@ -458,8 +476,11 @@ class LampTransport:
         """
         if len(self.e) < n_texels:
             self.e = np.concatenate([self.e, np.zeros((n_texels - len(self.e), 3), np.float32)])
-        turned = np.flatnonzero((radiance != self._radiance).any(1))
-        dirty = np.concatenate([np.zeros(0, np.int32), *self._dirty, *(self.texels[lamp] for lamp in turned)])
+        for _ in self.look(self.unseen(radiance), 1):
+            pass
+        turned = (radiance != self._radiance).any(1)
+        known = [lit[0] for lit, other in zip(self.lit, turned, strict=True) if other and lit is not None]
+        dirty = np.concatenate([np.zeros(0, np.int32), *self._dirty, *known])
         self._radiance, self._dirty = radiance.copy(), []
         if not len(dirty):
             return dirty
@@ -468,9 +489,9 @@ class LampTransport:
         dirty = np.flatnonzero(wanted).astype(np.int32)
         before = self.e[dirty]
         self.e[dirty] = 0.0
-        for texels, factor, tint, colour in zip(self.texels, self.factor, self.shapes.tint, radiance, strict=True):
-            if colour.any():
-                _add_light(texels, factor, tint, colour, wanted, self.e)
+        for lit, tint, colour in zip(self.lit, self.shapes.tint, radiance, strict=True):
+            if lit is not None and colour.any():
+                _add_light(*lit, tint, colour, wanted, self.e)
         return np.asarray(dirty[(self.e[dirty] != before).any(1)])
 
     def direct(self, n_texels: int, radiance: F32) -> F32:
@@ -486,16 +507,18 @@ def _shade(shapes: LampShapes, lamp: int) -> tuple[bytes, bytes]:
     return shapes.shade_plane[cut[0] : cut[-1]].tobytes(), (cut - cut[0]).tobytes()
 
 
-def _keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
-    """What the factors of each lamp depend on, beside voxels."""
-    return [(shapes.strength[i].tobytes(), *key) for i, key in enumerate(shape_keys(shapes))]
+def _keys(shapes: LampShapes, furniture: Furniture) -> list[tuple[object, ...]]:
+    """What the factors of each lamp depend on, beside voxels and other furniture; the number of its body is no part."""
+    bodies = dict(zip(furniture.entity.tolist(), body_keys(furniture), strict=True))  # no shadow of its own one
+    own = [bodies.get(entity) for entity in shapes.entity.tolist()]
+    return [(shapes.strength[i].tobytes(), own[i], *key) for i, key in enumerate(shape_keys(shapes))]
 
 
 def shape_keys(shapes: LampShapes) -> list[tuple[bytes, ...]]:
-    """What each lamp is but for its power: box, shades, the body that carries it, and what that throws back."""
+    """What each lamp is but for its power: box, shades, and what the body that carries it throws back."""
     return [
         (
-            shapes.low[i].tobytes(), shapes.high[i].tobytes(), *_shade(shapes, i), shapes.entity[i].tobytes(),
+            shapes.low[i].tobytes(), shapes.high[i].tobytes(), *_shade(shapes, i),
             blake2b(shapes.throw[i].tobytes() + shapes.tint[i].tobytes(), digest_size=16).digest(),
         )
         for i in range(len(shapes.low))

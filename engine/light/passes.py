@@ -237,14 +237,18 @@ def share_probes(probes, link, own, shared, sides, is_last, own_light, side_ligh
 
 
 @njit(cache=True)
-def mark_bricks(probes, sides, cell, reach_m, mark):
-    """Mark the bricks [BX, BY, BZ] that hold every texel that may see some probes of whose light a side differs."""
+def mark_bricks(probes, sides, cell, reach_m, cells, mark):
+    """Note the sides [P] (bits) of some probes at their cells [CX, CY, CZ], and mark the bricks [BX, BY, BZ] that hold
+    every texel that may see one with any.
+    """
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)
     for i in range(len(probes)):
-        if not sides[probes[i]]:
+        p = probes[i]
+        cells[cell[p, 0], cell[p, 1], cell[p, 2]] = sides[p]
+        if not sides[p]:
             continue
         for axis in range(3):
-            at = cell[probes[i], axis]  # metres: a cell is 1 m wide, a brick 2 m
+            at = cell[p, axis]  # metres: a cell is 1 m wide, a brick 2 m
             first[axis] = max(int((at - reach_m) // 2), 0)
             last[axis] = min(int((at + 1 + reach_m) // 2), mark.shape[axis] - 1)
         for x in range(first[0], last[0] + 1):
@@ -254,25 +258,27 @@ def mark_bricks(probes, sides, cell, reach_m, mark):
 
 
 @njit(parallel=True, cache=True)
-def mark_texels(bricks, page_row, page_texel, place, where, weight, probe_of_cell, sides, wanted, mark):
-    """Mark, in some bricks, the texels wanted [T] that read a side that differs of a probe, and their pages."""
-    shape, flat = probe_of_cell.shape, probe_of_cell.reshape(-1)
+def mark_texels(bricks, page_row, page_texel, place, where, weight, cells, wanted, mark):
+    """Mark, in some bricks, the texels wanted [T] that read a side of a probe that is noted at its cell, and their
+    pages.
+    """
+    shape, flat = cells.shape, cells.reshape(-1)
     for i in prange(len(bricks)):
         steps = np.empty(64, np.int64)
         for code in range(64):
             steps[code] = cell_step(code, shape)
         first = bricks[i] * PAGES_PER_BRICK
         for page in range(PAGES_PER_BRICK):
-            row, bit = page_row[first + page], np.uint8(1 << page // BRICK)
+            row, side = page_row[first + page], page // BRICK
             if row < 0:
                 continue
             for at in range(PAGE_TEXELS):
                 t = page_texel[row, at]
-                if t < 0:
+                if t < 0 or wanted[t]:
                     continue
                 cell = cell_around(place, t, shape)
                 for j in range(8):
-                    if weight[t, j] != 0.0 and sides[flat[np.uint64(cell + steps[where[t, j]])]] & bit:
+                    if weight[t, j] != 0.0 and flat[np.uint64(cell + steps[where[t, j]])] >> side & 1:
                         wanted[t] = mark[row] = True
                         break
 

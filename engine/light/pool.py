@@ -108,6 +108,21 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, v
 
 
 @njit(parallel=True, cache=True)
+def _renumber_parts(rows, ray_hit, part_now, void):
+    """Give parts their new numbers, part_now [N before], -1 gone. Rays to those are void: a bit in void [R]."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        for k in range(ray_hit.shape[1]):
+            is_void = void[row] >> np.uint64(k) & np.uint64(1)  # then what it hit once says nothing
+            if not is_void and ray_hit[row, k] <= gather.PART:
+                now = part_now[gather.PART - ray_hit[row, k]]
+                if now >= 0:
+                    ray_hit[row, k] = gather.PART - now
+                else:
+                    void[row] |= np.uint64(1) << np.uint64(k)
+
+
+@njit(parallel=True, cache=True)
 def _lit_lamps_void(rows, void, lamp_of, is_lit, out):
     """Which of some rows [n] want factors: all of them, or those of a lamp that is lit. Others can wait until it is."""
     for i in prange(len(rows)):
@@ -184,8 +199,13 @@ class TexelPool:
         """Rows in use."""
         return len(self.texel_of_row) - len(self._free)
 
-    def follow(self, change: Change, transport: Transport, lamps: LampTransport, furniture_moved: bool = False) -> None:
-        """Void what a change of voxels or of furniture makes void. `lamps` as they were when the factors were made."""
+    def follow(
+        self, change: Change, transport: Transport, lamps: LampTransport, part_now: I32 | None = None
+    ) -> None:  # fmt: skip
+        """Void what a change of voxels or of furniture makes void. `lamps` as they were when the factors were made.
+
+        Where furniture changed, part_now [N before] is the number of each of its parts now, -1 none.
+        """
         place = transport.surface.place
         more = len(place) - len(self.row_of_texel)
         if more:
@@ -202,8 +222,8 @@ class TexelPool:
             return
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
-        if furniture_moved:  # its parts have other numbers now
-            self.rays_void[rows[(self.ray_hit[rows] <= gather.PART).any(1)]] = gather.ALL_RAYS
+        if part_now is not None:
+            _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
         around = self.row_of_texel[change.reweighed]
         around = around[around >= 0]
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them

@@ -303,8 +303,8 @@ def _link(voxels, probe_of_cell, cell, position, probes, link):
 class Probes:
     """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
 
-    def __init__(self, voxels: Voxels, surface: Surface) -> None:
-        """Place probes everywhere and trace their rays."""
+    def __init__(self, voxels: Voxels) -> None:
+        """Place probes everywhere; `trace`, `measure` and `join` are left to do."""
         self.fibonacci = fibonacci_directions(RAYS)
         self.n_cells = tuple(n // CELL_VOXELS for n in voxels.material.shape)
         self.probe_of_cell = np.full(self.n_cells, -1, np.int32)  # [CX, CY, CZ] slot, -1 none
@@ -319,11 +319,7 @@ class Probes:
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
         cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
-        moved = self.place(voxels, cells.astype(np.int32))
-        rays = np.full(len(self.alive), ALL_RAYS)
-        self.trace(voxels, surface, moved, rays)
-        self.measure(surface, moved)
-        self.join(voxels, moved)
+        self.place(voxels, cells.astype(np.int32))
 
     @property
     def n_alive(self) -> int:

@@ -135,10 +135,8 @@ class Relight:
         surface, scene = transport.surface, Scene(transport, albedo, emission, direct, sky)
         self.stamp = self._writes = self.stamp + 1
         if passes != self._passes:
-            self._passes, dirty = passes, None
-            self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
-            self._own, self._shared = (np.zeros((passes, 0, 6, 3), np.uint16) for _ in range(2))
-            self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
+            self._have(passes)
+            dirty = None
         self._grow(transport)
         anew = np.zeros(len(surface.page_texel), np.bool_)
         anew[rows] = True
@@ -151,6 +149,24 @@ class Relight:
         assert dirty is not None
         for _ in self._follow(scene, dirty, anew):
             pass
+
+    def first(
+        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, most_bricks: int,
+        passes: int, rows: I32,
+    ) -> Iterator[int]:  # fmt: skip
+        """`run` of everything where there was nothing, in parts of about so many bricks each; yields how many. Until
+        the last part is done there is no light to be read.
+        """
+        self._have(passes)
+        self._grow(transport)
+        return self._in_parts(Scene(transport, albedo, emission, direct, sky), None, rows, most_bricks)
+
+    def _have(self, passes: int) -> None:
+        """Forget all light: from now on it is gathered in so many passes."""
+        self._passes = passes
+        self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
+        self._own, self._shared = (np.zeros((passes, 0, 6, 3), np.uint16) for _ in range(2))
+        self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
 
     def _can_follow(self, transport: Transport, dirty: Dirty | None) -> bool:
         if dirty is None or transport.readers is None:
@@ -290,8 +306,8 @@ class Relight:
             self._share_probes(transport, step, alive, sides)
 
     def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> Iterator[int]:
-        """All passes, each over what is dirty and what reads what the pass before it changed; yields how many bricks
-        went through a pass.
+        """All passes, each over what is dirty and what reads what the pass before it changed; yields about how many
+        bricks' work was done.
         """
         transport = scene.transport
         surface, probes, readers = transport.surface, transport.probes, transport.readers
@@ -300,25 +316,29 @@ class Relight:
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
-        bricks = np.zeros(surface.n_bricks, np.bool_)
-        wanted, marked = np.zeros(n_texels, np.bool_), np.zeros(len(surface.page_texel), np.bool_)
+        known = np.zeros(len(probes.alive), np.uint8)  # [P] sides that differed before: their readers are found
+        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.bool_)
+        wanted, marked = np.zeros(n_texels, np.bool_), anew.copy()
+        wanted[dirty.texels] = True
+        one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
         self.texels_done, todo = 0, np.zeros(0, np.int32)
+        per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
+        per_probe = surface.n_with_texels / max(probes.n_alive, 1)
         for step in range(self._passes + 1):
-            wanted[:], bricks[:] = False, False
-            wanted[dirty.texels] = True
-            marked[:] = anew
-            one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
-            one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, bricks)
+            # Whoever read a change in one pass is looked at in all that follow: mostly it reads one there too.
+            cells[:], bricks[:] = 0, False
+            one_pass.mark_bricks(todo, sides & ~known, probes.cell, REACH_M, cells, bricks)
+            known |= sides
             near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
             one_pass.mark_texels(
-                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight,
-                probes.probe_of_cell, sides, wanted, marked,
+                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight, cells,
+                wanted, marked,
             )  # fmt: skip
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self.texels_done += int(np.count_nonzero(wanted))
             self._light_pages(scene, step, rows, anew, wanted, changed)
-            yield len(near)
+            yield math.ceil(len(rows) * per_page)
             if step == self._passes:
                 break
             mark = np.zeros(len(probes.alive), np.bool_)
@@ -334,7 +354,7 @@ class Relight:
             self._share_probes(transport, step, todo, sides)
             if not self._compares:
                 sides[todo] = ANY_SIDE
-            yield len(near)
+            yield math.ceil(len(todo) * per_probe)
 
 
 def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:

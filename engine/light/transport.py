@@ -8,6 +8,7 @@ the voxels that differ:
 - texels within REACH_M of the box: their weights (rays to probes) and what is near them are done again.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ Bool = NDArray[np.bool_]
 
 REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
+TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight, weights of all texels too
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
 
@@ -57,19 +59,38 @@ def change_of_boxes(low: F64, high: F64) -> Change:
 class Transport:
     """The geometry side of light, kept in step with a voxel grid."""
 
-    def __init__(self, voxels: VoxelView) -> None:
-        """Trace everything; the grid is copied, so that later changes can be told voxel by voxel."""
+    def __init__(self, voxels: VoxelView, most_bricks: int | None = None) -> None:
+        """Trace everything; the grid is copied, so that later changes can be told voxel by voxel.
+
+        With `most_bricks` nothing is traced yet: `tracing` does it in parts.
+        """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
         self.voxels = Voxels(self.grid, occupied_bricks(self.grid))
         self.surface = Surface(self.voxels)
-        self.probes = Probes(self.voxels, self.surface)
+        self.probes = Probes(self.voxels)
         n = self.surface.capacity
         self.where = np.zeros((n, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
         self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
         self.near = np.zeros(n, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
-        self._weigh(self.surface.alive())
         self.readers: RaysOfPages | None = None  # see keep_readers
+        if most_bricks is None:
+            for _ in self.tracing(self.surface.n_with_texels):
+                pass
+
+    def tracing(self, most_bricks: int) -> Iterator[int]:
+        """Trace everything in parts; yields the work of each, in bricks that go through a pass of a relight."""
+        probes, surface = self.probes, self.surface
+        n = -(-TRACE_PASSES * surface.n_with_texels // max(most_bricks, 1))
+        alive, rays = np.flatnonzero(probes.alive).astype(np.int32), np.full(len(probes.alive), ALL_RAYS)
+        for part in np.array_split(alive, max(n, 1)):
+            probes.trace(self.voxels, surface, part, rays)
+            probes.measure(surface, part)
+            yield most_bricks
+        probes.join(self.voxels, alive)
+        for part in np.array_split(surface.alive(), max(n, 1)):
+            self._weigh(part)
+            yield most_bricks
 
     def keep_readers(self) -> None:
         """From now on know which rays read a page, so that light and transport can follow a change."""

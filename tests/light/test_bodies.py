@@ -130,6 +130,36 @@ def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypa
         np.testing.assert_array_equal(e, light_of(view)[1])
 
 
+def test_other_numbers_void_nothing_and_bodies_that_are_one_in_the_other_keep_their_own_light(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two lamps in two crates at one place: each crate shades itself from its own lamp alone."""
+    done: list[int] = []
+    monkeypatch.setattr(
+        bodies,
+        "lamp_factors",
+        lambda *args: (done.append(len(args[3])), lamp_factors(*args)),  # fmt: skip
+    )
+    lamp, other = ((6.0, 6.0, 1.6), 0.3, (50.0, 50.0, 50.0)), ((6.5, 6.0, 1.6), 0.3, (9.0, 20.0, 30.0))
+
+    def scene(first: int, *more: tuple[float, float, float]) -> View:
+        crates = with_boxes(view_of(open_ground(), lamps(lamp, other), NIGHT), *more, *2 * [(6.0, 6.0, 0.5)])
+        numbers = np.arange(first, first + 2 + len(more), dtype=np.uint32)
+        carriers = dataclasses.replace(crates.lamps, entity=numbers[-2:])
+        return dataclasses.replace(crates, bodies=dataclasses.replace(crates.bodies, entity=numbers), lamps=carriers)
+
+    cache, before = LightCache(), scene(1)
+    _, e = light_of(before, cache)
+    half = len(e) // 2
+    assert sum(done) == 4 * half and (e[:half] != e[half:]).any()
+    for view, again in ((scene(8), 0), (scene(2, (8.0, 8.0, 0.5)), 2 * half), (scene(1), 0)):
+        done.clear()
+        view = dataclasses.replace(view, voxels=before.voxels, prefabs=before.prefabs, materials=before.materials)
+        _, e = light_of(view, cache)
+        assert sum(done) == again
+        np.testing.assert_array_equal(e, light_of(view)[1])
+
+
 def test_a_crate_on_its_side_is_lit_as_one_that_stands_there() -> None:
     lamp = lamps(((9.0, 7.0, 2.4), 0.3, (50.0, 50.0, 50.0)))
     upright = with_boxes(view_of(open_ground(), lamp, sky(sun=0.0, blue=0.3)), (6.0, 6.0, 0.5))

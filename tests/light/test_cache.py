@@ -360,6 +360,52 @@ def test_a_lamp_that_another_body_carries_equals_a_fresh_world() -> None:
         assert_same(cache, fresh(other))
 
 
+def carried(*places: tuple[float, float, float], first: int) -> View:
+    """Crates that stand and carry a lamp each, their entities numbered from `first`."""
+    numbers = np.arange(first, first + len(places), dtype=np.uint32)
+    over = lamps(*(((x, y, z + 1.2), 0.3, (20.0, 10.0 + x, 5.0)) for x, y, z in places))
+    view = with_crates(view_of(plaza(), dataclasses.replace(over, entity=numbers)), *places)
+    return dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, entity=numbers))
+
+
+def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lamp is known by what and where it is, furniture too; its own furniture still throws no shadow of it."""
+    places = ((13.0, 7.0, 0.5), (4.0, 5.0, 0.5))
+    before, after = carried(*places, first=3), carried((9.0, 12.0, 0.5), *places, first=7)
+    after = dataclasses.replace(after, voxels=before.voxels, prefabs=before.prefabs, materials=before.materials)
+    cache, whole = warm(before), fresh(after)
+    pool_before = cache._pool
+    hits = pool_before.ray_hit.copy()
+    asked: list[int] = []
+    coarse = lamps_module.coarse_factors
+    monkeypatch.setattr(lamps_module, "coarse_factors", lambda *args: (asked.append(args[5]), coarse(*args)))
+    cache.update(after)
+    assert asked == [0]
+    rows = pool_before.texel_of_row >= 0
+    crossed = (pool_before.lamps_void[rows] & (lamps_module.LIST - 1)) != 0
+    assert 0 < crossed.mean() < 0.2  # by the new crate
+    on_parts = (hits <= gather.PART) & rows[:, None]
+    void = (pool_before.rays_void[:, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)).astype(bool)
+    assert on_parts.any() and not (void & on_parts).all(1).any()
+    assert (pool_before.ray_hit[on_parts & ~void] == hits[on_parts & ~void] - 1).all()  # behind one more part
+    assert_same(cache, whole)
+    cache.update(before)
+    assert_same(cache, fresh(before))
+
+
+def test_crates_in_another_order_equal_a_fresh_world() -> None:
+    """A ray that meets two parts at once ends on the one that comes first."""
+    one, two = (5.0, 4.5, 0.5), (5.0, 5.3, 0.5)
+    base = view_of(plaza(), LAMPS)
+    cache = warm(with_crates(base, one, two))
+    for places in ((two, one), (two, one, one), (one, one), (one,)):
+        view = with_crates(base, *places)
+        cache.update(view)
+        assert_same(cache, fresh(view))
+
+
 def page(cache: LightCache, key: int) -> tuple[np.ndarray, np.ndarray]:
     """(indirect, lamp) of a page that is resident."""
     band, x = divmod(int(cache.page_table[key]), SLOTS_PER_BAND)
@@ -663,3 +709,105 @@ def test_lamps_and_hours_that_change_while_a_new_hour_is_worked_out_come_after_i
         if not cache.update(dark, most_bricks=50).behind and not cache.stats.relit:
             break
     assert_same(cache, fresh(dark))
+
+
+def test_first_light_that_is_spread_over_updates_is_the_exact_light() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, updates = LightCache(random_network()), 0
+    while cache.update(view, most_bricks=20).behind:
+        updates += 1
+        assert not cache.is_built and cache.stats.behind == updates and not cache.stats.relit
+    assert cache.is_built and cache.stats.relit and updates > 20
+    assert_same(cache, fresh(view))
+
+
+def test_a_world_that_changes_while_its_first_light_is_made_is_lit_as_it_is_then() -> None:
+    """Also another world: the light of the one before is given up."""
+    random, view = np.random.default_rng(8), view_of(plaza(), LAMPS)
+    cache = LightCache(random_network())
+    cache.update(view_of(plaza(), LAMPS), most_bricks=20)
+    for _ in range(100):
+        view = edited(random, view)
+        if not cache.update(view, most_bricks=60).behind:
+            break
+    cache.update(view)
+    assert_same(cache, fresh(view))
+
+
+def test_another_lamp_shows_at_once_and_its_bounces_follow() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, most = warm(view), 30
+    bright = dataclasses.replace(LAMPS, radiance=2 * LAMPS.radiance, full_radiance=2 * LAMPS.full_radiance)
+    moved = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (20, 20, 40)))
+    dimmed = dataclasses.replace(moved, radiance=moved.radiance / 4)
+    for other in (bright, moved, dimmed, lamps(((3.0, 9.0, 2.0), 0.3, (9, 9, 30)))):
+        before, after = light_by_place(cache), dataclasses.replace(view, lamps=other)
+        exact = light_by_place(fresh(after))
+        assert cache.update(after, most_bricks=most).behind == 1
+        first = light_by_place(cache)
+        np.testing.assert_array_equal(first["lamp"], exact["lamp"])
+        np.testing.assert_array_equal(first["indirect"], before["indirect"])
+        while cache.update(after, most_bricks=most).behind:
+            pass
+        np.testing.assert_array_equal(light_by_place(cache)["indirect"], exact["indirect"])
+
+
+def test_lamps_that_come_on_together_were_looked_at_before_or_are_in_parts() -> None:
+    """What a lamp that is off would light is found out in idle updates; exact light asks only when it shines."""
+    many = lamps(*(((3.0 + 1.7 * k, 4.0 + k, 2.4), 0.2, (30.0, 20.0, 10.0)) for k in range(6)))
+    lit = view_of(plaza(), many)
+    dark = dataclasses.replace(lit, lamps=dataclasses.replace(many, radiance=0 * many.radiance))
+    exact, cache = fresh(lit), warm(dark)
+    assert all(known is None for known in cache._lamps.lit)
+    assert cache.update(lit, most_bricks=30).behind == 1 and cache._lamps.unseen(many.radiance)
+    while cache.update(lit, most_bricks=30).behind:
+        light_by_place(cache)
+    assert_same(cache, exact)
+    idle = warm(dark)
+    for _ in range(1000):
+        if not idle._lamps.unseen(many.radiance):
+            break
+        assert idle.update(dark, most_bricks=400).behind == 0 and not idle.stats.relit
+    assert not idle._lamps.unseen(many.radiance)
+    idle.update(lit)
+    assert_same(idle, exact)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_changes_while_light_is_spread_over_updates_it_ends_exact(seed: int) -> None:
+    """Hours, lamps switched, moved and added, crates, walls; pages are decoded all the while."""
+    random = np.random.default_rng(seed)
+    view, cache = view_of(plaza(), LAMPS), LightCache(random_network())
+    keys: np.ndarray | None = None
+    for _ in range(40):
+        what = random.integers(0, 12)
+        if what == 0:
+            direction = tuple(random.uniform(-0.5, 0.5, 2)) + (0.4,)
+            view = dataclasses.replace(view, sky=sky(direction=direction, blue=float(random.random())))
+        elif what == 1:
+            level = random.integers(0, 3, (len(view.lamps.radiance), 1)).astype(np.float32)
+            dimmed = dataclasses.replace(view.lamps, radiance=view.lamps.full_radiance * level / 2)
+            view = dataclasses.replace(view, lamps=dimmed)
+        elif what == 2:
+            places = random.uniform([1, 1, 1], [15, 15, 4], (random.integers(0, 7), 3))
+            some = (
+                lamps(*((tuple(p), 0.3, (20.0, 8.0, 5.0)) for p in places)) if len(places) else view_of(plaza()).lamps
+            )
+            view = dataclasses.replace(view, lamps=some)
+        elif what == 3:
+            places = random.uniform([1, 1, 0.5], [15, 15, 0.6], (random.integers(0, 3), 3))
+            view = with_crates(view, *places)
+        elif what == 4 and random.random() < 0.5:
+            view = edited(random, view)
+        cache.update(view, most_bricks=int(random.choice([15, 60])))
+        if cache.is_built:
+            keys = all_pages(cache)
+            cache.decode(random.choice(keys, 30, replace=False).astype(np.int32), int(random.choice([50, 2000])))
+    assert keys is not None
+    while cache.update(view, most_bricks=60).behind:
+        pass
+    while True:
+        cache.decode(all_pages(cache), 2000)
+        if not cache.stats.pages_stale:
+            break
+    assert_same(cache, fresh(view))

@@ -9,7 +9,15 @@ import pytest
 from engine.light.fixtures import Throws, fixture_share, lamp_shapes, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
 from engine.light.furniture import no_furniture
-from engine.light.lamps import ALL, LAMPS_PER_TEXEL, _mark_shadows, fine_factors, point_factor
+from engine.light.lamps import (
+    ALL,
+    LAMPS_PER_TEXEL,
+    LampTransport,
+    _mark_shadows,
+    coarse_factors,
+    fine_factors,
+    point_factor,
+)
 from engine.light.surface import Surface, face_centre
 from engine.light.trace import Voxels, occupied_bricks
 from engine.script import prefabs
@@ -150,6 +158,31 @@ def test_fine_factors_are_what_points_see() -> None:
     assert np.abs(found - wanted).sum() < 0.05 * wanted.sum()
     assert np.where(lamp_of[:, 0] == 0, glow_of[:, 0], 0.0).sum() == pytest.approx(glow.sum(), rel=0.05)
     assert not found[wanted.max(1) == 0.0].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_texel_that_a_lamp_lights_is_left_out(seed: int) -> None:
+    """Those in its reach by distance and cosine, against a look at all; lamps of all sizes, flat ones too."""
+    random, voxels = np.random.default_rng(seed), room_with_pillars()
+    surface = Surface(voxels)
+    size = random.choice([0.05, 0.3, 1.5], 3) * random.uniform(0.5, 1.5, 3)
+    centre, power = (
+        random.uniform((1.0, 1.0, 0.6 + size[2] / 2), (7.0, 7.0, 5.0)),
+        float(random.choice([0.5, 8.0, 60.0])),
+    )
+    box = lamps(((*centre,), 0.2, (power, power, power)))
+    box = dataclasses.replace(box, size=size[None].astype(np.float32))
+    shapes, look = lamp_shapes(box), LampTransport()
+    look.update(shapes, voxels, surface, None)
+    look.shine(surface.capacity, box.radiance)
+    (found,) = look.lit
+    assert found is not None
+    texels = surface.alive()
+    factor = np.empty((len(texels), 2), np.float32)
+    coarse_factors(voxels, no_furniture(), surface.place, texels, shapes, 0, factor)
+    lit = factor.any(1)
+    np.testing.assert_array_equal(np.sort(found[0]), np.sort(texels[lit]))
+    assert lit.any() and not lit.all()
 
 
 def test_shadows_are_looked_for_wherever_a_ray_meets_the_box() -> None:
