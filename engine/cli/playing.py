@@ -108,7 +108,8 @@ def play_in_window(
         renderer = renderer_for(size_px, look)
         renderer.texels_per_frame = TEXELS_PER_FRAME
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
-        author = Author(loaded, lambda: read_world(world))  # without a rehearsal: who saves it has just written it
+        # Without a rehearsal: who saves it has just written it.
+        author = Author(loaded, lambda before: read_world(world, before))
         session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping, author=author)
         window.say("Tracing light" if kernels_are_compiled() else "Compiling light kernels (first start only)", 0.6)
         try:

@@ -255,6 +255,8 @@ class LightCache:
 
     def _first_light(self, view: View, most_bricks: int | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
+        if most_bricks is not None:
+            yield FIRST * most_bricks  # the first frame waits for nothing
         transport = Transport(view.voxels, most_bricks)
         if most_bricks is not None:
             yield from transport.tracing(most_bricks)

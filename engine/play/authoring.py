@@ -16,10 +16,10 @@ Trace = tuple[tuple[int, int], ...]  # of each file when it was written, ns, and
 class Author:
     """Looks at the files of one world."""
 
-    def __init__(self, world: LoadedWorld, read: Callable[[], LoadedWorld]) -> None:
-        """`read` reads the world file anew; it raises DaguerreError where that is wrong."""
+    def __init__(self, world: LoadedWorld, read: Callable[[LoadedWorld], LoadedWorld]) -> None:
+        """`read` reads the world file anew, given what it was; it raises DaguerreError where that is wrong."""
         self.problem = ""
-        self._read, self._files = read, world.files
+        self._read, self._world, self._files = read, world, world.files
         self._known = self._last = _trace(self._files)
         self._since_look_s = 0.0
 
@@ -34,7 +34,7 @@ class Author:
             return None
         self._known = self._last
         try:
-            world = self._read()
+            world = self._world = self._read(self._world)
         except DaguerreError as error:
             self.refuse(error)
             if new := tuple(file for file in error.files if file not in self._files):  # the mistake may be in these

@@ -1,8 +1,9 @@
 """A world being written: what the declarations of a world file have said so far, and the blueprint made from it."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ MAX_DENSE = 64 * 1024 * 1024  # 128 x 128 x 64 m: a larger world is kept by bric
 MAX_VOXELS_WRITTEN = 1024 * 1024 * 1024  # by all shapes together
 ROUND = 4  # what a voxel of a round shape counts for
 RAGGED = 16  # and of one that draws a number for each
+MOST_SHAPES = 100_000  # that are kept to compare them with at the next reading
 MAX_VERTICES = 500_000  # of all prefabs together; the town has 15,000
 MAX_MATERIALS = 255  # voxels store an index in one byte, 0 is air
 MAX_COUNTS = {
@@ -46,6 +48,16 @@ MAX_COUNTS = {
 
 Colour = tuple[float, float, float]
 Voxel = tuple[int, int, int]
+Shape = Callable[..., None]  # that writes itself into a grid: see shapes.py
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The voxels of a world file, and the shapes that they are a function of."""
+
+    size: Voxel
+    shapes: list[tuple[Shape, tuple[Any, ...]]] | None  # None: the file looked at its voxels while it drew
+    voxels: Grid
 
 
 @dataclass
@@ -59,6 +71,8 @@ class Draft:
     lights: dict[str, tuple[Light, ...]] = field(default_factory=dict)  # prefab -> lamps that came with its model
     finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
     grid: Grid | None = None
+    shapes: list[tuple[Shape, tuple[Any, ...]]] | None = field(default_factory=list)  # None: they are not all there is
+    known: Drawn | None = None  # what the last reading of the file drew, then what this one did
     sky: Sky = field(default_factory=Sky)
     sky_keys: list[tuple[float, Sky]] = field(default_factory=list)  # by hour
     start_hour: float = 12.0
@@ -84,11 +98,62 @@ class Draft:
     vertices: int = 0
     said_at: dict[tuple[str, ...], Spot] = field(default_factory=dict)  # (function, texts) -> where in which file
 
-    def voxels(self) -> Grid:
-        """The grid, once world(...) has made one."""
+    waits: bool = False  # no shape was drawn yet: so far all are those of `known`
+
+    def __post_init__(self) -> None:
+        self.waits = self.known is not None and self.known.shapes is not None
+
+    @property
+    def size(self) -> Voxel:
+        """Of the grid in voxels, once world(...) has made one."""
         if self.grid is None:
             raise WorldFileError("world(...) must come first: it says how large the world is")
+        x, y, z = self.grid.shape
+        return x, y, z
+
+    def voxels(self) -> Grid:
+        """The grid, once world(...) has made one, for who looks at it or writes it otherwise than by `draw`."""
+        _ = self.size
+        self._draw_waiting()
+        self.shapes = None
+        assert self.grid is not None
         return self.grid
+
+    def draw(self, shape: Shape, *args: Any) -> None:
+        """Writes a shape into the grid; not yet, as long as all shapes are those that the last reading drew."""
+        if self.shapes is not None:
+            self.shapes.append((shape, args))
+            n, known = len(self.shapes), self.known
+            if self.waits and known is not None and known.shapes is not None:
+                if self.size == known.size and n <= len(known.shapes) and self.shapes[-1] == known.shapes[n - 1]:
+                    return
+                self._draw_waiting()
+                return
+            if n > MOST_SHAPES:
+                self.shapes = None
+        shape(self.grid, *args)
+
+    def _draw_waiting(self) -> None:
+        if self.waits:
+            self.waits = False
+            for shape, args in self.shapes or ():
+                shape(self.grid, *args)
+
+    def _drawn(self) -> Drawn:
+        """All voxels, finished. They are a function of the shapes alone if nobody has looked at them: the same shapes
+        as at the last reading, the same voxels.
+        """
+        known = self.known
+        if self.waits and known is not None and (self.size, self.shapes) == (known.size, known.shapes):
+            return known
+        self._draw_waiting()
+        grid = self.grid
+        assert grid is not None
+        if isinstance(grid, Canvas):
+            grid = grid.finished()
+        elif isinstance(grid, np.ndarray):
+            grid.flags.writeable = False
+        return Drawn(self.size, self.shapes, grid)
 
     def count(self, kind: str, present: int) -> None:
         """Refuses one more of a kind beyond its cap."""
@@ -100,7 +165,7 @@ class Draft:
 
         Each voxel counts `work` times: how much longer it takes than one of a plain box.
         """
-        size = self.voxels().shape
+        size = self.size
         for axis, a, b, n in zip("xyz", low, high, size, strict=True):
             if a >= b:
                 raise WorldFileError(
@@ -122,7 +187,7 @@ class Draft:
 
     def place(self, value: object, what: str) -> tuple[float, float, float]:
         """A point inside the world, metres."""
-        x, y, z = (n * VOXEL_M for n in self.voxels().shape)
+        x, y, z = (n * VOXEL_M for n in self.size)
         p = point(value, what)
         if not all(0.0 <= v <= s for v, s in zip(p, (x, y, z), strict=True)):
             raise WorldFileError(f"{what} = {p} lies outside the world (0..{x:g}, 0..{y:g}, 0..{z:g} metres)")
@@ -159,8 +224,7 @@ class Draft:
 
     def finish(self, digest: bytes) -> Blueprint:
         """The blueprint, or what is still missing."""
-        grid = self.voxels()
-        if not self.cameras:
+        if self.size and not self.cameras:
             raise WorldFileError("a world needs at least one camera(...); the first one is its opening shot")
         if self.player_start is None:
             raise WorldFileError("a world needs player(at=...): where the visitor stands at first")
@@ -173,17 +237,14 @@ class Draft:
                     verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), verb)
                     near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
-        if isinstance(grid, Canvas):
-            grid = grid.finished()
-        elif isinstance(grid, np.ndarray):
-            grid.flags.writeable = False
+        self.known = self._drawn()
         black = (0.0, 0.0, 0.0)
         cuts = [self.cuts.get(name, (1.0, 0.0)) for name in self.materials]
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
             name=self.name,
             digest=digest,
-            voxels=grid,
+            voxels=self.known.voxels,
             materials=Materials(
                 names=("air", *self.materials),
                 albedo=np.asarray([m[0] for m in table], np.float32),

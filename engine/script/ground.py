@@ -78,7 +78,7 @@ class Ground:
         >>> sky(at = "9:30", fog = 0, haze = 0.2)
         """
         d = self.draft
-        d.voxels()  # world(...) comes first
+        _ = d.size  # world(...) comes first
         hour = read_hour(at, "at") % 24.0
         if any(hour == key for key, _ in d.sky_keys):
             raise WorldFileError(f"sky(at={hour:g}) is said twice")
@@ -145,7 +145,7 @@ class Ground:
         >>> fill((4, 4, 1), (8, 8, 3), "stone")
         """
         lo, hi = self._box(low, high)
-        shapes.fill(self.draft.voxels(), lo, hi, self.draft.material(material))
+        self.draft.draw(shapes.fill, lo, hi, self.draft.material(material))
 
     def clear(self, low: object, high: object) -> None:
         """Air in a box: a window, a passage.
@@ -153,7 +153,7 @@ class Ground:
         >>> clear((5, 4, 1), (6, 5, 3))
         """
         lo, hi = self._box(low, high)
-        shapes.fill(self.draft.voxels(), lo, hi, AIR)
+        self.draft.draw(shapes.fill, lo, hi, AIR)
 
     def room(
         self,
@@ -175,7 +175,7 @@ class Ground:
         m = self.draft.material
         under = None if floor is None else m(floor, "floor")
         above = None if roof is None else m(roof, "roof")
-        shapes.room(self.draft.voxels(), lo, hi, m(wall, "wall"), under, above, t)
+        self.draft.draw(shapes.room, lo, hi, m(wall, "wall"), under, above, t)
 
     def column(self, base: object, radius: object, height: object, material: object) -> None:
         """An upright round column or disc of voxels; its axis stands on the grid point `base`.
@@ -186,7 +186,7 @@ class Ground:
         r = number(radius, "radius", 0.05, 256.0) * VOXELS_PER_M
         reach = math.ceil(r)
         self.draft.window((b[0] - reach, b[1] - reach, b[2]), (b[0] + reach, b[1] + reach, b[2] + h), cut=True)
-        shapes.column(self.draft.voxels(), b, r, h, self._or_air(material))
+        self.draft.draw(shapes.column, b, r, h, self._or_air(material))
 
     def sphere(self, centre: object, radius: object, material: object) -> None:
         """A ball of voxels around a grid point; material "air" hollows one out.
@@ -197,7 +197,7 @@ class Ground:
         reach = math.ceil(r)
         low, high = (c[0] - reach, c[1] - reach, c[2] - reach), (c[0] + reach, c[1] + reach, c[2] + reach)
         self.draft.window(low, high, True, ROUND)
-        shapes.sphere(self.draft.voxels(), c, r, self._or_air(material))
+        self.draft.draw(shapes.sphere, c, r, self._or_air(material))
 
     def _or_air(self, material: object) -> int:
         return AIR if material == "air" else self.draft.material(material)
@@ -210,7 +210,7 @@ class Ground:
         lo, hi = self._box(low, high, ROUND)
         shorter = "x" if hi[0] - lo[0] <= hi[1] - lo[1] else "y"
         axis = shapes.AXES[one_of(shorter if through is None else through, "through", shapes.AXES)]
-        shapes.arch(self.draft.voxels(), lo, hi, self._or_air(material), axis)
+        self.draft.draw(shapes.arch, lo, hi, self._or_air(material), axis)
 
     def stairs(self, low: object, high: object, material: object, rises: object) -> None:
         """A solid flight of 0.25 m steps that fills a box and rises towards "+x", "-x", "+y" or "-y".
@@ -219,7 +219,7 @@ class Ground:
         """
         lo, hi = self._box(low, high)
         axis, sign = shapes.RISES[one_of(rises, "rises", shapes.RISES)]
-        shapes.stairs(self.draft.voxels(), lo, hi, self.draft.material(material), axis, sign)
+        self.draft.draw(shapes.stairs, lo, hi, self.draft.material(material), axis, sign)
 
     def gable(self, low: object, high: object, material: object, ridge: object = "x", end_wall: object = None) -> None:
         """A hollow pitched roof over a box, its ridge along "x" or "y"; `end_wall` closes its two gables.
@@ -229,7 +229,7 @@ class Ground:
         lo, hi = self._box(low, high)
         axis = shapes.AXES[one_of(ridge, "ridge", shapes.AXES)]
         end = None if end_wall is None else self.draft.material(end_wall, "end_wall")
-        shapes.gable(self.draft.voxels(), lo, hi, self.draft.material(material), axis, end)
+        self.draft.draw(shapes.gable, lo, hi, self.draft.material(material), axis, end)
 
     def pyramid(self, low: object, high: object, material: object) -> None:
         """A solid stepped pyramid in a box, its tip up.
@@ -237,7 +237,7 @@ class Ground:
         >>> pyramid((20, 20, 1), (28, 28, 5), "stone")
         """
         lo, hi = self._box(low, high)
-        shapes.pyramid(self.draft.voxels(), lo, hi, self.draft.material(material))
+        self.draft.draw(shapes.pyramid, lo, hi, self.draft.material(material))
 
     def blob(self, centre: object, radius: object, materials: object, density: object = 0.85, seed: object = 0) -> None:
         """Foliage in air only: a ragged ball that mixes some materials; `radius` is a number or (x, y, z).
@@ -259,7 +259,7 @@ class Ground:
             RAGGED,
         )
         share, key = number(density, "density", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
-        shapes.blob(self.draft.voxels(), c, (r[0], r[1], r[2]), which, share, key)
+        self.draft.draw(shapes.blob, c, (r[0], r[1], r[2]), which, share, key)
 
     def weather(
         self, low: object, high: object, old: object, new: object, amount: object = 0.2, seed: object = 0
@@ -271,4 +271,4 @@ class Ground:
         lo, hi = self._box(low, high, RAGGED)
         m = self.draft.material
         share, key = number(amount, "amount", 0.0, 1.0), integer(seed, "seed", 0, 2**31)
-        shapes.weather(self.draft.voxels(), lo, hi, m(old, "material"), m(new, "material"), share, key)
+        self.draft.draw(shapes.weather, lo, hi, m(old, "material"), m(new, "material"), share, key)

@@ -11,7 +11,7 @@ from engine.core.errors import DaguerreError, WorldFileError
 from engine.script import assets, lint, remarks
 from engine.script.api import declarations
 from engine.script.budget import Budget
-from engine.script.draft import Draft
+from engine.script.draft import Draft, Drawn
 from engine.script.dryrun import Tried, tried
 from engine.script.handlers import Hands
 from engine.script.objects import Function
@@ -68,6 +68,7 @@ class LoadedWorld:
     script: WorldScript
     notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
     files: tuple[Path, ...] = ()  # all that was read: the world file first, then what it loads and its assets
+    drawn: Drawn | None = None  # for the next reading of the same file
 
 
 @dataclass(frozen=True)
@@ -80,26 +81,29 @@ class _Read:
     loaded: LoadedWorld
 
 
-def load(path_or_name: str | Path) -> LoadedWorld:
-    """Reads a world file, or a shipped world by its bare name. WorldFileError says where it is wrong."""
-    return _read(path_or_name).loaded
+def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedWorld:
+    """Reads a world file, or a shipped world by its bare name. WorldFileError says where it is wrong.
+
+    `before` is what an earlier reading gave: shapes that are the same are not drawn again.
+    """
+    return _read(path_or_name, before.drawn if before is not None else None).loaded
 
 
-def _read(path_or_name: str | Path) -> _Read:
+def _read(path_or_name: str | Path, known: Drawn | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
     try:
-        return _read_from(path, files)
+        return _read_from(path, files, known)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
 
 
-def _read_from(path: Path, files: list[Path]) -> _Read:
+def _read_from(path: Path, files: list[Path], known: Drawn | None) -> _Read:
     """Adds to `files` whatever else is opened or looked for."""
     shown = str(path)
     main = assets.read_text(path, shown)
-    draft, hands = Draft(name=path.stem, folder=path.parent), Hands()
+    draft, hands = Draft(name=path.stem, folder=path.parent, known=known), Hands()
 
     def read(wanted: str) -> str:
         files.append(path.parent / wanted)
@@ -126,7 +130,9 @@ def _read_from(path: Path, files: list[Path]) -> _Read:
     except WorldFileError as error:
         raise WorldFileError(error.message, shown) from None
     files += [path.parent / name for name in draft.assets]
-    world = LoadedWorld(blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files))
+    world = LoadedWorld(
+        blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files), draft.known
+    )  # fmt: skip
     return _Read(path, draft, box, world)
 
 

@@ -44,7 +44,7 @@ class Desk:
         world = load(path)
         self.pictures = Sketches()
         self.session = Session(
-            world, new_state(world.blueprint, 1), self.pictures, author=Author(world, lambda: load(path))
+            world, new_state(world.blueprint, 1), self.pictures, author=Author(world, lambda before: load(path, before))
         )
         self.play(10)
 
@@ -160,9 +160,9 @@ def test_nothing_is_read_while_nothing_is_saved_and_each_save_once(tmp_path: Pat
     (tmp_path / "things.star").write_text("POWER = 40\n", encoding="utf-8")
     reads = []
 
-    def read():  # type: ignore[no-untyped-def]
+    def read(before):  # type: ignore[no-untyped-def]
         reads.append(1)
-        return load(tmp_path / "yard.star")
+        return load(tmp_path / "yard.star", before)
 
     author = Author(load(tmp_path / "yard.star"), read)
     assert not any(author.look(LOOK_EVERY_S) for _ in range(10)) and not reads

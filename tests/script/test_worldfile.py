@@ -7,9 +7,9 @@ import pytest
 
 from engine.core.errors import WorldFileError
 from engine.raster.patterns import NAMES
-from engine.script import assets
+from engine.script import assets, draft, shapes
 from engine.script.draft import PATTERNS
-from engine.script.worldfile import check, load
+from engine.script.worldfile import LoadedWorld, check, load
 from tests.script.authoring import BASE, NEXT_LINE, loaded, written
 
 BAD_LINES = [
@@ -276,3 +276,62 @@ def test_a_material_says_how_its_pattern_is_cut(tmp_path: Path) -> None:
     for wrong, why in (("scale = 0", "scale must lie between 0.125 and 16"), ("seed = -1", "seed must lie between 0")):
         with pytest.raises(WorldFileError, match=why):
             loaded(tmp_path, f'material("c", "#888888", {wrong})')
+
+
+DRAWN = """world("yard", size = (16, 16, 8))
+material("stone", "#888888")
+material("leaf", "#448844")
+fill((0, 0, 0), (16, 16, 1), "stone")
+blob((8, 8, 4), 2, "leaf", seed = 3)
+camera("opening", at = (2, 2, 3), look_at = (8, 8, 2))
+player(at = (8, 3, 1))
+"""
+
+
+def test_a_file_that_says_the_same_shapes_has_the_same_voxels_without_drawing_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that says others, in another order or size or of another material, has those."""
+    path, drawn = tmp_path / "yard.star", []
+    blob = shapes.blob
+    monkeypatch.setattr(shapes, "blob", lambda *args: (drawn.append(args), blob(*args)))
+
+    def read(text: str, before: LoadedWorld | None = None) -> LoadedWorld:
+        path.write_text(text, encoding="utf-8")
+        drawn.clear()
+        return load(path, before)
+
+    first = read(DRAWN)
+    assert len(drawn) == 1
+    same = read(DRAWN.replace("#888888", "#777777") + "spawn(at = (4, 4, 2), lamp = lamp(power = 40))\n", first)
+    assert not drawn and same.blueprint.voxels is first.blueprint.voxels
+    assert same.blueprint.spawns and not np.array_equal(
+        same.blueprint.materials.albedo, first.blueprint.materials.albedo
+    )
+    for text in (
+        DRAWN.replace("seed = 3", "seed = 4"),
+        DRAWN.replace('(16, 16, 1), "stone"', '(16, 16, 1), "leaf"'),
+        DRAWN.replace("camera(", "clear((7, 7, 3), (8, 8, 5))\ncamera("),
+        DRAWN.replace("(16, 16, 8)", "(16, 16, 10)"),
+        DRAWN.replace("player(at", 'fill((1, 1, ground_at(8, 3)), (2, 2, 2), "stone")\nplayer(at'),
+    ):  # fmt: skip
+        again = read(text, first)
+        assert len(drawn) == 1
+        alone = read(text)
+        np.testing.assert_array_equal(again.blueprint.voxels, alone.blueprint.voxels)
+        assert again.blueprint.digest == alone.blueprint.digest
+        assert not np.array_equal(again.blueprint.voxels, first.blueprint.voxels)
+    looked = read(DRAWN + 'fill((1, 1, ground_at(1, 1)), (2, 2, 3), "stone")\n')
+    assert looked.drawn is not None and looked.drawn.shapes is None  # what it looked at is no part of its shapes
+    read(DRAWN + 'fill((1, 1, ground_at(1, 1)), (2, 2, 3), "stone")\n', looked)
+    assert len(drawn) == 1
+
+
+def test_shapes_that_are_kept_are_not_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tmp_path / "yard.star"
+    whole.write_text(DRAWN, encoding="utf-8")
+    voxels = load(whole).blueprint.voxels
+    monkeypatch.setattr(draft, "MOST_SHAPES", 1)
+    few = load(whole)
+    assert few.drawn is not None and few.drawn.shapes is None
+    np.testing.assert_array_equal(few.blueprint.voxels, voxels)
