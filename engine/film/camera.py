@@ -36,6 +36,7 @@ from engine.state.camera import Camera
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
+LEAST_AROUND_M = 16.0  # that a window shows around the camera while the next one is lit
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
 F32 = NDArray[np.float32]
@@ -96,6 +97,7 @@ class Renderer:
         self._atlases: dict[str, Atlases] = {}
         self._meshes, self._poser = Meshes(), Poser()
         self._window = Window()
+        self._ahead: tuple[Window, LightCache] | None  # the next window, lit before it is shown
         self._far: FarField | None = None  # of a large world
         self._far_of: object = None  # the world that it shows
         with self.context:
@@ -124,11 +126,15 @@ class Renderer:
         if look != "raster" and look not in self._lights:
             if look == "neural" and self._network is None:
                 self._network = load(self._weights)
-            self._lights[look] = LightCache(self._network if look == "neural" else None, compares=self._compares)
+            self._lights[look] = self._new_light(look)
             with self.context:
                 self._atlases[look] = Atlases(self.context)
         self.look = look
+        self._ahead = None
         self._drawn: _Drawn | None = None
+
+    def _new_light(self, look: str) -> LightCache:
+        return LightCache(self._network if look == "neural" else None, compares=self._compares)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -172,7 +178,7 @@ class Renderer:
 
     def invalidate(self) -> None:
         """Forget all light of the look and the last picture: the next one is made from nothing."""
-        self._drawn = None
+        self._drawn = self._ahead = None
         if self.light is not None:
             self.light.reset()
 
@@ -186,7 +192,7 @@ class Renderer:
         """
         start = time.perf_counter()
         stats: dict[str, object] = {}
-        view = self._window.of(view)
+        view = self._through_window(view)
         with self.context:
             drawn_tiles = self._draw(view, stats, picture=True)
             if drawn_tiles:
@@ -235,6 +241,25 @@ class Renderer:
             return self._gloss.values()
 
     # ---- the frame, stage by stage ----
+
+    def _through_window(self, view: View) -> View:
+        """The view through the window. In play the next window is lit over frames, and shown when it is done or the
+        camera comes too near to the edge of this one.
+        """
+        light, most_bricks = self.light, self._most_bricks
+        waits = most_bricks is not None and light is not None and light.is_built and not self.frozen
+        if not waits or not self._window.reaches(view, LEAST_AROUND_M) or self._window.lies_right(view):
+            self._ahead = None
+            return self._window.of(view)
+        if self._ahead is None:
+            self._ahead = Window(), self._new_light(self.look)
+        window, light = self._ahead
+        ahead = window.of(view)
+        light.update(ahead, most_bricks)
+        if not light.is_built:
+            return self._window.of(view, stays=True)
+        self._window, self._lights[self.look], self._ahead = window, light, None
+        return ahead
 
     def _draw(self, view: View, stats: dict[str, object], picture: bool, whole: bool = False) -> int:
         """Bring all targets up to date, with `whole` the whole G-buffer; returns how many tiles were drawn."""

@@ -42,12 +42,32 @@ class Window:
         self.low: I64 = np.zeros(3, np.int64)  # bricks
         self.high: I64 = np.zeros(3, np.int64)
 
-    def of(self, view: View) -> View:
-        """The view through the window: dense voxels, everything in metres from the window's corner."""
+    def lies_right(self, view: View) -> bool:
+        """Whether it is the window for the view's camera."""
+        assert view.land is not None
+        low, high = window_at(view.camera.position, view.land.stamp.shape)
+        return self._base is view.land.base and bool((low == self.low).all() and (high == self.high).all())
+
+    def reaches(self, view: View, margin_m: float) -> bool:
+        """Whether it shows at least so much (metres) around the view's camera, or all that there is."""
+        if view.land is None or self._base is not view.land.base:
+            return False
+        at, n_bricks = np.array(view.camera.position[:2]), np.array(view.land.stamp.shape[:2])
+        low, high = self.low[:2], self.high[:2]
+        return bool(
+            ((at - low * BRICK_M >= margin_m) | (low == 0)).all()
+            and ((high * BRICK_M - at >= margin_m) | (high == n_bricks)).all()
+        )
+
+    def of(self, view: View, stays: bool = False) -> View:
+        """The view through the window: dense voxels, everything in metres from the window's corner. If it `stays`, it
+        does not follow the camera.
+        """
         land = view.land
         if land is None:
             return view
-        voxels = self._follow(land, *window_at(view.camera.position, land.stamp.shape))
+        place = (self.low, self.high) if stays else window_at(view.camera.position, land.stamp.shape)
+        voxels = self._follow(land, *place)
         corner: F64 = np.multiply(self.low, BRICK_M)
         far: F64 = np.multiply(self.high, BRICK_M)
         return replace(

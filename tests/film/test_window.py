@@ -126,6 +126,51 @@ def test_who_walked_there_sees_what_a_new_renderer_sees(gl, look: str) -> None:
     walker.release()
 
 
+def test_in_play_the_next_window_is_lit_before_it_is_shown(gl) -> None:
+    """No picture on the way is unlit, and where the walker rests it is that of a new renderer."""
+    grid = Bricks((640, 128, 32))
+    grid[:, :, :6] = STONE
+    for x in range(20, 640, 40):
+        grid[x : x + 6, 30:34, 6:18] = WOOD
+    grid.freeze()
+    world = replace(empty_world(), voxels=grid, digest=b"strip", player_start=(40.0, 16.0, 2.0))
+    state = new_state(world)
+    walker, fresh = Renderer(SIZE, "neural", context=gl, texels_per_frame=500), Renderer(SIZE, "neural", context=gl)
+
+    def through(renderer: Renderer, x: float) -> np.ndarray:
+        camera = Camera((x, 12.0, 5.0), 0.3, -0.2)
+        return renderer.render(extract(world, state, camera=camera, previous_camera=camera)).rgb.copy()
+
+    def rests(x: float) -> int:
+        for n in range(1, 400):
+            through(walker, x)
+            if walker._ahead is None and walker._is_lit and not walker.light.stale_slots.size:
+                return n
+        raise AssertionError("it is never lit")
+
+    rests(60.0)
+    first = walker._window.low.copy()
+    lit, frames = through(walker, 65.0), 0
+    assert (walker._window.low == first).all() and walker._ahead is not None
+    while walker._ahead is not None:
+        picture, frames = through(walker, 65.0), frames + 1
+        assert walker._is_lit
+        assert np.abs(picture.astype(int) - lit).mean() < 3.0  # nothing flashes, whatever window it is
+    assert frames > 3 and (walker._window.low != first).any()
+    rests(65.0)
+    assert np.array_equal(through(walker, 65.0), through(fresh, 65.0))
+    through(walker, 70.0)
+    assert walker._ahead is None
+    through(walker, 152.0)  # beyond what the window shows: it moves at once
+    assert walker._ahead is None and walker._window.lies_right(
+        extract(world, state, camera=Camera((152.0, 12.0, 5.0), 0.3, -0.2))
+    )
+    rests(152.0)
+    assert np.array_equal(through(walker, 152.0), through(fresh, 152.0))
+    for renderer in (walker, fresh):
+        renderer.release()
+
+
 def test_there_is_no_hole_between_the_window_and_the_far_field(gl) -> None:
     """Each ray that must meet the ground meets something, wherever the window's border runs."""
     state = new_state(WORLD)
