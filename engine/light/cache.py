@@ -4,6 +4,7 @@ Tiers, each keyed by what it read and none by the camera: transport (rays and we
 transport, lamps, sky), decoded texels (their rays read voxels, their latents radiance), surface pages (read texels).
 `update` brings the world side up to date with a view; `decode` makes pages current for what the camera sees. Everything
 that is dirty is done before the frame and light is gathered from zero: a cached frame equals a fresh one bit for bit.
+In play both have a budget, and come to the same light over some frames.
 """
 
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ class LightStats:
     pages: int = 0  # asked for by the last decode
     pages_regenerated: int = 0  # of them decoded again
     behind: int = 0  # updates since which other light, or the first, is on its way
-    pages_stale: int = 0  # of them still with coarse lamp light
+    pages_stale: int = 0  # of them still with a stand-in, or with light of before
 
 
 class LightCache:
@@ -68,6 +69,7 @@ class LightCache:
         self.is_built = False  # what is declared here without a value is made by `_begin`
         self.transport: Transport
         self.table: pages.PageTable
+        self._passes: int
         self._pool: TexelPool
         self._lamps: LampTransport
         self._sees_sun: NDArray[np.bool_]
@@ -121,7 +123,7 @@ class LightCache:
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
         if change is not None or moved or lamps_moved or light != self._light:
             self._looking = None
-            self._going = self._relight(view, change, light, most_bricks, moved)
+            self._going = self._relight(view, change, light, most_bricks, moved or lamps_moved)
             self._go_on(most_bricks)
         elif most_bricks is not None:
             self._look_ahead(most_bricks)
@@ -192,6 +194,9 @@ class LightCache:
         """Bring radiance up to date, in parts if given `most_bricks`; yields how many bricks went through a pass."""
         transport, place, sky, radiance = self.transport, self.transport.surface.place, view.sky, view.lamps.radiance
         late = most_bricks if change is None or not self.is_built else None  # else new voxels would wait for light
+        everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
+        if self._light and light[2] != self._light[2]:
+            self._passes = passes_for_world(view.voxels, view.materials)
         if late is not None and self.is_built:
             self._show_lamps(view, moved)
         unseen = self._lamps.unseen(radiance)
@@ -199,17 +204,17 @@ class LightCache:
             if late is not None and len(unseen) > MOST_AT_ONCE:
                 yield late
         texels = [self._lamps.shine(len(place), radiance)]
+        sees_sun = self._sees_sun  # bodies ask it beside the light that is shown
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
-            x, y, z = (float(v) for v in sky.sun_direction)
+            sees_sun, (x, y, z) = sees_sun.copy(), (float(v) for v in sky.sun_direction)
             for part in np.array_split(transport.surface.alive(), SUN_PASSES * self._parts(late)):
-                look_for_sun(transport.voxels, place, x, y, z, part, self._sees_sun)
+                look_for_sun(transport.voxels, place, x, y, z, part, sees_sun)
                 yield late
             self._sun = sky.sun_direction.tobytes()
         else:
             texels.append(self._update_sun(sky, change))
         if change is not None:
             texels.append(change.reweighed)
-        everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
         found = np.zeros(len(place), np.bool_)
         for some in texels:
             found[some] = True
@@ -220,23 +225,23 @@ class LightCache:
             rows = change.rows
             what = None if everything else Dirty(dirty, change.retraced, change.linked)
         materials = view.materials
-        direct = Direct(self._lamps.e, self._sees_sun, sky.sun, sky.sun_direction)
+        direct = Direct(self._lamps.e, sees_sun, sky.sun, sky.sun_direction)
         scene = Scene(transport, materials.albedo, materials.emission, direct, sky)
         if change is not None and most_bricks is not None and self.is_built:
             self._relit.stand_in(scene, change.retraced, rows)
             self._show_lamps(view, True)
         yield from self._relit.parts(scene, self._passes, what, rows, most_bricks)
         self.stats.relit = True
-        self._light, self._sun_light, self._sky = light, _sun_key(sky), sky
+        self._light, self._sun_light, self._sky, self._sees_sun = light, _sun_key(sky), sky, sees_sun
         if most_bricks is None or not self.is_built:
             self._note_lamps(radiance)
         self._light_furniture(view)
 
-    def _show_lamps(self, view: View, moved: bool = False) -> None:
-        """From now on things are lit by the lamps as they are, though what these throw on them has not bounced yet.
-        Furniture that moved is lit anew.
+    def _show_lamps(self, view: View, anyway: bool = False) -> None:
+        """From now on things are lit by the lamps as they are, though what these throw on them has not bounced yet;
+        `anyway` also if all are as bright as they were, as where furniture moved or a lamp went.
         """
-        if not moved and np.array_equal(view.lamps.radiance, self._lamp_radiance):
+        if not anyway and np.array_equal(view.lamps.radiance, self._lamp_radiance):
             return
         self._relit.stamp += 1
         self._note_lamps(view.lamps.radiance)
@@ -273,7 +278,7 @@ class LightCache:
     def _begin(self, view: View, transport: Transport) -> None:
         """Take up the transport of a world of which nothing else is known."""
         self.transport = transport
-        self._passes: int = passes_for_world(view.voxels, view.materials)
+        self._passes = passes_for_world(view.voxels, view.materials)
         n = self.transport.surface.capacity
         self._lamps = LampTransport()
         self._lamps_key = ()
@@ -360,12 +365,12 @@ class LightCache:
 
     def _light_furniture(self, view: View) -> None:
         """Work out what the parts of furniture shine with, and remember where that changed."""
-        before, probes, sky, on = self._part_radiance, self.transport.probes, view.sky, view.lamps.radiance.any(1)
+        before, probes, sky, on = self._part_radiance, self.transport.probes, view.sky, self._lamp_radiance.any(1)
         lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
         shine = np.zeros_like(self._part_albedo)
         part_light(
             self.transport.voxels, self.furniture, probes.probe_of_cell, probes.position, self._relit.side_light,
-            sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], view.lamps.radiance[on], shine,
+            sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], self._lamp_radiance[on], shine,
         )  # fmt: skip
         self._part_radiance = shine * self._part_albedo
         self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp

@@ -151,7 +151,8 @@ def pyramid(grid: Grid, low: Voxel, high: Voxel, material: int) -> None:
 
 def hash_of_place(x: I64, y: I64, z: I64, seed: int) -> F64:
     """A number in [0, 1) that depends on the place and the seed alone."""
-    return np.asarray(_hash_bits(x, y, z, seed), np.float64) / 2.0**32
+    with np.errstate(over="ignore"):
+        return np.asarray(_hash_bits(x, y, z, seed), np.float64) / 2.0**32
 
 
 def _hash_bits(x: I64, y: I64, z: I64, seed: int) -> U32:
@@ -183,8 +184,8 @@ def blob(
         # 0.75 m lumps push the surface in and out. All that is the same over a lump is worked out once for it.
         inside = np.sqrt(squared) <= _spread(0.8 + 0.4 * _lumps(window, 3, seed), window, 3)
         inside &= before == AIR
-        if density < 1.0:
-            inside &= _hash_bits(*_places(window, 1), seed + 1) < np.uint32(math.ceil(density * 2.0**32))
+        if (limit := math.ceil(density * 2.0**32)) < 2**32:
+            inside &= _hash_bits(*_places(window, 1), seed + 1) < np.uint32(limit)
         which = some[(_lumps(window, 2, seed + 2) * len(some)).astype(np.int64)]
         grid[window] = np.where(inside, _spread(which, window, 2), before)
 

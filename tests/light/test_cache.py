@@ -13,6 +13,7 @@ from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probes import Probes
 from engine.light.relight import Direct, Dirty, Relight
+from engine.state.blueprint import Materials
 from engine.view import View
 from tests.light.scenes_for_light import (
     lamps,
@@ -611,6 +612,16 @@ def test_pages_that_only_wait_for_another_hour_are_done_some_in_every_frame() ->
     assert cache.stats.pages_stale == 0
 
 
+NO_LAMPS = view_of(plaza()).lamps
+
+
+def repainted(materials: Materials, albedo: float) -> Materials:
+    """The same materials, all but air as bright as that."""
+    painted = np.full_like(materials.albedo, albedo)
+    painted[0] = 0.0
+    return dataclasses.replace(materials, albedo=painted)
+
+
 def finished(cache: LightCache, view: View, most_bricks: int) -> int:
     """Goes on until all light is there; in how many updates."""
     for n in range(1, 500):
@@ -656,11 +667,16 @@ def test_edits_lamps_and_hours_in_play_end_with_the_exact_light(seed: int) -> No
     cache = warm(view)
     keys = all_pages(cache)
     for _ in range(12):
-        kind = random.integers(4)
+        kind = random.integers(6)
         if kind < 2:
             view = edited(random, view)
+        elif kind == 4:
+            view = dataclasses.replace(view, materials=repainted(view.materials, random.uniform(0.1, 0.9)))
+        elif kind == 5:
+            view = dataclasses.replace(view, lamps=LAMPS if random.random() < 0.5 else NO_LAMPS)
         elif kind == 2:
-            lamps = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * float(random.choice([0.0, 0.5, 1.0])))
+            radiance = view.lamps.full_radiance * float(random.choice([0.0, 0.5, 1.0]))
+            lamps = dataclasses.replace(view.lamps, radiance=radiance)
             view = dataclasses.replace(view, lamps=lamps)
         else:
             view = dataclasses.replace(view, sky=LATER if random.random() < 0.5 else view.sky)
@@ -679,6 +695,27 @@ def test_edits_lamps_and_hours_in_play_end_with_the_exact_light(seed: int) -> No
     for before, k in zip(shown, keys, strict=True):
         np.testing.assert_array_equal(before, np.concatenate([a.ravel() for a in page(cache, k)]))
     assert_same(cache, fresh(view))
+
+
+def test_other_colours_are_gathered_as_often_as_they_need() -> None:
+    """White rooms want more passes than grey ones."""
+    view = view_of(plaza(), LAMPS)
+    cache = warm(view)
+    for albedo, n_passes in ((0.3, 5), (0.9, 12)):
+        other = dataclasses.replace(view, materials=repainted(view.materials, albedo))
+        cache.update(other)
+        assert cache._passes == n_passes
+        assert_same(cache, fresh(other))
+
+
+def test_the_last_lamp_that_goes_is_gone_at_once() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, dark = warm(view), dataclasses.replace(view, lamps=NO_LAMPS)
+    keys = all_pages(cache)
+    assert max(page(cache, k)[1].max() for k in keys) > 0
+    assert cache.update(dark, most_bricks=20).behind
+    cache.decode(keys, most_texels=100)
+    assert max(page(cache, k)[1][..., :3].max() for k in keys) == 0
 
 
 def test_a_lamp_that_is_switched_while_other_light_is_worked_out_shines_at_once() -> None:

@@ -81,11 +81,13 @@ class RapierSolver:
 
     def __init__(self, world: rapier3d.PhysicsWorld | None = None) -> None:
         if world is None:
-            world = rapier3d.PhysicsWorld(gravity=(0.0, 0.0, -GRAVITY_M_S2))
-            world.integration_parameters.dt = TICK_S
-            world.integration_parameters.normalized_max_linear_velocity = FASTEST_M_S
-            world.integration_parameters.normalized_prediction_distance = PREDICTION_M
-            world.integration_parameters.contact_softness = rapier3d.SpringCoefficients(STIFFNESS_HZ, 10.0)
+            world = rapier3d.PhysicsWorld()
+        parameters = rapier3d.IntegrationParameters()  # in bytes that were forged they may say anything
+        parameters.dt = TICK_S
+        parameters.normalized_max_linear_velocity = FASTEST_M_S
+        parameters.normalized_prediction_distance = PREDICTION_M
+        parameters.contact_softness = rapier3d.SpringCoefficients(STIFFNESS_HZ, 10.0)
+        world.integration_parameters, world.gravity = parameters, rapier3d.Vec3(0.0, 0.0, -GRAVITY_M_S2)
         self._new: list[int] = []  # put in since the last step; none at a tick boundary
         self._touches = rapier3d.ChannelEventCollector()
         self._bytes: bytes | None = None  # that this world was restored from; None where calls cannot say what came
