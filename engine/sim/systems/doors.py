@@ -21,7 +21,10 @@ def swing(blueprint: Blueprint, state: State) -> None:
     c, rows = state.columns, state.rows(DOOR)
     if not len(rows):
         return
-    is_open, swing = c.door_open[rows], c.door_swing[rows]
+    span = state.span(DOOR)
+    is_open, swing = c.door_open[span], c.door_swing[span]
+    if (swing == is_open * DOOR_SWING_TICKS).all():
+        return
     for index in rows[is_open & (swing < DOOR_SWING_TICKS)].tolist():
         if not bodies.leaf_is_stuck(state, index):
             c.door_swing[index] += 1
