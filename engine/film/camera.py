@@ -253,13 +253,13 @@ class Renderer:
             return self._window.of(view)
         if self._ahead is None:
             self._ahead = Window(), self._new_light(self.look)
-        window, light = self._ahead
-        ahead = window.of(view)
-        light.update(ahead, most_bricks)
-        if not light.is_built:
+        next_window, next_light = self._ahead
+        through_next = next_window.of(view)
+        next_light.update(through_next, most_bricks)
+        if not next_light.is_built:
             return self._window.of(view, stays=True)
-        self._window, self._lights[self.look], self._ahead = window, light, None
-        return ahead
+        self._window, self._lights[self.look], self._ahead = next_window, next_light, None
+        return through_next
 
     def _draw(self, view: View, stats: dict[str, object], picture: bool, whole: bool = False) -> int:
         """Bring all targets up to date, with `whole` the whole G-buffer; returns how many tiles were drawn."""

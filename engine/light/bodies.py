@@ -11,7 +11,6 @@ of the cost and depend on body and lamp alone, so they are kept for every pair o
 """
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from engine.core.rotations import turned
 from engine.light.fixtures import fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors
+from engine.light.furniture import told_apart
 from engine.light.gather import CODE, bin_of_distance, patch_level
 from engine.light.interpolate import air_weights
 from engine.light.keeping import unpack
@@ -28,17 +28,13 @@ from engine.light.lamps import shape_keys
 from engine.light.relight import Direct, Relight
 from engine.light.skylight import sky_towards
 from engine.light.surface import spot_of, texel_at
-from engine.light.trace import NOTHING, crosses_box, first_hit, is_clear
+from engine.light.trace import NOTHING, crosses_box, fibonacci_directions, first_hit, is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
 from engine.view import Bodies, SkyView, View
 
 F32 = NDArray[np.float32]
-CORNER_RAYS = 128
-_HEIGHT, _TURN = 1.0 - (2.0 * np.arange(CORNER_RAYS) + 1.0) / CORNER_RAYS, np.arange(CORNER_RAYS) * 2.399963229728653
-DIRECTIONS = np.stack(  # [CORNER_RAYS, 3] unit, world: Fibonacci's sphere
-    [np.sqrt(1.0 - _HEIGHT**2) * np.cos(_TURN), np.sqrt(1.0 - _HEIGHT**2) * np.sin(_TURN), _HEIGHT], 1
-)
+DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, world: rays from each corner of a box
 
 
 @njit(cache=True)
@@ -201,7 +197,8 @@ MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the came
 REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
 
 
-# Prefab, position, how it is turned, whether it stands; and which, of bodies that are one in the other.
+# Prefab, position, how it is turned; and which, of bodies that are one in the other. Whether it stands needs no place
+# here: that is another furniture, and so another number of the light.
 Pose = tuple[bytes, int]
 Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and whether the body carries it
 
@@ -326,12 +323,8 @@ class BodyLight:
 
 def _poses(bodies: Bodies) -> list[Pose]:
     """Where each body [B] stands and how, whatever number it has: that changes with the file."""
-    alike, poses = Counter[bytes](), []
-    for prefab, position, turn in zip(bodies.prefab, bodies.position, bodies.orientation, strict=True):
-        pose = prefab.tobytes() + position.tobytes() + turn.tobytes()
-        poses.append((pose, alike[pose]))
-        alike[pose] += 1
-    return poses
+    fields = (bodies.prefab, bodies.position, bodies.orientation)
+    return told_apart(b"".join(value.tobytes() for value in row) for row in zip(*fields, strict=True))
 
 
 def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:

@@ -191,7 +191,9 @@ class LightCache:
     def _relight(
         self, view: View, change: Change | None, light: tuple[bytes, ...], most_bricks: int | None, moved: bool = False
     ) -> Iterator[int]:
-        """Bring radiance up to date, in parts if given `most_bricks`; yields how many bricks went through a pass."""
+        """Bring radiance up to date, in parts if given `most_bricks`; yields how many bricks went through a pass. What
+        is seen meanwhile is light of before, by the lamps as they are; `moved` if lamps or furniture are others.
+        """
         transport, place, sky, radiance = self.transport, self.transport.surface.place, view.sky, view.lamps.radiance
         late = most_bricks if change is None or not self.is_built else None  # else new voxels would wait for light
         everything = not self._light or light[2] != self._light[2] or _sun_key(sky) != self._sun_light
@@ -213,29 +215,29 @@ class LightCache:
             self._sun = sky.sun_direction.tobytes()
         else:
             texels.append(self._update_sun(sky, change))
-        if change is not None:
-            texels.append(change.reweighed)
-        found = np.zeros(len(place), np.bool_)
-        for some in texels:
-            found[some] = True
-        dirty = np.flatnonzero(found if not everything else place[:, 3] >= 0).astype(np.int32)
-        dirty = dirty[place[dirty, 3] >= 0]
-        what, rows = None if everything else Dirty(dirty), NO_PAGES
-        if change is not None:
-            rows = change.rows
-            what = None if everything else Dirty(dirty, change.retraced, change.linked)
+        dirty = None if everything else self._dirty(texels, change)
+        rows = NO_PAGES if change is None else change.rows
         materials = view.materials
         direct = Direct(self._lamps.e, sees_sun, sky.sun, sky.sun_direction)
         scene = Scene(transport, materials.albedo, materials.emission, direct, sky)
         if change is not None and most_bricks is not None and self.is_built:
             self._relit.stand_in(scene, change.retraced, rows)
             self._show_lamps(view, True)
-        yield from self._relit.parts(scene, self._passes, what, rows, most_bricks)
+        yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks)
         self.stats.relit = True
         self._light, self._sun_light, self._sky, self._sees_sun = light, _sun_key(sky), sky, sees_sun
         if most_bricks is None or not self.is_built:
             self._note_lamps(radiance)
         self._light_furniture(view)
+
+    def _dirty(self, lit: list[I32], change: Change | None) -> Dirty:
+        """What reads something else than it did: texels whose direct light differs, and what a change touched."""
+        place = self.transport.surface.place
+        found = np.zeros(len(place), np.bool_)
+        for texels in lit if change is None else [*lit, change.reweighed]:
+            found[texels] = True
+        texels = np.flatnonzero(found & (place[:, 3] >= 0)).astype(np.int32)
+        return Dirty(texels) if change is None else Dirty(texels, change.retraced, change.linked)
 
     def _show_lamps(self, view: View, anyway: bool = False) -> None:
         """From now on things are lit by the lamps as they are, though what these throw on them has not bounced yet;

@@ -10,6 +10,7 @@ sees it, but its texel reaches out to where it is seen.
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,14 +83,21 @@ def _parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[S
 
 def body_keys(furniture: Furniture) -> list[tuple[bytes, int]]:
     """What each body [B] is and where, whatever number it has; of bodies that are one in the other also which."""
-    keys, alike = [], Counter[bytes]()
+    shapes = []
     for b in range(len(furniture.entity)):
         first, last = furniture.first_part[b : b + 2]
         planes = slice(*furniture.part_first_plane[[first, last]])
-        shape = furniture.part_box[first:last].tobytes() + furniture.part_plane[planes].tobytes()
-        keys.append((shape, alike[shape]))
-        alike[shape] += 1
-    return keys
+        shapes.append(furniture.part_box[first:last].tobytes() + furniture.part_plane[planes].tobytes())
+    return told_apart(shapes)
+
+
+def told_apart(things: Iterable[bytes]) -> list[tuple[bytes, int]]:
+    """Each thing, and how many like it came before."""
+    found, alike = [], Counter[bytes]()
+    for thing in things:
+        found.append((thing, alike[thing]))
+        alike[thing] += 1
+    return found
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ class Draft:
     finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
     grid: Grid | None = None
     shapes: list[tuple[Shape, tuple[Any, ...]]] | None = field(default_factory=list)  # None: they are not all there is
-    known: Drawn | None = None  # what the last reading of the file drew, then what this one did
+    known: Drawn | None = None  # what the last reading of the file drew
+    drawn: Drawn | None = None  # what this one did, once it is finished
     sky: Sky = field(default_factory=Sky)
     sky_keys: list[tuple[float, Sky]] = field(default_factory=list)  # by hour
     start_hour: float = 12.0
@@ -98,7 +99,7 @@ class Draft:
     vertices: int = 0
     said_at: dict[tuple[str, ...], Spot] = field(default_factory=dict)  # (function, texts) -> where in which file
 
-    waits: bool = False  # no shape was drawn yet: so far all are those of `known`
+    waits: bool = field(init=False)  # no shape was drawn yet: so far all are those of `known`
 
     def __post_init__(self) -> None:
         self.waits = self.known is not None and self.known.shapes is not None
@@ -224,7 +225,8 @@ class Draft:
 
     def finish(self, digest: bytes) -> Blueprint:
         """The blueprint, or what is still missing."""
-        if self.size and not self.cameras:
+        _ = self.size  # world(...) must have made one
+        if not self.cameras:
             raise WorldFileError("a world needs at least one camera(...); the first one is its opening shot")
         if self.player_start is None:
             raise WorldFileError("a world needs player(at=...): where the visitor stands at first")
@@ -237,14 +239,14 @@ class Draft:
                     verb = {"seek": "seeks", "flee": "flees"}.get(str(spawn.components.get("behaviour")), verb)
                     near = hint(str(other), [*self.spawn_names, *(self.places if verb == "seeks" else ())])
                     raise WorldFileError(f"spawn '{spawn.name}' {verb} '{other}', which is never spawned{near}")
-        self.known = self._drawn()
+        self.drawn = self._drawn()
         black = (0.0, 0.0, 0.0)
         cuts = [self.cuts.get(name, (1.0, 0.0)) for name in self.materials]
         table = [(black, black, 0, 1.0, 0.0), *self.materials.values()]
         return Blueprint(
             name=self.name,
             digest=digest,
-            voxels=self.known.voxels,
+            voxels=self.drawn.voxels,
             materials=Materials(
                 names=("air", *self.materials),
                 albedo=np.asarray([m[0] for m in table], np.float32),

@@ -124,7 +124,7 @@ class Terrain:
     def _column(self, value: object, what: str) -> tuple[int, int]:
         if not isinstance(value, list | tuple) or len(value) not in (2, 3):
             raise WorldFileError(f"{what} must be two numbers (x, y), not {said(value)}")
-        nx, ny, _ = self.draft.voxels().shape
+        nx, ny, _ = self.draft.size
         x, y, *_ = (math.floor(number(v, f"{what} {a}") * VOXELS_PER_M) for v, a in zip(value, "xyz", strict=False))
         if not (0 <= x <= nx and 0 <= y <= ny):
             raise WorldFileError(

@@ -131,7 +131,7 @@ def _read_from(path: Path, files: list[Path], known: Drawn | None) -> _Read:
         raise WorldFileError(error.message, shown) from None
     files += [path.parent / name for name in draft.assets]
     world = LoadedWorld(
-        blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files), draft.known
+        blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files), draft.drawn
     )  # fmt: skip
     return _Read(path, draft, box, world)
 

@@ -95,6 +95,17 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
 
 
+def test_who_stands_still_for_good_looks_about_and_stops_doing_so_when_it_may_move() -> None:
+    """In the same pose: the light is that of a fresh cache each time."""
+    view = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), sky()), (6.0, 6.0, 0.5))
+    cache, seen = LightCache(), []
+    for stands in (0, 1, 0):
+        bodies_now = dataclasses.replace(view.bodies, stands=np.array([stands], np.uint8))
+        seen.append(light_of(now := dataclasses.replace(view, bodies=bodies_now), cache)[1])
+        np.testing.assert_array_equal(seen[-1], light_of(now)[1])
+    assert (seen[0] == seen[2]).all() and (seen[0] != seen[1]).any()
+
+
 def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is kept gives the same bits as a fresh cache, whatever came between."""
     done: list[int] = []
