@@ -51,22 +51,28 @@ def texel_turn(place, t):
 
 
 @njit(cache=True)
-def texel_ray(place, t, turn, k, origin, direction):
-    """Ray k of texel t: origin [3] metres and unit direction [3], by Fibonacci's spiral turned by a hash of the face.
+def texel_direction(side, turn, k, direction):
+    """Unit direction [3] of ray k of a texel on a side, by Fibonacci's spiral turned by a hash of the face.
 
     Malley's method: points spread evenly over a disc, lifted to the half sphere, follow the cosine law (Pharr, Jakob
     and Humphreys, "Physically Based Rendering", 4th edition, section A.5.3).
     """
-    a, b, cos_b, sin_b = turn
-    axis, sign = face_centre(place, t, origin)
-    u, v = (axis + 1) % 3, (axis + 2) % 3
+    a, _, cos_b, sin_b = turn
+    axis = side // 2
     r2 = (k + a) / TEXEL_RAYS
     r = math.sqrt(r2)
-    direction[u] = r * (SPIRAL_COS[k] * cos_b - SPIRAL_SIN[k] * sin_b)
-    direction[v] = r * (SPIRAL_SIN[k] * cos_b + SPIRAL_COS[k] * sin_b)
-    direction[axis] = sign * math.sqrt(max(1.0 - r2, 1e-6))
-    origin[u] += 0.25 * ((k * 0.7548776662466927 + b) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
-    origin[v] += 0.25 * ((k * 0.5698402909980532 + a) % 1.0 - 0.5)
+    direction[(axis + 1) % 3] = r * (SPIRAL_COS[k] * cos_b - SPIRAL_SIN[k] * sin_b)
+    direction[(axis + 2) % 3] = r * (SPIRAL_SIN[k] * cos_b + SPIRAL_COS[k] * sin_b)
+    direction[axis] = (1.0 - 2.0 * (side % 2)) * math.sqrt(max(1.0 - r2, 1e-6))
+
+
+@njit(cache=True)
+def texel_ray(place, t, turn, k, origin, direction):
+    """Ray k of texel t: origin [3] metres, somewhere on its face, and unit direction [3]."""
+    texel_direction(place[t, 3], turn, k, direction)
+    axis, sign = face_centre(place, t, origin)
+    origin[(axis + 1) % 3] += 0.25 * ((k * 0.7548776662466927 + turn[1]) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
+    origin[(axis + 2) % 3] += 0.25 * ((k * 0.5698402909980532 + turn[0]) % 1.0 - 0.5)
     origin[axis] += 1e-3 * sign
 
 
@@ -192,25 +198,30 @@ def ray_shares(rows, ray_hit, ray_code, share):
 
 
 @njit(cache=True)
-def _rays_towards(place, t, low, high):
-    """The rays first..last - 1 of texel t that may touch a box (metres): they lie in the order of their angle to the
-    normal, and the ball around the box takes up a band of angles.
+def _ball(place, t, low, high, towards):
+    """The ball around a box (metres) as texel t sees it: towards [3] its middle from the middle of the face, and its
+    radius, with half the diagonal of the face, for rays begin anywhere on that.
     """
     axis, sign = place[t, 3] // 2, 1.0 - 2.0 * (place[t, 3] % 2)
-    d2, r2, ahead = 0.0, 0.0, 0.0
+    r2 = 0.0
     for c in range(3):
-        v = (low[c] + high[c]) * 0.5 - (place[t, c] + 0.5) * 0.25 - (0.125 * sign if c == axis else 0.0)
-        d2 += v * v
+        towards[c] = (low[c] + high[c]) * 0.5 - (place[t, c] + 0.5) * 0.25 - (0.125 * sign if c == axis else 0.0)
         r2 += (high[c] - low[c]) ** 2 * 0.25
-        if c == axis:
-            ahead = v * sign
-    r = math.sqrt(r2) + 0.18  # rays begin anywhere on the face: by half its diagonal from its centre
+    return math.sqrt(r2) + 0.18
+
+
+@njit(cache=True)
+def _rays_towards(side, towards, d, r):
+    """The rays first..last - 1 of a texel that may touch a ball of radius r at a distance d: they lie in the order of
+    their angle to the normal, and the ball takes up a band of angles.
+    """
+    ahead = towards[side // 2] * (1.0 - 2.0 * (side % 2))
     if ahead < -r:
         return 0, 0
-    if d2 <= r * r:
+    if d <= r:
         return 0, TEXEL_RAYS
-    cos_t = min(max(ahead / math.sqrt(d2), -1.0), 1.0)
-    sin_t, sin_a = math.sqrt(1.0 - cos_t * cos_t), r / math.sqrt(d2)
+    cos_t = min(max(ahead / d, -1.0), 1.0)
+    sin_t, sin_a = math.sqrt(1.0 - cos_t * cos_t), r / d
     cos_a = math.sqrt(1.0 - sin_a * sin_a)
     # Sines of the least and the greatest angle to the normal; ray k has a sine whose square is (k + a) / TEXEL_RAYS.
     least = 0.0 if cos_t >= cos_a else sin_t * cos_a - cos_t * sin_a
@@ -221,19 +232,24 @@ def _rays_towards(place, t, low, high):
 @njit(cache=True)
 def _rays_crossing(place, t, code, low, high):
     """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
-    crossing = np.uint64(0)
-    first, last = np.empty(len(low), np.int64), np.empty(len(low), np.int64)
-    n = 0
+    crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
+    origin, direction, towards = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
     for b in range(len(low)):
-        first[b], last[b] = _rays_towards(place, t, low[b], high[b])
-        n += max(last[b] - first[b], 0)
-    if n == 0:
-        return crossing
-    origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), texel_turn(place, t)
-    for b in range(len(low)):
-        for k in range(first[b], last[b]):
-            texel_ray(place, t, turn, k, origin, direction)
+        r = _ball(place, t, low[b], high[b], towards)
+        d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
+        first, last = _rays_towards(side, towards, d, r)
+        # The part of the way to the middle that a ray which touches the ball goes along its own direction.
+        least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
+        for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
+            if reach < d - r:
+                continue
+            if not is_turned:
+                turn, is_turned = texel_turn(place, t), True
+            texel_direction(side, turn, k, direction)
+            if direction[0] * towards[0] + direction[1] * towards[1] + direction[2] * towards[2] < least:
+                continue
+            texel_ray(place, t, turn, k, origin, direction)
             if crosses_box(
                 origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
             ):

@@ -89,6 +89,13 @@ def _state_around(around, row_of_texel, at, ok, newest, whole):
 @njit(parallel=True, cache=True)
 def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, void):
     """Mark the lamps whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit each in void [R]."""
+    middle, stray = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low)
+    nearest = np.zeros((len(middle), len(low)))  # squared distance from a lamp's middle to a box, widened by `stray`
+    for lamp in range(len(middle)):
+        for b in range(len(low)):
+            for axis in range(3):
+                d, w = middle[lamp, axis], stray[lamp, axis]
+                nearest[lamp, b] += max(low[b, axis] - w - d, 0.0, d - high[b, axis] - w) ** 2
     for i in prange(len(texels)):
         p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         face_centre(place, texels[i], p)
@@ -96,12 +103,19 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, v
             lamp = lamp_of[rows[i], k]
             if lamp < 0:
                 continue  # it may have gone, and those after it keep their factors
+            d2 = 0.0
+            for axis in range(3):
+                d[axis] = middle[lamp, axis] - p[axis]
+                d2 += d[axis] * d[axis]
             for b in range(len(low)):
+                if d2 < nearest[lamp, b]:
+                    continue
                 for axis in range(3):
                     # From any point of the face to any of the lamp: astray from the middles by no more than this.
-                    stray = 0.13 + 0.5 * (lamp_high[lamp, axis] - lamp_low[lamp, axis])
-                    d[axis] = 0.5 * (lamp_high[lamp, axis] + lamp_low[lamp, axis]) - p[axis]
-                    wide_low[axis], wide_high[axis] = low[b, axis] - stray, high[b, axis] + stray
+                    wide_low[axis], wide_high[axis] = (
+                        low[b, axis] - stray[lamp, axis],
+                        high[b, axis] + stray[lamp, axis],
+                    )
                 if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
                     void[rows[i]] |= 1 << k
                     break

@@ -106,17 +106,23 @@ def cell_rotation(cx, cy, cz, out):
 
 
 @njit(cache=True)
+def cell_ray(rotation, fibonacci, k):
+    """Unit direction of ray k of the probe of a cell with a rotation [3, 3]: x, y, z, each to f32 as they are kept."""
+    x, y, z = fibonacci[k, 0], fibonacci[k, 1], fibonacci[k, 2]
+    return (
+        np.float32(rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z),
+        np.float32(rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z),
+        np.float32(rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z),
+    )
+
+
+@njit(cache=True)
 def cell_rays(cx, cy, cz, fibonacci, direction):
     """Directions of the rays of a cell's probe: direction [K, 3] unit, world."""
     rotation = np.empty((3, 3), np.float64)
     cell_rotation(cx, cy, cz, rotation)
     for k in range(len(fibonacci)):
-        for axis in range(3):
-            direction[k, axis] = (
-                rotation[axis, 0] * fibonacci[k, 0]
-                + rotation[axis, 1] * fibonacci[k, 1]
-                + rotation[axis, 2] * fibonacci[k, 2]
-            )
+        direction[k, 0], direction[k, 1], direction[k, 2] = cell_ray(rotation, fibonacci, k)
 
 
 @njit(cache=True)
@@ -164,13 +170,12 @@ def _trace(voxels, pages, position, cell, fibonacci, probes, rays, reads, distan
 
 
 @njit(cache=True)
-def _rays_towards(px, py, pz, axis, low, high, rays):
-    """The rays first..last - 1 of a probe that may touch a box: Fibonacci's points lie in the order of their height
-    along the lattice's axis, and the ball around the box takes up a band of heights.
+def _rays_towards(vx, vy, vz, r2, axis, rays):
+    """The rays first..last - 1 of a probe that may touch a ball, its middle at v from the probe, r2 the square of its
+    radius: Fibonacci's points lie in the order of their height along the lattice's axis, and the ball takes up a band
+    of heights.
     """
-    vx, vy, vz = (low[0] + high[0]) * 0.5 - px, (low[1] + high[1]) * 0.5 - py, (low[2] + high[2]) * 0.5 - pz
-    wx, wy, wz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
-    d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
+    d2 = vx * vx + vy * vy + vz * vz
     if d2 <= r2:
         return 0, rays
     # Between the axis and the ball's middle lies the angle t, the ball's half width is the angle a.
@@ -190,22 +195,28 @@ def _rays_across(position, cell, fibonacci, axis, alive, distance, low, high, ra
     for p in prange(len(position)):
         if not alive[p]:
             continue
-        direction = np.empty(fibonacci.shape, np.float32)
+        px, py, pz = position[p, 0], position[p, 1], position[p, 2]
+        rotation = np.empty((3, 3), np.float64)
         is_set = False
         for b in range(len(low)):
-            first, last = _rays_towards(
-                position[p, 0], position[p, 1], position[p, 2], axis[p], low[b], high[b], len(fibonacci)
-            )  # fmt: skip
-            if first < last and not is_set:
-                cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
-                is_set = True
+            vx, vy = (low[b, 0] + high[b, 0]) * 0.5 - px, (low[b, 1] + high[b, 1]) * 0.5 - py
+            vz = (low[b, 2] + high[b, 2]) * 0.5 - pz
+            wx, wy, wz = high[b, 0] - low[b, 0], high[b, 1] - low[b, 1], high[b, 2] - low[b, 2]
+            d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
+            first, last = _rays_towards(vx, vy, vz, r2, axis[p], len(fibonacci))
+            near = math.sqrt(d2) - math.sqrt(r2) - 1e-3
+            # The part of the way to the middle that a ray which touches the ball goes along its own direction.
+            least = math.sqrt(d2 - r2) - 1e-3 if d2 > r2 else -math.sqrt(d2) - 1.0
             for k in range(first, last):
-                if rays[p] >> np.uint64(k) & np.uint64(1):
+                if distance[p, k] < near or rays[p] >> np.uint64(k) & np.uint64(1):
                     continue
-                if crosses_box(
-                    position[p, 0], position[p, 1], position[p, 2],
-                    direction[k, 0], direction[k, 1], direction[k, 2], distance[p, k] + 1e-3, low[b], high[b],
-                ):  # fmt: skip
+                if not is_set:
+                    cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
+                    is_set = True
+                dx, dy, dz = cell_ray(rotation, fibonacci, k)
+                if dx * vx + dy * vy + dz * vz >= least and crosses_box(
+                    px, py, pz, dx, dy, dz, distance[p, k] + 1e-3, low[b], high[b]
+                ):
                     rays[p] |= np.uint64(1) << np.uint64(k)
 
 
