@@ -36,6 +36,7 @@ from engine.state.camera import Camera
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
+BRICKS_AHEAD = 2048  # and the light of the next window, of which nothing is seen yet
 LEAST_AROUND_M = 16.0  # that a window shows around the camera while the next one is lit
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
@@ -255,7 +256,7 @@ class Renderer:
             self._ahead = Window(), self._new_light(self.look)
         next_window, next_light = self._ahead
         through_next = next_window.of(view)
-        next_light.update(through_next, most_bricks)
+        next_light.update(through_next, BRICKS_AHEAD)
         if not next_light.is_built:
             return self._window.of(view, stays=True)
         self._window, self._lights[self.look], self._ahead = next_window, next_light, None

@@ -35,6 +35,7 @@ ANEW = 0.3  # a change of more than this part of all bricks costs more to follow
 MOST_AT_ONCE = 4  # lamps that begin to shine in one update, however little it may do
 FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
 IDLE = 4  # an idle update does a quarter of what it may
+CAUSED = 4  # and one in which the light of an edit goes on: the edit was dear enough, and others may follow
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
@@ -80,6 +81,7 @@ class LightCache:
         self._relit = Relight(compares=compares)
         self._going: Iterator[int] | None = None  # first light or a relight that is spread over updates
         self._looking: Iterator[None] | None = None  # what lamps that are off will light, found out in idle updates
+        self._share = 1  # part that it may do in an update of what is allowed: one in so many
         self._behind = 0  # updates that it has taken so far
 
     def is_of(self, view: View) -> bool:
@@ -103,7 +105,7 @@ class LightCache:
         self.stats = LightStats()
         if self._is_another_world(view):
             self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
-            self._looking, self._going = None, self._first_light(view, most_bricks)
+            self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks)
         if most_bricks is not None and not self.is_built:
             most_bricks *= FIRST
         if self._going is not None:
@@ -122,7 +124,7 @@ class LightCache:
         lamps_moved = self._follow_lamps(view, change, moved)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
         if change is not None or moved or lamps_moved or light != self._light:
-            self._looking = None
+            self._looking, self._share = None, 1 if change is None else CAUSED
             self._going = self._relight(view, change, light, most_bricks, moved or lamps_moved)
             self._go_on(most_bricks)
         elif most_bricks is not None:
@@ -153,8 +155,11 @@ class LightCache:
         return lamps_moved
 
     def _look_ahead(self, most_bricks: int) -> None:
-        """Find out in an idle moment what lamps that are off will light, so that dusk need not."""
+        """Find out in an idle moment what lamps that are off will light, or do by now, so that dusk need not."""
         if self._looking is None:
+            if owing := self._lamps.owing():
+                self._lamps.catch_up(owing[:1])
+                return
             dark = [lamp for lamp, lit in enumerate(self._lamps.lit) if lit is None]
             self._looking = self._lamps.look(dark, self._parts(most_bricks // IDLE))
         next(self._looking, None)
@@ -181,7 +186,7 @@ class LightCache:
     def _go_on(self, most_bricks: int | None) -> None:
         """Go on with the relight that is spread over updates: with at most so many bricks, or to its end."""
         assert self._going is not None
-        done = 0
+        done, most_bricks = 0, None if most_bricks is None else max(most_bricks // self._share, 1)
         for bricks in self._going:
             done += bricks
             if most_bricks is not None and done + bricks > most_bricks:
@@ -223,6 +228,7 @@ class LightCache:
         if change is not None and most_bricks is not None and self.is_built:
             self._relit.stand_in(scene, change.retraced, rows)
             self._show_lamps(view, True)
+            yield most_bricks  # that is enough for this update
         yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks)
         self.stats.relit = True
         self._light, self._sun_light, self._sky, self._sees_sun = light, _sun_key(sky), sky, sees_sun
@@ -266,7 +272,7 @@ class LightCache:
             yield FIRST * most_bricks  # the first frame waits for nothing
         transport = Transport(view.voxels, most_bricks)
         if most_bricks is not None:
-            yield from transport.tracing(most_bricks)
+            yield from transport.making(most_bricks)
         transport.keep_readers()
         self._begin(view, transport)
         change = transport.first_change()
@@ -385,8 +391,8 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n]. Of pages on which nothing is void, but where other light may arrive than before, only half as many
-        are done, the others show the light of before.
+        area [n]. Pages that a change does not touch from near, and where every lamp is as bright as it was, show the
+        light of before until their turn comes: half as many pages in a decode, less those that cannot wait.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -399,7 +405,8 @@ class LightCache:
         if most_texels is not None:
             waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
             waits = waits[self._stand_as_they_did(keys[waits])]
-            waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][most_texels // 2 :]
+            at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8)
+            waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
         keys, slots, area = keys[stale], slots[stale], area[stale]
@@ -436,7 +443,7 @@ class LightCache:
         return texels
 
     def _stand_as_they_did(self, keys: I32) -> NDArray[np.bool_]:
-        """On which pages [n] nothing is void, and every lamp as bright as it was: only indirect light may differ."""
+        """On which pages [n] only indirect light may differ, and not for what is near."""
         rows = np.append(self._pool.row_of_texel, -1)[self._texels_of(keys)]
         stands = self._pool.stands(self._lamp_radiance, self._lamp_changed_at)
         return np.asarray(np.append(stands, True)[rows].all((1, 2)))

@@ -32,6 +32,7 @@ ALL = -1  # a row of which everything is void: as bits, all its lamps and the li
 LIST = 1 << LAMPS_PER_TEXEL  # a bit: other lamps may reach the row; those that stay keep their factors
 RAYS = 32  # from each point, where the first ones disagree
 FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
+MOST_OWED = 16  # changes of voxels that lamps which are off need not follow until they shine
 FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
 
 
@@ -379,6 +380,8 @@ class LampTransport:
         # [L] of [n] texels that a lamp lights, one in ten of those in reach, and of factors [n, 2] of its own light and
         # of what its fixture throws back; None until it first shines.
         self.lit: list[tuple[NDArray[np.int32], F32] | None] = []
+        self._changes: list[Change] = []  # that some lamp, off since before, has not followed
+        self._owed: list[int] = []  # [L] how many of the last of them
         self._voxels: Voxels
         self._surface: Surface
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
@@ -394,24 +397,25 @@ class LampTransport:
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
         furniture = furniture or no_furniture()
-        place, before, keys = surface.place, self._keys, _keys(shapes, furniture)
+        before, keys = self._keys, _keys(shapes, furniture)
         known = {key: i for i, key in enumerate(before)}
         old, self.shapes, self.furniture, self._keys = self.shapes, shapes, furniture, keys
         self._voxels, self._surface = voxels, surface
         old_lit, old_radiance, self.lit = self.lit, self._radiance, []
+        old_owed, self._owed = self._owed, []
         number, radiance = np.full(len(before), -1, np.int32), np.zeros((len(keys), 3), np.float32)
-        mark = np.zeros(len(place) if change is not None else 0, np.int32)
-        if change is not None:
-            mark[change.fresh] = mark[change.gone] = -1
-            self._dirty.append(change.fresh)
         for lamp, key in enumerate(keys):
             was = known.pop(key, None)
-            if was is None:
-                self.lit.append(None)
-                continue
-            number[was], radiance[lamp], lit = lamp, old_radiance[was], old_lit[was]
-            self.lit.append(lit if lit is None or change is None else self._mend(*lit, lamp, change, mark))
+            self.lit.append(None if was is None else old_lit[was])
+            self._owed.append(0 if was is None else old_owed[was])
+            if was is not None:
+                number[was], radiance[lamp] = lamp, old_radiance[was]
         self._radiance = radiance
+        if change is not None:
+            self._dirty.append(change.fresh)
+            self._changes.append(change)
+            self._owed = [owed + 1 for owed in self._owed]
+            self.catch_up([lamp for lamp in self.owing() if radiance[lamp].any() or len(self._changes) > MOST_OWED])
         gone = number < 0
         self._dirty += [lit[0] for lit, went in zip(old_lit, gone, strict=True) if went and lit is not None]
         stayed = number[~gone]
@@ -422,6 +426,24 @@ class LampTransport:
         if not gone.any() and not len(new) and in_order:
             return None
         return LampChange(number, new, old.low[gone], old.high[gone], old.reach[gone], in_order)
+
+    def owing(self) -> list[int]:
+        """Lamps whose factors are those of voxels of before."""
+        return [lamp for lamp, lit in enumerate(self.lit) if lit is not None and self._owed[lamp]]
+
+    def catch_up(self, lamps: list[int]) -> None:
+        """Let some lamps follow the changes that they have not followed."""
+        marks: dict[int, NDArray[np.int32]] = {}
+        for lamp in lamps:
+            owed, lit = self._owed[lamp], self.lit[lamp]
+            if owed not in marks:
+                marks[owed] = np.zeros(len(self._surface.place), np.int32)
+                for change in self._changes[-owed:]:
+                    marks[owed][change.fresh] = marks[owed][change.gone] = -1
+            assert lit is not None
+            self.lit[lamp], self._owed[lamp] = self._mend(*lit, lamp, self._changes[-owed:], marks[owed]), 0
+        self._owed = [0 if lit is None else owed for lit, owed in zip(self.lit, self._owed, strict=True)]
+        self._changes = self._changes[len(self._changes) - max(self._owed, default=0) :]
 
     def _reach(self, lamp: int) -> float:
         """Metres at which a lamp is fainter than FAINT_BOUNCE."""
@@ -452,18 +474,22 @@ class LampTransport:
         return found[:n][lit], factor[lit]
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: F32, lamp: int, change: Change, mark: NDArray[np.int32]
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, changes: list[Change], mark: NDArray[np.int32]
     ) -> tuple[NDArray[np.int32], F32]:
-        """Do again only the texels whose shadow rays may cross a changed box, and fresh ones."""
+        """Do again only the texels whose shadow rays may cross a changed box, and fresh ones. Those and the gone are -1
+        in mark [T].
+        """
         surface, low, high, reach = self._surface, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
-        near = (change.low <= high + reach + 1.0).all(1) & (change.high >= low - reach - 1.0).all(1)
+        boxes = np.unique(np.concatenate([np.hstack([change.low, change.high]) for change in changes]), axis=0)
+        near = (boxes[:, :3] <= high + reach + 1.0).all(1) & (boxes[:, 3:] >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
         _mark_shadows(
             surface.place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach,
-            change.low[near], change.high[near], mark, lamp + 1,
+            boxes[near, :3], boxes[near, 3:], mark, lamp + 1,
         )  # fmt: skip
-        again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), change.fresh])
+        fresh = np.unique(np.concatenate([change.fresh for change in changes]))
+        again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), fresh])
         lit, redone = self._light(lamp, again)
         shaded = texels[mark[texels] == lamp + 1]
         self._dirty += [shaded, lit]
@@ -478,6 +504,7 @@ class LampTransport:
             self.e = np.concatenate([self.e, np.zeros((n_texels - len(self.e), 3), np.float32)])
         for _ in self.look(self.unseen(radiance), 1):
             pass
+        self.catch_up([lamp for lamp in self.owing() if radiance[lamp].any()])
         turned = (radiance != self._radiance).any(1)
         known = [lit[0] for lit, other in zip(self.lit, turned, strict=True) if other and lit is not None]
         dirty = np.concatenate([np.zeros(0, np.int32), *self._dirty, *known])

@@ -25,6 +25,7 @@ Bool = NDArray[np.bool_]
 
 ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10) + 8 + 3
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
+GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
 CAUSED = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
@@ -182,7 +183,7 @@ class TexelPool:
         self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 64] texel, SKY or BLOCKED
         self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 64] how far, see gather.py
         self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for every ray that must be traced
-        self.rays_wait = np.zeros(0, np.bool_)  # [R] shows the probes' light until rays around it are traced
+        self.rays_wait = np.zeros(0, np.bool_)  # [R] shows a stand-in until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
         self.sky = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] what its rays to the sky bring
         self.sky_checked = np.zeros(0, np.int32)  # [R] relight since which `sky` is right, -1 none
@@ -308,32 +309,34 @@ class TexelPool:
         return np.asarray(self.rays_wait[rows] | self.lamps_wait[rows])
 
     def stands(self, radiance: F32, changed_at: I32) -> Bool:
-        """Rows [R] that want nothing worked out but what their rays bring: see `gather` and `light_lamps`."""
+        """Rows [R] whose light can be that of before for a while: at most what their rays bring is another."""
         rows, wants_factors = np.arange(len(self.moment), dtype=np.int32), np.empty(len(self.moment), np.bool_)
         _lit_lamps_void(rows, self.lamps_void, self.lamp_of, radiance.any(1), wants_factors)
         newest = np.append(changed_at, -1)[self.lamp_of].max(1)
         is_bright = (self.lit_checked < 0) | (newest > self.lit_checked)
-        return np.asarray((self.rays_void == 0) & (self.checked >= 0) & (self.e_at >= 0) & ~wants_factors & ~is_bright)
+        return np.asarray((self.checked >= 0) & (self.e_at >= 0) & ~wants_factors & ~is_bright)
 
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
         part_changed_at: I32, sky: SkyView, network: Network, most: int | None, area: I32 | None = None,
     ) -> None:  # fmt: skip
-        """Indirect light of some texels [n] from their rays, tracing those that are void: of `most` texels if given,
-        those first whose page takes up most area [n] in pixels.
+        """Indirect light of some texels [n] from their rays, tracing those that are void: as many as `most` texels
+        have, if given, those first whose page takes up most area [n] in pixels.
 
-        Texels around which rays are still missing get the probes' light and are marked as waiting.
+        Texels around which rays are still missing are marked as waiting: they keep what their rays brought before, or
+        get the probes' light if those are their first, or what they see of probes is another.
         """
         surface = transport.surface
         around, ring = self._around(texels, transport)
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
         void = np.flatnonzero(self.rays_void[rows])
-        if most is not None and len(void) > most:
+        work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) + GATHERING
+        if most is not None and work.sum() > most * (gather.TEXEL_RAYS + GATHERING):
             urgency = self._urgency(texels, area)
             _spread(around, self.row_of_texel, urgency)
             _spread(around_ring, self.row_of_texel, urgency)
-            void = void[self._first(rows[void], urgency, most)]
+            void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
             gather.trace_texels(
                 transport.voxels, furniture, surface.place, surface.page_row, surface.page_texel, outer[void],
@@ -389,7 +392,7 @@ class TexelPool:
         )  # fmt: skip
         self.e_at[rows[todo]] = self.now
         self.rays_wait[rows] = ~done
-        self._from_probes(texels[~done], transport, relit)
+        self._from_probes(texels[~done & (self.e_at[rows] < 0)], transport, relit)  # others show the light of before
         self._note(rows, before, self.e_indirect)
 
     def take_from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
@@ -431,7 +434,7 @@ class TexelPool:
         _lit_lamps_void(rows, self.lamps_void, self.lamp_of, is_lit, is_void)
         void = np.flatnonzero(is_void)
         if most is not None and len(void) > most:
-            void = void[self._first(rows[void], self._urgency(texels, area), most)]
+            void = void[self._first(rows[void], self._urgency(texels, area), np.ones(len(void), np.int64), most)]
         fine_factors(
             transport.voxels, lamps.furniture, transport.surface.place, texels[void], rows[void], lamps.shapes,
             is_lit, self.lamps_void, self.lamp_of, self.factor_of, self.glow_of,
@@ -461,11 +464,12 @@ class TexelPool:
         urgency[rows] = np.minimum(1 if area is None else area, CAUSED - 1) + CAUSED * self.is_caused[rows]
         return urgency
 
-    def _first(self, rows: I32, urgency: I32, most: int) -> NDArray[np.intp]:
-        """Places in `rows` [n], in order, of the `most` to be done first; ties go by texel."""
+    def _first(self, rows: I32, urgency: I32, work: NDArray[np.int64], most: int) -> NDArray[np.intp]:
+        """Places in `rows` [n], in order, of those to be done first: `most` of all work [n]. Ties go by texel."""
         since = np.where(self.waits_since[rows] < 0, self.now, self.waits_since[rows])
         overdue = np.where(self.now - since >= AGE_CAP, since, self.now)
-        return np.sort(np.lexsort((self.texel_of_row[rows], since, -urgency[rows], overdue))[:most])
+        order = np.lexsort((self.texel_of_row[rows], since, -urgency[rows], overdue))
+        return np.sort(order[np.cumsum(work[order]) <= most])
 
     def _note_waiting(self, rows: I32) -> None:
         """Remember since when rows have waited for what is void in them."""

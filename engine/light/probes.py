@@ -314,8 +314,8 @@ def _link(voxels, probe_of_cell, cell, position, probes, link):
 class Probes:
     """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
 
-    def __init__(self, voxels: Voxels) -> None:
-        """Place probes everywhere; `trace`, `measure` and `join` are left to do."""
+    def __init__(self, voxels: Voxels, is_empty: bool = False) -> None:
+        """Place probes everywhere; `trace`, `measure` and `join` are left to do. If it `is_empty`, `place` is too."""
         self.fibonacci = fibonacci_directions(RAYS)
         self.n_cells = tuple(n // CELL_VOXELS for n in voxels.material.shape)
         self.probe_of_cell = np.full(self.n_cells, -1, np.int32)  # [CX, CY, CZ] slot, -1 none
@@ -329,8 +329,16 @@ class Probes:
         self.weight_sum = np.zeros((0, 6), np.float32)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
-        cells = np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1).reshape(-1, 3)
-        self.place(voxels, cells.astype(np.int32))
+        if not is_empty:
+            self.place(voxels, self.cells())
+
+    def cells(self) -> NDArray[np.int32]:
+        """All cells [n, 3]."""
+        return (
+            np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1)
+            .reshape(-1, 3)
+            .astype(np.int32)
+        )
 
     @property
     def n_alive(self) -> int:

@@ -131,51 +131,76 @@ def row_of_spot(spot, place, page_row, patch_row, ny_bricks, nz_bricks):
 
 
 @njit(cache=True)
-def _is_exposed(grid, x, y, z, side):
-    if grid[x, y, z] == 0:
-        return False
-    axis, step = side // 2, 1 - 2 * (side % 2)
-    if axis == 0:
-        x += step
-    elif axis == 1:
-        y += step
-    else:
-        z += step
-    nx, ny, nz = grid.shape
-    return 0 <= x < nx and 0 <= y < ny and 0 <= z < nz and grid[x, y, z] == 0
+def _steps_of_side(grid, side):
+    """How far apart the faces of a side are in the flat grid, along u and v, and how far before them the voxel lies
+    that must be air: three numbers. (An index that is no signed number is not asked each time whether it is below 0.)
+    """
+    _, ny, nz = grid.shape
+    step = (ny * nz, nz, 1)
+    axis = side // 2
+    return step[(axis + 1) % 3], step[(axis + 2) % 3], step[axis] * (1 - 2 * (side % 2))
 
 
 @njit(cache=True)
+def _looks_out(grid, side, x, y, z):
+    """Whether the neighbour of a voxel on a side lies beyond the border of the grid."""
+    axis = side // 2
+    c = x if axis == 0 else (y if axis == 1 else z)
+    return c == (grid.shape[axis] - 1 if side % 2 == 0 else 0)
+
+
+@njit(parallel=True, cache=True)
 def exposed_faces(grid):
     """How many faces of each material are exposed: [256]."""
-    count = np.zeros(256, np.int64)
-    for x in range(grid.shape[0]):
-        for y in range(grid.shape[1]):
-            for z in range(grid.shape[2]):
-                if grid[x, y, z] != 0:
-                    for side in range(6):
-                        count[grid[x, y, z]] += _is_exposed(grid, x, y, z, side)
-    return count
+    nx, ny, nz = grid.shape
+    flat, count = grid.reshape(-1), np.zeros((nx, 256), np.int64)
+    for x in prange(nx):
+        for y in range(ny):
+            column = np.int64(x * ny + y) * nz
+            for z in range(nz):
+                at = np.uint64(column + z)
+                if flat[at] == 0:
+                    continue
+                for side in range(6):
+                    if not _looks_out(grid, side, np.int64(x), y, z):
+                        count[x, flat[at]] += flat[np.uint64(column + z + _steps_of_side(grid, side)[2])] == 0
+    return count.sum(0)
+
+
+@njit(cache=True)
+def _faces_of_page(grid, flat, bx, by, bz, side, layer, want):
+    """Which faces of a page are exposed: want [64], and how many."""
+    axis = side // 2
+    x, y, z = bx * 8, by * 8, bz * 8
+    if axis == 0:
+        x += layer
+    elif axis == 1:
+        y += layer
+    else:
+        z += layer
+    if _looks_out(grid, side, x, y, z):
+        want[:] = 0
+        return 0
+    step_u, step_v, ahead = _steps_of_side(grid, side)
+    corner, n = (x * grid.shape[1] + y) * grid.shape[2] + z, 0
+    for v in range(8):
+        for u in range(8):
+            at = corner + u * step_u + v * step_v
+            want[v * 8 + u] = flat[np.uint64(at)] != 0 and flat[np.uint64(at + ahead)] == 0
+            n += want[v * 8 + u]
+    return n
 
 
 @njit(cache=True)
 def _count_exposed(grid, bricks):
-    faces = 0
-    pages = 0
-    seen = np.zeros(PAGES_PER_BRICK, np.uint8)
+    """How many faces of some bricks [n, 3] are exposed, and on how many pages."""
+    flat, want, faces, pages = grid.reshape(-1), np.zeros(PAGE_TEXELS, np.uint8), 0, 0
     for b in range(len(bricks)):
-        seen[:] = 0
-        for x in range(bricks[b, 0] * 8, bricks[b, 0] * 8 + 8):
-            for y in range(bricks[b, 1] * 8, bricks[b, 1] * 8 + 8):
-                for z in range(bricks[b, 2] * 8, bricks[b, 2] * 8 + 8):
-                    if grid[x, y, z] == 0:
-                        continue
-                    for side in range(6):
-                        if _is_exposed(grid, x, y, z, side):
-                            faces += 1
-                            c = x if side < 2 else (y if side < 4 else z)
-                            seen[side * 8 + (c & 7)] = 1
-        pages += seen.sum()
+        for side in range(6):
+            for layer in range(8):
+                n = _faces_of_page(grid, flat, bricks[b, 0], bricks[b, 1], bricks[b, 2], side, layer, want)
+                faces += n
+                pages += n > 0
     return faces, pages
 
 
@@ -188,25 +213,14 @@ def _rebuild(grid, bricks, page_row, page_texel, page_key_of_row, place, free_te
     """
     ny_bricks, nz_bricks = grid.shape[1] >> 3, grid.shape[2] >> 3
     n_fresh, n_gone = 0, 0
-    want = np.zeros(PAGE_TEXELS, np.uint8)
+    flat, want = grid.reshape(-1), np.zeros(PAGE_TEXELS, np.uint8)
     for b in range(len(bricks)):
         bx, by, bz = bricks[b, 0], bricks[b, 1], bricks[b, 2]
         brick_key = ((bx * ny_bricks + by) * nz_bricks + bz) * PAGES_PER_BRICK
         for side in range(6):
             axis = side // 2
             for layer in range(8):
-                any_face = False
-                for v in range(8):
-                    for u in range(8):
-                        if axis == 0:
-                            x, y, z = bx * 8 + layer, by * 8 + u, bz * 8 + v
-                        elif axis == 1:
-                            x, y, z = bx * 8 + v, by * 8 + layer, bz * 8 + u
-                        else:
-                            x, y, z = bx * 8 + u, by * 8 + v, bz * 8 + layer
-                        exposed = _is_exposed(grid, x, y, z, side)
-                        want[v * 8 + u] = exposed
-                        any_face = any_face or exposed
+                any_face = _faces_of_page(grid, flat, bx, by, bz, side, layer, want) > 0
                 key = brick_key + side * 8 + layer
                 row = page_row[key]
                 if row < 0 and not any_face:
@@ -266,8 +280,8 @@ def _grown_stack(stack: NDArray[np.int32], old: int, new: int) -> NDArray[np.int
 class Surface:
     """Texels and pages of a grid."""
 
-    def __init__(self, voxels: Voxels) -> None:
-        """Texels of all exposed faces; sizes of the grid are multiples of 8."""
+    def __init__(self, voxels: Voxels, is_empty: bool = False) -> None:
+        """Texels of all exposed faces; sizes of the grid are multiples of 8. If it `is_empty`, `rebuild` makes them."""
         grid = voxels.material
         self.n_bricks = tuple(n // BRICK for n in grid.shape)
         n_keys = int(np.prod(self.n_bricks)) * PAGES_PER_BRICK
@@ -284,15 +298,11 @@ class Surface:
         self._free_texels = np.zeros(1, np.int32)
         self._free_rows = np.zeros(1, np.int32)
         self.has_texels = np.zeros(self.n_bricks, np.bool_)  # [BX, BY, BZ]
-        bricks = np.argwhere(voxels.occupied).astype(np.int32)
-        self.rebuild(grid, bricks)
+        if not is_empty:
+            self.rebuild(grid, np.argwhere(voxels.occupied).astype(np.int32))
 
-    def rebuild(
-        self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels and of those that
-        went, and the rows of pages that gained or lost any.
-        """
+    def make_room(self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]) -> int:
+        """Make room for all that some bricks [n, 3] may show; returns how many texels that is."""
         faces, pages = _count_exposed(grid, bricks)
         if self._free_texels[0] < faces:
             old = len(self.place)
@@ -309,6 +319,15 @@ class Surface:
             self.patch_first = np.concatenate([self.patch_first, np.zeros(new - old, np.int32)])
             self.page_key_of_row = np.concatenate([self.page_key_of_row, np.full(new - old, -1, np.int32)])
             self._free_rows = _grown_stack(self._free_rows, old, new)
+        return int(faces)
+
+    def rebuild(
+        self, grid: NDArray[np.uint8], bricks: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Bring some bricks [n, 3] in step with the grid; returns the numbers of the fresh texels and of those that
+        went, and the rows of pages that gained or lost any.
+        """
+        faces = self.make_room(grid, bricks)
         fresh, differs = np.empty(max(faces, 1), np.int32), np.zeros(len(self.page_texel), np.bool_)
         gone = np.empty(max(self.n_texels, 1), np.int32)
         n, n_gone = _rebuild(

@@ -30,6 +30,7 @@ Bool = NDArray[np.bool_]
 
 REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
+PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
 TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight, weights of all texels too
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
@@ -62,26 +63,38 @@ class Transport:
     def __init__(self, voxels: VoxelView, most_bricks: int | None = None) -> None:
         """Trace everything; the grid is copied, so that later changes can be told voxel by voxel.
 
-        With `most_bricks` nothing is traced yet: `tracing` does it in parts.
+        With `most_bricks` nothing is there yet: `making` does it in parts.
         """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
         self.voxels = Voxels(self.grid, occupied_bricks(self.grid))
-        self.surface = Surface(self.voxels)
-        self.probes = Probes(self.voxels)
-        n = self.surface.capacity
-        self.where = np.zeros((n, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
-        self.weight = np.zeros((n, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
-        self.near = np.zeros(n, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
+        self.surface = Surface(self.voxels, is_empty=True)
+        self.probes = Probes(self.voxels, is_empty=True)
+        self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
+        self.weight = np.zeros((0, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
+        self.near = np.zeros(0, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
         self.readers: RaysOfPages | None = None  # see keep_readers
         if most_bricks is None:
-            for _ in self.tracing(self.surface.n_with_texels):
+            for _ in self.making(None):
                 pass
 
-    def tracing(self, most_bricks: int) -> Iterator[int]:
-        """Trace everything in parts; yields the work of each, in bricks that go through a pass of a relight."""
-        probes, surface = self.probes, self.surface
-        n = -(-TRACE_PASSES * surface.n_with_texels // max(most_bricks, 1))
+    def making(self, most_bricks: int | None) -> Iterator[int]:
+        """Make everything, in parts if given `most_bricks`; yields the work of each, in bricks that go through a pass
+        of a relight.
+        """
+        probes, surface, grid = self.probes, self.surface, self.voxels.material
+        occupied = np.argwhere(self.voxels.occupied).astype(np.int32)
+        most_bricks = most_bricks or max(len(occupied), 1) * TRACE_PASSES
+        surface.make_room(grid, occupied)
+        n = -(-PLACE_PASSES * len(occupied) // most_bricks)
+        for part in np.array_split(occupied, max(n, 1)):
+            surface.rebuild(grid, part)
+            yield most_bricks
+        for part in np.array_split(probes.cells(), max(n, 1)):
+            probes.place(self.voxels, part)
+            yield most_bricks
+        self._make_room(surface.capacity)
+        n = -(-TRACE_PASSES * surface.n_with_texels // most_bricks)
         alive, rays = np.flatnonzero(probes.alive).astype(np.int32), np.full(len(probes.alive), ALL_RAYS)
         for part in np.array_split(alive, max(n, 1)):
             probes.trace(self.voxels, surface, part, rays)
@@ -148,10 +161,13 @@ class Transport:
         more = self.surface.capacity - before
         if more:
             self.probes.make_room_for_texels(before, self.surface.capacity)
-            self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
-            self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
-            self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
+            self._make_room(more)
         return fresh, gone, rows
+
+    def _make_room(self, more: int) -> None:
+        self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
+        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
+        self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes

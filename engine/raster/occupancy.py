@@ -21,15 +21,18 @@ MOST_BYTES = 64 * 2**20  # worlds that take more are left to the shadow map alon
 @njit(parallel=True, cache=True)
 def pack_bits(grid, low, size, bits):  # type: ignore[no-untyped-def]
     """Bits of the voxels from `low` [3] on, into bits [size z / 2, size y / 4, size x / 4] uint32; size in voxels."""
-    for k in prange(size[2] // 2):
-        for j in range(size[1] // 4):
-            for i in range(size[0] // 4):
+    flat, (_, ny, nz) = grid.reshape(-1), grid.shape
+    for j in prange(size[1] // 4):
+        column = np.empty(16, np.uint64)
+        for i in range(size[0] // 4):
+            for c in range(16):
+                column[c] = ((low[0] + 4 * i + c % 4) * ny + low[1] + 4 * j + c // 4) * nz + low[2]
+            for k in range(size[2] // 2):
                 word = np.uint32(0)
-                for z in range(2):
-                    for y in range(4):
-                        for x in range(4):
-                            if grid[low[0] + 4 * i + x, low[1] + 4 * j + y, low[2] + 2 * k + z] != 0:
-                                word |= np.uint32(1) << np.uint32(x + 4 * y + 16 * z)
+                for c in range(16):
+                    at = column[c] + np.uint64(2 * k)
+                    word |= np.uint32(flat[at] != 0) << np.uint32(c)
+                    word |= np.uint32(flat[at + np.uint64(1)] != 0) << np.uint32(c + 16)
                 bits[k, j, i] = word
 
 
@@ -69,7 +72,7 @@ class Occupancy:
     @staticmethod
     def _bits(grid: NDArray[np.uint8], low: NDArray[np.int64], size: NDArray[np.int64]) -> bytes:
         bits = np.empty((size[2] // CELL[2], size[1] // CELL[1], size[0] // CELL[0]), np.uint32)
-        pack_bits(grid, low, size, bits)
+        pack_bits(np.ascontiguousarray(grid), low, size, bits)
         return bits.tobytes()
 
     def release(self) -> None:

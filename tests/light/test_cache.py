@@ -609,7 +609,9 @@ def test_pages_that_only_wait_for_another_hour_are_done_some_in_every_frame() ->
     lit = dataclasses.replace(exact_view, lamps=dataclasses.replace(LAMPS, radiance=LAMPS.radiance / 2))
     cache.update(lit, most_bricks=200)
     cache.decode(keys, most_texels=200)
-    assert cache.stats.pages_stale == 0
+    assert cache.stats.pages_stale < 25
+    for k, lamp in zip(keys, light_by_place(fresh(lit))["lamp"], strict=True):
+        np.testing.assert_array_equal(page(cache, k)[1], lamp)
 
 
 NO_LAMPS = view_of(plaza()).lamps
@@ -651,7 +653,7 @@ def test_a_wall_that_comes_in_play_has_light_of_its_own_at_once_and_the_exact_li
     walled = with_voxels(later, grid)
     assert cache.update(walled, most_bricks=10).behind == 1
     at_once = on_new_faces(cache, box)
-    assert 2 <= finished(cache, walled, 10) <= 2 * cache._passes + 1
+    assert 2 <= finished(cache, walled, 10) <= 2 * cache._passes + 2
     in_the_end = on_new_faces(cache, box)
     assert len(at_once) == len(in_the_end) > 90 and (at_once != in_the_end).any()
     assert abs(at_once.mean() / in_the_end.mean() - 1) < 0.2
@@ -810,13 +812,41 @@ def test_lamps_that_come_on_together_were_looked_at_before_or_are_in_parts() -> 
     assert_same(idle, exact)
 
 
+@pytest.mark.parametrize("n_edits", [3, lamps_module.MOST_OWED + 8])
+def test_lamps_that_are_off_follow_edits_when_they_shine(n_edits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two goes off; its shadows wait for its light, through more changes than are kept, or for idle time."""
+    random, lit = np.random.default_rng(5), view_of(plaza(), LAMPS)
+    cache, idle = warm(lit), warm(lit)
+    half = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * np.array([[1.0], [0.0]], np.float32))
+    view, looked = dataclasses.replace(lit, lamps=half), []
+    cache.update(view), idle.update(view)
+    real = lamps_module.coarse_factors
+    monkeypatch.setattr(lamps_module, "coarse_factors", lambda *a: looked.append(a[5]) or real(*a))
+    for k in range(n_edits):
+        view = edited(random, view)
+        cache.update(view), idle.update(view)
+        assert 1 not in looked or k >= lamps_module.MOST_OWED
+    assert (1 in looked) == (n_edits > lamps_module.MOST_OWED)
+    while idle._lamps.owing():
+        idle.update(view, most_bricks=400)
+    looked.clear()
+    lit = dataclasses.replace(view, lamps=LAMPS)
+    idle.update(lit)
+    assert 1 not in looked
+    cache.update(lit)
+    assert 1 in looked
+    exact = fresh(lit)
+    assert_same(cache, exact)
+    assert_same(idle, exact)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_changes_while_light_is_spread_over_updates_it_ends_exact(seed: int) -> None:
     """Hours, lamps switched, moved and added, crates, walls; pages are decoded all the while."""
     random = np.random.default_rng(seed)
     view, cache = view_of(plaza(), LAMPS), LightCache(random_network())
     keys: np.ndarray | None = None
-    for _ in range(40):
+    for _ in range(60):
         what = random.integers(0, 12)
         if what == 0:
             direction = tuple(random.uniform(-0.5, 0.5, 2)) + (0.4,)
