@@ -18,8 +18,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.rotations import turned
-from engine.light.fixtures import fixture_share, unshaded_share
-from engine.light.formfactor import LampShapes, box_factors
+from engine.light.fixtures import far_share, fixture_share, unshaded_share
+from engine.light.formfactor import LampShapes, box_factors, far_factor
 from engine.light.furniture import told_apart
 from engine.light.gather import CODE, bin_of_distance, patch_level
 from engine.light.interpolate import air_weights
@@ -136,24 +136,35 @@ def corner_light(
 
 
 @njit(parallel=True, cache=True)
-def lamp_factors(position, normal, entity, vertex, lamp, shapes, factor):
-    """What vertices [n] get of one lamp each, [n], if nothing stands between their bodies: factor [n, 2] of the lamp's
-    own light, and of what its fixture throws back. A lamp's own body also shades itself.
+def lamp_factors(position, normal, entity, first_vertex, factor_at, lamp, shapes, factor):
+    """What the vertices of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the two:
+    factor [F, 2] of the lamp's own light, and of what its fixture throws back. A lamp's own body also shades itself.
+
+    A pair's vertices begin at first_vertex [n], its factors are factor_at[pair] : factor_at[pair + 1]. Most vertices
+    are far from most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
     """
-    for i in prange(len(vertex)):
-        v, k = vertex[i], lamp[i]
+    for pair in prange(len(lamp)):
+        k, start = lamp[pair], factor_at[pair]
+        low, high = shapes.low[k], shapes.high[k]
         faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
-        nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
-        px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
-        f = box_factors(px, py, pz, nx, ny, nz, shapes.low[k], shapes.high[k], faces, corner, buffer)
-        factor[i] = 0.0
-        if f <= 0.0:
-            continue
-        if shapes.entity[k] == entity[v]:
-            passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
-        else:
-            passes, glow = fixture_share(shapes, k, px, py, pz, faces)
-        factor[i, 0], factor[i, 1] = f * passes, f * glow
+        own = shapes.entity[k] == entity[first_vertex[pair]]
+        for i in range(start, factor_at[pair + 1]):
+            v = first_vertex[pair] + i - start
+            nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
+            px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
+            factor[i, 0] = factor[i, 1] = 0.0
+            far, f = far_factor(px, py, pz, nx, ny, nz, low, high)
+            if own or not far:
+                f = box_factors(px, py, pz, nx, ny, nz, low, high, faces, corner, buffer)
+            if f <= 0.0:
+                continue
+            if own:
+                passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
+            elif far:
+                passes, glow = far_share(shapes, k, px, py, pz)
+            else:
+                passes, glow = fixture_share(shapes, k, px, py, pz, faces)
+            factor[i, 0], factor[i, 1] = f * passes, f * glow
 
 
 @njit(parallel=True, cache=True)
@@ -312,12 +323,14 @@ class BodyLight:
         pairs = [(b, k, key) for b, k, key in pairs if key not in todo[b].factors]
         if not pairs:
             return
-        vertex = np.concatenate([np.arange(first[b], first[b + 1], dtype=np.int32) for b, _, _ in pairs])
-        count = [first[b + 1] - first[b] for b, _, _ in pairs]
-        factor = np.empty((len(vertex), 2), np.float32)
-        lamps = np.repeat(np.array([k for _, k, _ in pairs], np.int32), count)
-        lamp_factors(posed.position, posed.normal, posed.entity.astype(np.int32), vertex, lamps, shapes, factor)
-        for (b, _, key), part in zip(pairs, np.split(factor, np.cumsum(count)[:-1]), strict=True):
+        factor_at = np.cumsum([0, *(first[b + 1] - first[b] for b, _, _ in pairs)])
+        factor = np.empty((factor_at[-1], 2), np.float32)
+        first_vertex = posed.first_vertex[[b for b, _, _ in pairs]]
+        lamps = np.array([k for _, k, _ in pairs], np.int32)
+        lamp_factors(
+            posed.position, posed.normal, posed.entity.astype(np.int32), first_vertex, factor_at, lamps, shapes, factor
+        )  # fmt: skip
+        for (b, _, key), part in zip(pairs, np.split(factor, factor_at[1:-1]), strict=True):
             todo[b].factors[key] = part.copy()
 
 
