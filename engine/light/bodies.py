@@ -17,9 +17,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.rotations import turned
-from engine.light.fixtures import fixture_share, unshaded_share
-from engine.light.formfactor import LampShapes, box_factors
+from engine.core.rotations import matrices, turned
+from engine.light.fixtures import far_share, fixture_share, unshaded_share
+from engine.light.formfactor import LampShapes, box_factors, far_factor
 from engine.light.furniture import told_apart
 from engine.light.gather import CODE, bin_of_distance, patch_level
 from engine.light.interpolate import air_weights
@@ -34,6 +34,7 @@ from engine.raster.bodies import PosedBodies
 from engine.view import Bodies, SkyView, View
 
 F32 = NDArray[np.float32]
+KNOWN, PROBES, RAYS = 0, 1, 2  # how cubes come about
 DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, world: rays from each corner of a box
 
 
@@ -106,11 +107,12 @@ def _look_about(
 @njit(parallel=True, cache=True)
 def corner_light(
     voxels, probe_of_cell, position, side_light, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun,
-    sun_direction, zenith, horizon, glow, ground, corner, stands, low, high, lamp_centre, lamp_size, lamp_reach, cube,
+    sun_direction, zenith, horizon, glow, ground, corner, asks, low, high, lamp_centre, lamp_size, lamp_reach, cube,
     reaches,
 ):  # fmt: skip
     """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres; eight of a box follow each other) and which lamps reach
-    them, reaches [n, L] uint8. By box, [n / 8]: whether its body stands still, and the body's own box low, high [., 3].
+    them, reaches [n, L] uint8. By box, [n / 8]: what asks for its cubes, KNOWN if they are there, and its body's own
+    box low, high [., 3].
 
     radiance [S, 3] by spot is packed (keeping.py), sees_sun [T] and sun [3] tell what of it a body's shadow takes away.
     """
@@ -118,13 +120,14 @@ def corner_light(
         at, box = np.empty(3, np.float64), i // 8
         _stand_clear(voxels.material, corner, i, at)
         x, y, z = at[0], at[1], at[2]
-        cube[i] = 0.0
-        if stands[box]:
+        if asks[box] != KNOWN:
+            cube[i] = 0.0
+        if asks[box] == RAYS:
             _look_about(
                 voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith,
                 horizon, glow, ground, x, y, z, low[box], high[box], cube[i],
             )  # fmt: skip
-        else:
+        elif asks[box] == PROBES:
             _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube[i])
         for lamp in range(len(lamp_centre)):
             dx, dy, dz = lamp_centre[lamp, 0] - x, lamp_centre[lamp, 1] - y, lamp_centre[lamp, 2] - z
@@ -136,56 +139,87 @@ def corner_light(
 
 
 @njit(parallel=True, cache=True)
-def lamp_factors(position, normal, entity, vertex, lamp, shapes, factor):
-    """What vertices [n] get of one lamp each, [n], if nothing stands between their bodies: factor [n, 2] of the lamp's
-    own light, and of what its fixture throws back. A lamp's own body also shades itself.
+def lamp_factors(position, normal, entity, first_vertex, factor_at, lamp, shapes, factor):
+    """What the vertices of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the two:
+    factor [F, 2] of the lamp's own light, and of what its fixture throws back. A lamp's own body also shades itself.
+
+    A pair's vertices begin at first_vertex [n], its factors are factor_at[pair] : factor_at[pair + 1]. Most vertices
+    are far from most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
     """
-    for i in prange(len(vertex)):
-        v, k = vertex[i], lamp[i]
+    for pair in prange(len(lamp)):
+        k, start = lamp[pair], factor_at[pair]
+        low, high = shapes.low[k], shapes.high[k]
         faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
-        nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
-        px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
-        f = box_factors(px, py, pz, nx, ny, nz, shapes.low[k], shapes.high[k], faces, corner, buffer)
-        factor[i] = 0.0
-        if f <= 0.0:
-            continue
-        if shapes.entity[k] == entity[v]:
-            passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
-        else:
-            passes, glow = fixture_share(shapes, k, px, py, pz, faces)
-        factor[i, 0], factor[i, 1] = f * passes, f * glow
+        own = shapes.entity[k] == entity[first_vertex[pair]]
+        for i in range(start, factor_at[pair + 1]):
+            v = first_vertex[pair] + i - start
+            nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
+            px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
+            factor[i, 0] = factor[i, 1] = 0.0
+            far, f = far_factor(px, py, pz, nx, ny, nz, low, high)
+            if own or not far:
+                f = box_factors(px, py, pz, nx, ny, nz, low, high, faces, corner, buffer)
+            if f <= 0.0:
+                continue
+            if own:
+                passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
+            elif far:
+                passes, glow = far_share(shapes, k, px, py, pz)
+            else:
+                passes, glow = fixture_share(shapes, k, px, py, pz, faces)
+            factor[i, 0], factor[i, 1] = f * passes, f * glow
+
+
+@njit(cache=True)
+def _corner_share(j, blend_x, blend_y, blend_z):
+    """How much of corner j of a box counts at a place in the box (0..1 along its axes)."""
+    x, y, z = blend_x if j & 1 else 1 - blend_x, blend_y if j & 2 else 1 - blend_y, blend_z if j & 4 else 1 - blend_z
+    return np.float32(x * y * z)
 
 
 @njit(parallel=True, cache=True)
 def vertex_light(
-    normal, first_corner, blend, cube, reaches, first_pair, last_pair, column, factor_at, factor, tint, radiance, e
-):
-    """e [V, 3] at vertices: `first_corner` [V] is the first of the part's 8 corners, `blend` [V, 3] where in the part
-    (0..1). Of the lamps [n] that are columns of `reaches`, with tint and radiance [n, 3], the vertex's body is in reach
-    of those at column[first_pair : last_pair], whose factors for the vertex are at factor_at [pairs] + V.
+    vertices, position, normal, body, box, centre, half, world_from_box, cube, reaches, first_pair, column, factor_at,
+    factor, tint, radiance, e,
+):  # fmt: skip
+    """e [V, 3] at some vertices [n] of bodies body [V], which lie in the boxes box [n] with the middles centre [b, 3],
+    half extents half [b, 3] and axes world_from_box [b, 3, 3].
+
+    Of the lamps [m] that are columns of `reaches`, with tint and radiance [m, 3], body b is in reach of those at
+    column[first_pair[b] : first_pair[b + 1]], whose factors for a vertex are at factor_at [pairs] + V.
     """
-    for i in prange(len(normal)):
-        e[i] = 0.0
-        share = np.empty(8, np.float32)
+    for i in prange(len(vertices)):
+        v, k = vertices[i], box[i]
+        x, y, z = position[v, 0] - centre[k, 0], position[v, 1] - centre[k, 1], position[v, 2] - centre[k, 2]
+        blend_x, blend_y, blend_z = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        for axis in range(3):
+            m = world_from_box[k]
+            local = (m[0, axis] * x + m[1, axis] * y + m[2, axis] * z) / max(half[k, axis], np.float32(1e-3))
+            blend = min(max(local * np.float32(0.5) + np.float32(0.5), np.float32(0.0)), np.float32(1.0))
+            if axis == 0:
+                blend_x = blend
+            elif axis == 1:
+                blend_y = blend
+            else:
+                blend_z = blend
+        e[v] = 0.0
         for j in range(8):
-            share[j] = (
-                (blend[i, 0] if j & 1 else 1 - blend[i, 0])
-                * (blend[i, 1] if j & 2 else 1 - blend[i, 1])
-                * (blend[i, 2] if j & 4 else 1 - blend[i, 2])
-            )
+            share = _corner_share(j, blend_x, blend_y, blend_z)
             for axis in range(3):
-                n = normal[i, axis]
+                n = normal[v, axis]
                 side = 2 * axis + (1 if n < 0 else 0)
                 for c in range(3):
-                    e[i, c] += share[j] * n * n * cube[first_corner[i] + j, side, c]
-        for pair in range(first_pair[i], last_pair[i]):
-            k, seen = column[pair], np.float32(0.0)
+                    e[v, c] += share * n * n * cube[8 * k + j, side, c]
+        for pair in range(first_pair[body[v]], first_pair[body[v] + 1]):
+            lamp, seen = column[pair], np.float32(0.0)
+            own, thrown = factor[factor_at[pair] + v, 0], factor[factor_at[pair] + v, 1]
+            if own == 0.0 and thrown == 0.0:
+                continue
             for j in range(8):
-                if reaches[first_corner[i] + j, k]:
-                    seen += share[j]
-            own, thrown = factor[factor_at[pair] + i, 0], factor[factor_at[pair] + i, 1]
+                if reaches[8 * k + j, lamp]:
+                    seen += _corner_share(j, blend_x, blend_y, blend_z)
             for c in range(3):
-                e[i, c] += seen * (own + thrown * tint[k, c]) * radiance[k, c]
+                e[v, c] += seen * (own + thrown * tint[lamp, c]) * radiance[lamp, c]
 
 
 LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
@@ -210,6 +244,8 @@ class _Kept:
     factors: dict[Lamp, F32]  # [v, 2] of each lamp in reach
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
+    cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
+    cube_of: tuple[int, int]  # of which light they are, and whether the body stands
 
 
 class BodyLight:
@@ -236,7 +272,7 @@ class BodyLight:
         seen: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            known = self._kept.get(poses[b]) or _Kept({}, -1, e)
+            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0))
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
@@ -253,7 +289,10 @@ class BodyLight:
     @property
     def bytes(self) -> int:
         """Memory of what is kept."""
-        return sum(known.e.nbytes + sum(f.nbytes for f in known.factors.values()) for known in self._kept.values())
+        return sum(
+            kept.e.nbytes + kept.cube.nbytes + sum(f.nbytes for f in kept.factors.values())
+            for kept in self._kept.values()
+        )
 
     def _follow_lamps(self, shapes: LampShapes) -> None:
         self._shapes, self._lamps = shapes, shape_keys(shapes)
@@ -274,13 +313,21 @@ class BodyLight:
         reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
         surface, probes, bodies = transport.surface, transport.probes, view.bodies
         stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
+        asks = np.where(stands[boxes.body] != 0, RAYS, PROBES)
+        cube_of = {b: (relit.spread_at, int(stands[b])) for b in todo}
+        corners = boxes.corners_of_bodies()
+        for b, rows in corners.items():
+            if todo[b].cube_of == cube_of[b]:
+                cube[rows], asks[rows.start // 8 : rows.stop // 8] = todo[b].cube, KNOWN
         corner_light(
             transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.page_row,
             surface.page_texel, surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
-            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, stands[boxes.body],
+            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks,
             posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
             shapes.reach[on] * REACH_SHARE, cube, reaches,
         )  # fmt: skip
+        for b, rows in corners.items():
+            todo[b].cube, todo[b].cube_of = cube[rows].copy(), cube_of[b]
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
@@ -290,19 +337,14 @@ class BodyLight:
         self._find_factors(posed, todo, pairs, shapes)
         found = [todo[b].factors[key] for b, _, key in pairs]
 
-        vertices = np.flatnonzero(wanted[posed.body])
-        of = posed.body[vertices]
-        count = np.diff(posed.first_vertex) * wanted
-        first = np.cumsum(count) - count  # of each body, in `vertices`
         start = np.cumsum([0, *(len(f) for f in found)])[:-1]
-        box = np.where(boxes.is_small[of], boxes.of_body[of], boxes.of_part[posed.part[vertices]])
-        light = np.zeros((len(vertices), 3), np.float32)
+        vertices = np.flatnonzero(wanted[posed.body]).astype(np.int32)
         vertex_light(
-            posed.normal[vertices], (box * 8).astype(np.int32), boxes.blend(box, posed.position[vertices]), cube,
-            reaches, np.searchsorted(body, of), np.searchsorted(body, of, "right"), column, start - first[body],
-            np.concatenate([np.zeros((0, 2), np.float32), *found]), shapes.tint[on], view.lamps.radiance[on], light,
+            vertices, posed.position, posed.normal, posed.body, boxes.of_vertices(vertices, posed), boxes.centre,
+            boxes.half, matrices(boxes.turn), cube, reaches, np.searchsorted(body, np.arange(len(wanted) + 1)), column,
+            start - posed.first_vertex[body], np.concatenate([np.zeros((0, 2), np.float32), *found]), shapes.tint[on],
+            view.lamps.radiance[on], e,
         )  # fmt: skip
-        e[vertices] = light
 
     def _find_factors(
         self, posed: PosedBodies, todo: dict[int, _Kept], pairs: list[tuple[int, int, Lamp]], shapes: LampShapes
@@ -312,12 +354,14 @@ class BodyLight:
         pairs = [(b, k, key) for b, k, key in pairs if key not in todo[b].factors]
         if not pairs:
             return
-        vertex = np.concatenate([np.arange(first[b], first[b + 1], dtype=np.int32) for b, _, _ in pairs])
-        count = [first[b + 1] - first[b] for b, _, _ in pairs]
-        factor = np.empty((len(vertex), 2), np.float32)
-        lamps = np.repeat(np.array([k for _, k, _ in pairs], np.int32), count)
-        lamp_factors(posed.position, posed.normal, posed.entity.astype(np.int32), vertex, lamps, shapes, factor)
-        for (b, _, key), part in zip(pairs, np.split(factor, np.cumsum(count)[:-1]), strict=True):
+        factor_at = np.cumsum([0, *(first[b + 1] - first[b] for b, _, _ in pairs)])
+        factor = np.empty((factor_at[-1], 2), np.float32)
+        first_vertex = posed.first_vertex[[b for b, _, _ in pairs]]
+        lamps = np.array([k for _, k, _ in pairs], np.int32)
+        lamp_factors(
+            posed.position, posed.normal, posed.entity.astype(np.int32), first_vertex, factor_at, lamps, shapes, factor
+        )  # fmt: skip
+        for (b, _, key), part in zip(pairs, np.split(factor, factor_at[1:-1]), strict=True):
             todo[b].factors[key] = part.copy()
 
 
@@ -352,10 +396,17 @@ class _Boxes:
     of_body: NDArray[np.int32]  # [B] the box of each of them
     of_part: NDArray[np.int32]  # [N] and of each part of the others
 
-    def blend(self, box: NDArray[np.int32], position: F32) -> F32:
-        """Where in their boxes positions [V, 3] (metres, world) lie: [V, 3] in 0..1."""
-        local = turned(self.turn[box] * np.array([-1, -1, -1, 1], np.float32), position - self.centre[box])
-        return np.asarray(np.clip(local / np.maximum(self.half[box], 1e-3) * 0.5 + 0.5, 0, 1), np.float32)
+    def corners_of_bodies(self) -> dict[int, slice]:
+        """Which corners are those of each body: its boxes follow each other."""
+        body, first, count = np.unique(self.body, return_index=True, return_counts=True)
+        return {
+            b: slice(8 * f, 8 * (f + n)) for b, f, n in zip(*(a.tolist() for a in (body, first, count)), strict=True)
+        }
+
+    def of_vertices(self, vertices: NDArray[np.int32], posed: PosedBodies) -> NDArray[np.int32]:
+        """The box of each of some vertices [n]."""
+        of, part = posed.body[vertices], posed.part[vertices]
+        return np.where(self.is_small[of], self.of_body[of], self.of_part[part])
 
 
 def _boxes_of(view: View, posed: PosedBodies, wanted: NDArray[np.bool_]) -> _Boxes:

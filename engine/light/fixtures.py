@@ -261,17 +261,19 @@ def fixture_share(shapes, lamp, x, y, z, factor):
     """What a fixture does to the light of its lamp towards a point (metres) with form factors [6] of its faces: the
     share that passes, and what is thrown back beside it as a multiple of the bare lamp's light, to be tinted.
     """
-    if shapes.first_shade[lamp] == shapes.first_shade[lamp + 1]:
-        return 1.0, 0.0
-    share, glow = _thrown(shapes, lamp, x, y, z)
-    if _is_close(shapes, lamp, x, y, z):
+    share, glow = far_share(shapes, lamp, x, y, z)
+    if shapes.first_shade[lamp] < shapes.first_shade[lamp + 1] and _is_close(shapes, lamp, x, y, z):
         share = unshaded_share(shapes, lamp, x, y, z, factor, CLOSE_RAYS)
     return share, glow
 
 
 @njit(cache=True)
-def _thrown(shapes, lamp, x, y, z):
-    """Both by the direction to the point alone."""
+def far_share(shapes, lamp, x, y, z):
+    """Both of `fixture_share` by the direction to the point alone: all there is to it beyond CLOSE_SIZES, and so where
+    a lamp counts as a point (`far_factor`).
+    """
+    if shapes.first_shade[lamp] == shapes.first_shade[lamp + 1]:
+        return 1.0, 0.0
     x -= 0.5 * (shapes.low[lamp, 0] + shapes.high[lamp, 0])
     y -= 0.5 * (shapes.low[lamp, 1] + shapes.high[lamp, 1])
     z -= 0.5 * (shapes.low[lamp, 2] + shapes.high[lamp, 2])

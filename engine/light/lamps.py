@@ -31,6 +31,7 @@ LAMPS_PER_TEXEL = 16  # the strongest are kept
 ALL = -1  # a row of which everything is void: as bits, all its lamps and the list of them
 LIST = 1 << LAMPS_PER_TEXEL  # a bit: other lamps may reach the row; those that stay keep their factors
 RAYS = 32  # from each point, where the first ones disagree
+CHUNK = 256  # texels that share the memory in which a lamp's factors are worked out
 FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
 MOST_OWED = 16  # changes of voxels that lamps which are off need not follow until they shine
 FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
@@ -81,9 +82,11 @@ def _seen_share(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, ra
 
 
 @njit(cache=True)
-def _one_ray(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, pick, k):
-    """Whether place k of 64 is seen on a face of a lamp that a number in 0..1 picks by the form factors [6]."""
-    target, pick = np.empty(3, np.float64), pick * factor.sum()
+def _one_ray(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, target, pick, k):
+    """Whether place k of 64 is seen on a face of a lamp that a number in 0..1 picks by the form factors [6]; `target`
+    [3] becomes that place.
+    """
+    pick *= factor.sum()
     face, passed = 0, factor[0]
     while passed <= pick and face < 5:
         face += 1
@@ -99,28 +102,28 @@ def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
 
     Light fainter than FAINT_BOUNCE is let go.
     """
-    for i in prange(len(texels)):
-        t = texels[i]
-        factor_out[i] = 0.0
-        p = np.empty(3, np.float64)
-        axis, sign = face_centre(place, t, p)
-        p[axis] += 1e-3 * sign
-        nx = sign if axis == 0 else 0.0
-        ny = sign if axis == 1 else 0.0
-        nz = sign if axis == 2 else 0.0
-        factor = np.empty(6, np.float64)
-        corner = np.empty((4, 3), np.float64)
-        buffer = np.empty((10, 3), np.float64)
-        total = box_factors(p[0], p[1], p[2], nx, ny, nz, shapes.low[lamp], shapes.high[lamp], factor, corner, buffer)
-        fade = _fade(total * shapes.strength[lamp], FAINT_BOUNCE)
-        if fade <= 0.0:
-            continue
-        pick = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
-        k = int(64.0 * unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 6))
-        # What furniture hides here it would throw back itself: light bounces as if it were not there.
-        if _one_ray(voxels, furniture, np.empty(0, np.int32), 0, p[0], p[1], p[2], shapes, lamp, factor, pick, k):
-            share, glow = fixture_share(shapes, lamp, p[0], p[1], p[2], factor)
-            factor_out[i, 0], factor_out[i, 1] = total * fade * share, total * fade * glow
+    for chunk in prange((len(texels) + CHUNK - 1) // CHUNK):
+        p, factor, target = np.empty(3, np.float64), np.empty(6, np.float64), np.empty(3, np.float64)
+        corner, buffer, nobody = np.empty((4, 3), np.float64), np.empty((10, 3), np.float64), np.empty(0, np.int32)
+        low, high = shapes.low[lamp], shapes.high[lamp]
+        for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(texels))):
+            t = texels[i]
+            factor_out[i] = 0.0
+            axis, sign = face_centre(place, t, p)
+            p[axis] += 1e-3 * sign
+            nx = sign if axis == 0 else 0.0
+            ny = sign if axis == 1 else 0.0
+            nz = sign if axis == 2 else 0.0
+            total = box_factors(p[0], p[1], p[2], nx, ny, nz, low, high, factor, corner, buffer)
+            fade = _fade(total * shapes.strength[lamp], FAINT_BOUNCE)
+            if fade <= 0.0:
+                continue
+            pick = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
+            k = int(64.0 * unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 6))
+            # What furniture hides here it would throw back itself: light bounces as if it were not there.
+            if _one_ray(voxels, furniture, nobody, 0, p[0], p[1], p[2], shapes, lamp, factor, target, pick, k):
+                share, glow = fixture_share(shapes, lamp, p[0], p[1], p[2], factor)
+                factor_out[i, 0], factor_out[i, 1] = total * fade * share, total * fade * glow
 
 
 @njit(cache=True)
@@ -219,7 +222,7 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                         factor_of[row, slot], glow_of[row, slot] = known_factor[was], known_glow[was]
                         void[row] &= ~(1 << slot)
         full, faces = np.empty(4, np.float64), np.empty((4, 6), np.float64)
-        near = np.empty(MOST_NEAR, np.int32)
+        near, target = np.empty(MOST_NEAR, np.int32), np.empty(3, np.float64)
         for slot in range(seen):
             if not void[row] >> slot & 1:
                 continue
@@ -240,7 +243,8 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                 if full[s] > 0.0:
                     rays += 1
                     clear += _one_ray(
-                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], FIRST_PICK[s], FIRST_PLACE[s],
+                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], target, FIRST_PICK[s],
+                        FIRST_PLACE[s],
                     )  # fmt: skip
             glow_of[row, slot] = 0.0
             for s in range(4):

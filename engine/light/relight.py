@@ -98,6 +98,7 @@ class Relight:
         self._compares = compares
         self._side_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] e of each probe by side
         self.stamp = stamp  # number of the last relight
+        self.spread_at = stamp  # its number when anything but lamps themselves last differed
         self.changed_at = np.zeros(0, np.int32)  # [S] relight in which the radiance of a spot was last another
         self.probe_changed_at = np.zeros(0, np.int32)  # [P]
         self.sky_changed_at = stamp
@@ -166,6 +167,7 @@ class Relight:
         else:
             yield from self._follow(scene, dirty, anew)
         self.stamp += 1
+        self.spread_at = self.stamp
         if self._shown is not None:  # others may have counted on meanwhile
             self._shown = None
             for changed_at in (self.changed_at, self.probe_changed_at):
@@ -180,7 +182,7 @@ class Relight:
         """
         self._grow(scene.transport)
         self.stamp += 1
-        self._writes = self.stamp
+        self._writes = self.spread_at = self.stamp
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
         radiance, side_light = self._shown
         probes, last = scene.transport.probes, self._passes - 1

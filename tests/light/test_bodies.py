@@ -8,8 +8,13 @@ import pytest
 from engine.light import bodies
 from engine.light.bodies import lamp_factors
 from engine.light.cache import LightCache
+from engine.light.fixtures import fixture_share, lamp_shapes, unshaded_share
+from engine.light.formfactor import FAR_SIZES, box_factors
 from engine.raster.bodies import pose
+from engine.script.worldfile import load
+from engine.sim.extract import extract
 from engine.state.camera import Camera
+from engine.state.world import new_state
 from engine.view import Bodies, View
 from tests.light.scenes_for_light import closed_room, lamps, sky, view_of
 from tests.worlds_for_tests import box_prefab
@@ -112,7 +117,7 @@ def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypa
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(len(args[3])), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[4][-1])), lamp_factors(*args)),  # fmt: skip
     )
     near, far = ((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)), ((4.0, 9.0, 1.5), 0.3, (30.0, 20.0, 9.0))
     moved = ((4.0, 8.0, 1.5), 0.3, (30.0, 20.0, 9.0))
@@ -143,6 +148,37 @@ def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypa
         np.testing.assert_array_equal(e, light_of(view)[1])
 
 
+def test_factors_are_those_of_the_exact_box_and_its_fixture_at_any_distance() -> None:
+    """To the bit, though far lamps take a shorter way: from within a hand's breadth on, and from one's own lamp."""
+    blueprint = load("town").blueprint
+    seen = extract(blueprint, new_state(blueprint, 7))
+    shapes = lamp_shapes(seen.lamps, seen.bodies, seen.prefabs, seen.materials)
+    k, rng = int(np.flatnonzero(np.diff(shapes.first_shade))[0]), np.random.default_rng(5)
+    middle, longest = (shapes.low[k] + shapes.high[k]) / 2, (shapes.high[k] - shapes.low[k]).max()
+    away = rng.normal(size=(4000, 3))
+    away *= (longest * rng.uniform(0.6, 30.0, (4000, 1))) / np.linalg.norm(away, axis=1, keepdims=True)
+    position, normal = (middle + away).astype(np.float32), rng.normal(size=(4000, 3)).astype(np.float32)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    own = int(shapes.entity[k])
+    entity = np.where(np.arange(4000) < 3000, own + 1, own).astype(np.int32)  # the last 1000 carry the lamp
+    factor = np.empty((4000, 2), np.float32)
+    lamp_factors(
+        position, normal, entity, np.array([0, 3000]), np.array([0, 3000, 4000]), np.array([k, k]), shapes, factor
+    )
+    faces, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
+    far = 0
+    for i in range(4000):
+        n = [np.float64(v) for v in normal[i]]
+        p = [np.float64(v) + bodies.LIFT_M * w for v, w in zip(position[i], n, strict=True)]
+        f = box_factors(*p, *n, shapes.low[k], shapes.high[k], faces, corner, buffer)
+        share, glow = fixture_share(shapes, k, *p, faces)
+        if i >= 3000:
+            share, glow = unshaded_share(shapes, k, *p, faces, bodies.OWN_RAYS), 0.0
+        assert tuple(factor[i]) == (np.float32(f * share), np.float32(f * glow))
+        far += int(f > 0 and np.linalg.norm(away[i]) > FAR_SIZES * longest)
+    assert 1000 < far < 1600 and (factor[:, 1] > 0).any()
+
+
 def test_other_numbers_void_nothing_and_bodies_that_are_one_in_the_other_keep_their_own_light(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,7 +187,7 @@ def test_other_numbers_void_nothing_and_bodies_that_are_one_in_the_other_keep_th
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(len(args[3])), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[4][-1])), lamp_factors(*args)),  # fmt: skip
     )
     lamp, other = ((6.0, 6.0, 1.6), 0.3, (50.0, 50.0, 50.0)), ((6.5, 6.0, 1.6), 0.3, (9.0, 20.0, 30.0))
 
