@@ -36,6 +36,7 @@ from engine.state.camera import Camera
 from engine.view import LOOKS, REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
+BODIES_PER_FRAME = 8  # that stand as they did and get other light
 BRICKS_AHEAD = 2048  # and the light of the next window, of which nothing is seen yet
 LEAST_AROUND_M = 16.0  # that a window shows around the camera while the next one is lit
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
@@ -76,9 +77,9 @@ class Renderer:
         shipped one.
 
         `texels_per_frame` None is the exact mode: all light is worked out before the frame. A number is the budget
-        mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` in the stats says how
-        many pages still wait; so does light after a change, and the first light of a world, before which pictures are
-        the raster look's. `light_behind` says for how many frames.
+        mode for play: lamp shadows new to the camera arrive over some frames, and `pages_stale` and `bodies_stale` in
+        the stats say how many pages and bodies still wait; so does light after a change, and the first light of a
+        world, before which pictures are the raster look's. `light_behind` says for how many frames.
 
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """
@@ -332,7 +333,7 @@ class Renderer:
             stats["probes"] = _split(light_stats.probes, light_stats.probes_regenerated)
             stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
             stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
-            stats["pages_stale"] = light_stats.pages_stale
+            stats["pages_stale"], stats["bodies_stale"] = light_stats.pages_stale, light_stats.bodies_stale
             stats["cache_mb"] = light.bytes / 1e6
         elif self.light is not None:
             stats["pages_stale"] = len(screen.keys)
@@ -436,7 +437,9 @@ class Renderer:
 
     def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
-        e = np.zeros((len(posed.position), 3), np.float32) if light is None else light.body_light(view, posed).copy()
+        most = None if self._most_bricks is None else BODIES_PER_FRAME
+        none = np.zeros((len(posed.position), 3), np.float32)
+        e = none if light is None else light.body_light(view, posed, most).copy()
         shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
         if shines.any():
             of = posed.body[shines]

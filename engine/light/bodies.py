@@ -256,12 +256,17 @@ class BodyLight:
         self._prefabs: object = None  # the list that prefabs are numbered in
         self._shapes: LampShapes | None = None  # that `_lamps` are of
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
+        self.n_waiting = 0  # bodies that `at` left in the light of before
 
     def at(
         self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, direct: Direct, sky: SkyView,
-        shapes: LampShapes,
+        shapes: LampShapes, most: int | None = None, since: int = -1,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at the vertices of bodies before the camera, 0 behind it."""
+        """e [V, 3] at the vertices of bodies before the camera, 0 behind it.
+
+        With `most`, of the bodies that stand as they did and were lit at relight `since` or later only so many are lit
+        anew, those first that have waited longest.
+        """
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
         if view.prefabs is not self._prefabs:
@@ -278,6 +283,11 @@ class BodyLight:
             else:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
             seen[poses[b]] = known
+        can_wait = sorted((b for b in todo if todo[b].stamp >= max(since, 0)), key=lambda b: (todo[b].stamp, b))
+        waiting = [] if most is None else can_wait[most:]
+        for b in waiting:
+            e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = todo.pop(b).e
+        self.n_waiting = len(waiting)
         if todo:
             self._light(view, posed, todo, transport, relit, direct, sky, shapes, e)
             for b, known in todo.items():

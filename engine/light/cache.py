@@ -56,6 +56,7 @@ class LightStats:
     pages_regenerated: int = 0  # of them decoded again
     behind: int = 0  # updates since which other light, or the first, is on its way
     pages_stale: int = 0  # of them still with a stand-in, or with light of before
+    bodies_stale: int = 0  # in the light of before
 
 
 class LightCache:
@@ -114,7 +115,7 @@ class LightCache:
         if self._going is not None:
             if self.is_built:
                 self._show_lamps(view)
-            return self._counted()
+            return self._ended()
         transport = self.transport
         change = transport.follow(view.voxels)
         if change is not None:
@@ -129,7 +130,7 @@ class LightCache:
             self._go_on(most_bricks)
         elif most_bricks is not None:
             self._look_ahead(most_bricks)
-        return self._counted()
+        return self._ended()
 
     def _count_change(self, change: Change) -> None:
         stats = self.stats
@@ -168,12 +169,14 @@ class LightCache:
         """In how many parts one pass over all texels is about so much work as `most_bricks`."""
         return max(-(-self.transport.surface.n_with_texels // max(most_bricks, 1)), 1)
 
-    def _counted(self) -> LightStats:
+    def _ended(self) -> LightStats:
+        """Pass on what lamps found out, and count what there is at the end of an update."""
         stats = self.stats
         if self.is_built:
             surface = self.transport.surface
             stats.probes, stats.texels = self.transport.probes.n_alive, surface.n_texels
             stats.bricks = surface.n_with_texels
+            self._pool.follow_later(self._lamps, self.transport)
         self._behind = self._behind + 1 if self._going is not None else 0
         stats.behind = self._behind
         return stats
@@ -541,10 +544,17 @@ class LightCache:
         self._dirty_slots = []
         return of_indirect, of_lamps
 
-    def body_light(self, view: View, posed: PosedBodies) -> F32:
-        """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs."""
+    def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
+        """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
+        all but `most` of them until their turn comes, if lamps are.
+        """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
-        return self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes)
+        e = self._body_light.at(
+            view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most,
+            int(self._lamp_changed_at.max(initial=-1)),
+        )  # fmt: skip
+        self.stats.bodies_stale = self._body_light.n_waiting
+        return e
 
 
 def _furniture_key(view: View) -> tuple[object, ...]:

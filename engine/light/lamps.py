@@ -386,6 +386,7 @@ class LampTransport:
         self.lit: list[tuple[NDArray[np.int32], F32] | None] = []
         self._changes: list[Change] = []  # that some lamp, off since before, has not followed
         self._owed: list[int] = []  # [L] how many of the last of them
+        self._followed: list[tuple[int, list[Change]]] = []  # lamps that have by now, since `take_followed`
         self._voxels: Voxels
         self._surface: Surface
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
@@ -435,6 +436,15 @@ class LampTransport:
         """Lamps whose factors are those of voxels of before."""
         return [lamp for lamp, lit in enumerate(self.lit) if lit is not None and self._owed[lamp]]
 
+    def follows_later(self) -> NDArray[np.bool_]:
+        """Which lamps [L] will not follow a change of voxels before they shine."""
+        return ~self._radiance.any(1) & np.array([lit is not None for lit in self.lit], np.bool_)
+
+    def take_followed(self) -> list[tuple[int, list[Change]]]:
+        """Lamps that since the last call followed changes later than these came, and which."""
+        found, self._followed = self._followed, []
+        return found
+
     def catch_up(self, lamps: list[int]) -> None:
         """Let some lamps follow the changes that they have not followed."""
         marks: dict[int, NDArray[np.int32]] = {}
@@ -445,6 +455,7 @@ class LampTransport:
                 for change in self._changes[-owed:]:
                     marks[owed][change.fresh] = marks[owed][change.gone] = -1
             assert lit is not None
+            self._followed.append((lamp, self._changes[-owed:]))
             self.lit[lamp], self._owed[lamp] = self._mend(*lit, lamp, self._changes[-owed:], marks[owed]), 0
         self._owed = [0 if lit is None else owed for lit, owed in zip(self.lit, self._owed, strict=True)]
         self._changes = self._changes[len(self._changes) - max(self._owed, default=0) :]

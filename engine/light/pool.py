@@ -88,8 +88,10 @@ def _state_around(around, row_of_texel, at, ok, newest, whole):
 
 
 @njit(parallel=True, cache=True)
-def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, void):
-    """Mark the lamps whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit each in void [R]."""
+def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, high, void):
+    """Mark the lamps that are asked [L] and whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit
+    each in void [R].
+    """
     middle, stray = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low)
     nearest = np.zeros((len(middle), len(low)))  # squared distance from a lamp's middle to a box, widened by `stray`
     for lamp in range(len(middle)):
@@ -102,7 +104,7 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, low, high, v
         face_centre(place, texels[i], p)
         for k in range(lamp_of.shape[1]):
             lamp = lamp_of[rows[i], k]
-            if lamp < 0:
+            if lamp < 0 or not asked[lamp]:
                 continue  # it may have gone, and those after it keep their factors
             d2 = 0.0
             for axis in range(3):
@@ -242,13 +244,27 @@ class TexelPool:
         around = self.row_of_texel[change.reweighed]
         around = around[around >= 0]
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
-        if len(lamps.shapes.low):
-            _lamps_cross(
-                place, texels, rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, change.low, change.high,
-                self.lamps_void,
-            )  # fmt: skip
+        asked = ~lamps.follows_later() if part_now is None else np.ones(len(lamps.lit), np.bool_)
+        self._void_shadows(place, rows, lamps, asked, change.low, change.high)
         more_void = (self.rays_void[rows] != rays_before) | (self.lamps_void[rows] != lamps_before)
         self.is_caused[rows[more_void]] = True
+
+    def follow_later(self, lamps: LampTransport, transport: Transport) -> None:
+        """Void the shadows of lamps that were off while voxels changed."""
+        rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
+        for lamp, changes in lamps.take_followed():
+            low, high = (np.concatenate([getattr(change, name) for change in changes]) for name in ("low", "high"))
+            self._void_shadows(transport.surface.place, rows, lamps, np.arange(len(lamps.lit)) == lamp, low, high)
+
+    def _void_shadows(
+        self, place: I32, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
+        high: NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        if asked.any():
+            _lamps_cross(
+                place, self.texel_of_row[rows], rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, asked, low,
+                high, self.lamps_void,
+            )  # fmt: skip
 
     def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
         """Void the factors of lamps that went and of texels that new ones reach; the others keep theirs."""

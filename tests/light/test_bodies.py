@@ -100,6 +100,30 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
 
 
+def test_in_play_bodies_that_stand_as_they_did_get_other_light_in_turns() -> None:
+    """One that moved has it at once, and all have that of a lamp that is switched."""
+    lamp = lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)))
+    places = [(4.0 + k, 5.0 + k % 3, 0.5) for k in range(5)]
+    view = with_boxes(view_of(open_ground(), lamp, sky()), *places)
+    cache = LightCache()
+    before = light_of(view, cache)[1]
+    places[-1] = (4.0, 7.5, 0.5)
+    now = sky(direction=(-0.5, 0.2, 0.4), blue=0.4)
+    later = dataclasses.replace(with_boxes(view, *places), prefabs=view.prefabs, sky=now)
+    posed, exact = pose(later), light_of(later)[1]
+    cache.update(later)
+    for right in (3, 5, 5):  # of five: the one that moved, and two in each turn
+        e = cache.body_light(later, posed, most=2).reshape(5, -1, 3)
+        is_new = (e == exact.reshape(e.shape)).all((1, 2))
+        assert is_new.sum() == right and is_new[-1] and cache.stats.bodies_stale == 5 - right
+        np.testing.assert_array_equal(e[~is_new], before.reshape(e.shape)[~is_new])
+    dimmed = dataclasses.replace(later, lamps=dataclasses.replace(lamp, radiance=lamp.radiance / 2))
+    cache.update(dimmed)
+    e = cache.body_light(dimmed, posed, most=2)
+    assert cache.stats.bodies_stale == 0
+    np.testing.assert_array_equal(e, light_of(dimmed)[1])
+
+
 def test_who_stands_still_for_good_looks_about_and_stops_doing_so_when_it_may_move() -> None:
     """In the same pose: the light is that of a fresh cache each time."""
     view = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), sky()), (6.0, 6.0, 0.5))
