@@ -32,7 +32,6 @@ I32 = NDArray[np.int32]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
-MOST_AT_ONCE = 4  # lamps that begin to shine in one update, however little it may do
 FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
 IDLE = 4  # an idle update does a quarter of what it may
 CAUSED = 4  # and one in which the light of an edit goes on: the edit was dear enough, and others may follow
@@ -209,11 +208,13 @@ class LightCache:
             self._passes = passes_for_world(view.voxels, view.materials)
         if late is not None and self.is_built:
             self._show_lamps(view, moved)
-        unseen = self._lamps.unseen(radiance)
-        for _ in self._lamps.look(unseen, 1 if late is None else self._parts(late)):
-            if late is not None and len(unseen) > MOST_AT_ONCE:
+        texels = []
+        if late is not None and (unseen := self._lamps.unseen(radiance)):
+            if self.is_built:  # those that went are gone at once; the new ones shine on what asks (`from_unseen`)
+                texels = [self._lamps.shine(len(place), radiance, whole=False)]
+            for _ in self._lamps.look(unseen, self._parts(late)):
                 yield late
-        texels = [self._lamps.shine(len(place), radiance)]
+        texels.append(self._lamps.shine(len(place), radiance))
         sees_sun = self._sees_sun  # bodies ask it beside the light that is shown
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
             sees_sun, (x, y, z) = sees_sun.copy(), (float(v) for v in sky.sun_direction)

@@ -511,13 +511,22 @@ class LampTransport:
         kept = (mark[texels] >= 0) & (mark[texels] != lamp + 1)
         return np.concatenate([texels[kept], lit]), np.concatenate([factor[kept], redone])
 
-    def shine(self, n_texels: int, radiance: F32) -> NDArray[np.int32]:
+    def from_unseen(self, texels: NDArray[np.int32], radiance: F32) -> F32:
+        """What `e` of some texels [n] lacks of lamps that shine, radiance [L, 3], and never have: [n, 3]."""
+        e, row = np.zeros((len(texels), 3), np.float32), np.zeros(len(self._surface.place), np.int32)
+        row[texels] = np.arange(len(texels))
+        for lamp in self.unseen(radiance) if len(texels) else ():
+            lit, factor = self._light(lamp, texels)
+            e[row[lit]] += (factor[:, :1] + factor[:, 1:] * self.shapes.tint[lamp]) * radiance[lamp]
+        return e
+
+    def shine(self, n_texels: int, radiance: F32, whole: bool = True) -> NDArray[np.int32]:
         """Bring e [T, 3] of all lamps at texel centres up to date for radiance [L, 3]; returns the texels that it may
-        have changed on.
+        have changed on. Not `whole` leaves out lamps that never shone.
         """
         if len(self.e) < n_texels:
             self.e = np.concatenate([self.e, np.zeros((n_texels - len(self.e), 3), np.float32)])
-        for _ in self.look(self.unseen(radiance), 1):
+        for _ in self.look(self.unseen(radiance) if whole else [], 1):
             pass
         self.catch_up([lamp for lamp in self.owing() if radiance[lamp].any()])
         turned = (radiance != self._radiance).any(1)

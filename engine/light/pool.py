@@ -466,7 +466,7 @@ class TexelPool:
         again = rows[valid & ((since < 0) | (newest > since))]
         fine_light(again, self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)
-        self.e_lamp[rows[~valid]] = lamps.e[texels[~valid], None]
+        self.e_lamp[rows[~valid]] = (lamps.e[texels[~valid]] + lamps.from_unseen(texels[~valid], radiance))[:, None]
         self._note(rows, before, self.e_lamp)
 
     def _note(self, rows: I32, before: F32, light: F32) -> None:

@@ -3,13 +3,15 @@
 Where it cannot be read, the last good world goes on and `problem` says what is wrong, until a save mends it.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.core.errors import DaguerreError, WorldFileError
 from engine.script.worldfile import LoadedWorld
 
-LOOK_EVERY_S = 0.1  # at the files; a save is taken up when two looks find the same, so that no half file is read
+LOOK_EVERY_S = 0.1  # at the files
+SETTLE_S = 0.02  # a save is taken up when two looks so far apart find the same, so that no half file is read
 Trace = tuple[tuple[int, int], ...]  # of each file when it was written, ns, and its bytes; -1 where there is none
 
 
@@ -20,7 +22,7 @@ class Author:
         """`read` reads the world file anew, given what it was; it raises DaguerreError where that is wrong."""
         self.problem = ""
         self._read, self._world, self._files = read, world, world.files
-        self._known = self._last = _trace(self._files)
+        self._known = _trace(self._files)
         self._since_look_s = 0.0
 
     def look(self, elapsed_s: float) -> LoadedWorld | None:
@@ -29,21 +31,24 @@ class Author:
         if self._since_look_s < LOOK_EVERY_S:
             return None
         self._since_look_s = 0.0
-        last, self._last = self._last, _trace(self._files)
-        if self._last == self._known or self._last != last:
+        found = _trace(self._files)
+        if found == self._known:
             return None
-        self._known = self._last
+        time.sleep(SETTLE_S)  # a frame of a large world may take ten times as long
+        if _trace(self._files) != found:
+            return None
+        self._known = found
         try:
             world = self._world = self._read(self._world)
         except DaguerreError as error:
             self.refuse(error)
             if new := tuple(file for file in error.files if file not in self._files):  # the mistake may be in these
                 self._files += new
-                self._known = self._last = _trace(self._files)
+                self._known = _trace(self._files)
             return None
         if world.files != self._files:
             self._files = world.files
-            self._known = self._last = _trace(self._files)
+            self._known = _trace(self._files)
         self.problem = ""
         return world
 

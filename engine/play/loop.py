@@ -3,6 +3,7 @@
 A window and a film are two backends with the same two methods, so whatever is played can be filmed and the reverse.
 """
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,6 +95,7 @@ def loop(
         backend.present(*playable.picture())
         shown += 1
         if shown == 1:  # time begins with the first picture, which shows the state as it is and takes longest to light
+            gc.freeze()  # kernels and modules stay: to look through them for garbage is a pause of a tenth of a second
             now = now_ns()
         earlier = now
         if seconds is not None and played_ns >= seconds * 1e9:

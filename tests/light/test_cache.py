@@ -791,6 +791,25 @@ def test_another_lamp_shows_at_once_and_its_bounces_follow() -> None:
         np.testing.assert_array_equal(light_by_place(cache)["indirect"], exact["indirect"])
 
 
+def test_where_fine_shadows_must_wait_a_lamp_that_came_shines_coarsely_and_one_that_went_does_not() -> None:
+    """Before the coarse shadows of the whole world are there, in the light that these will give."""
+    view = view_of(plaza(), LAMPS)
+    cache = warm(view)
+    after = dataclasses.replace(
+        view, lamps=lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (9, 9, 40)))
+    )
+    cache.update(after, most_bricks=1)
+    assert cache._lamps.unseen(after.lamps.radiance)
+    texels = cache.transport.surface.alive()
+    shown = cache._lamps.e[texels] + cache._lamps.from_unseen(texels, after.lamps.radiance)
+    _, waiting = cache.decode_texels(texels, most=0)
+    exact = fresh(after)
+    np.testing.assert_allclose(shown, exact._lamps.e[exact.transport.surface.alive()], rtol=1e-5, atol=1e-6)
+    waits = cache._pool.lamps_wait[cache._pool.row_of_texel[texels]]
+    assert waits.any() and (shown[waits] > 0.1).any()
+    np.testing.assert_array_equal(waiting[waits], np.repeat(shown[waits, None], 4, 1))
+
+
 def test_lamps_that_come_on_together_were_looked_at_before_or_are_in_parts() -> None:
     """What a lamp that is off would light is found out in idle updates; exact light asks only when it shines."""
     many = lamps(*(((3.0 + 1.7 * k, 4.0 + k, 2.4), 0.2, (30.0, 20.0, 10.0)) for k in range(6)))

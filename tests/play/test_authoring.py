@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.core.errors import LimitError, WorldFileError
+from engine.play import authoring
 from engine.play.authoring import LOOK_EVERY_S, Author, told
 from engine.play.loop import Input
 from engine.play.session import Session
@@ -170,6 +171,25 @@ def test_nothing_is_read_while_nothing_is_saved_and_each_save_once(tmp_path: Pat
     found = [author.look(LOOK_EVERY_S) for _ in range(10)]
     assert len(reads) == 1 and sum(w is not None for w in found) == 1
     assert not any(author.look(LOOK_EVERY_S / 10) for _ in range(9))  # not at every frame
+
+
+def test_a_file_that_is_still_being_written_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "yard.star"
+    path.write_text(WORLD, encoding="utf-8")
+    (tmp_path / "things.star").write_text("POWER = 40\n", encoding="utf-8")
+    reads: list[str] = []
+
+    def read(before):  # type: ignore[no-untyped-def]
+        reads.append(path.read_text(encoding="utf-8"))
+        return load(path, before)
+
+    author = Author(load(path), read)
+    whole = WORLD + "# written in two goes\n"
+    rest = [whole]
+    monkeypatch.setattr(authoring.time, "sleep", lambda s: rest and path.write_text(rest.pop(), encoding="utf-8"))
+    path.write_text(whole[:100], encoding="utf-8")
+    assert author.look(LOOK_EVERY_S) is None and not reads and not rest
+    assert author.look(LOOK_EVERY_S) is not None and reads == [whole]
 
 
 def test_from_the_beginning(tmp_path: Path) -> None:
