@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.options import Json, Seed
+from engine.cli.options import Json, Seed, size_from_text
 from engine.cli.speech import answer, say
 from engine.core.errors import CommandError, DaguerreError, OutputError
 
@@ -21,6 +21,7 @@ def evaluate(
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with all pictures.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One small view of each world, for a first look.")] = False,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Of the pictures; 640x360, quick 320x180.")] = None,
     spp: Annotated[int | None, typer.Option(min=1, max=1 << 20, help="Samples of the teacher; 1024, quick 64.")] = None,
     views: Annotated[int | None, typer.Option(min=1, max=8, help="Views of each world; 4, quick 1.")] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Also rank where the error comes from.")] = False,
@@ -48,6 +49,7 @@ def evaluate(
     from engine.teach.report import Report
     from engine.teach.tables import score_tables
 
+    size_px = None if size is None else size_from_text(size)
     chosen = [name for group in worlds or [] for name in group.split(",") if name]
     chosen = chosen or list(evaluation.SHEET_SET if sheet else evaluation.EVALUATION_SET)
     for world in chosen:
@@ -71,6 +73,7 @@ def evaluate(
         result = evaluation.evaluate(
             chosen,
             quick,
+            size_px=size_px,
             spp=spp,
             views=views,
             with_sources=sources,

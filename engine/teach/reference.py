@@ -31,7 +31,7 @@ from engine.view import View
 
 F32 = NDArray[np.float32]
 CHUNK_SPP = 128  # samples between two writes: about 40 s at 640 x 360 on two cores
-VERSION = 4  # grows when the same view would be traced differently: then kept pictures are stale
+VERSION = 5  # grows when the same view would be traced differently: then kept pictures are stale
 RIVAL_SEED = 1_000_000  # the first seed that no chunk of a reference has
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)  # not there, or cut short
 LEAST_ALBEDO = 0.04  # that light is divided by: as much as a varnish mirrors
@@ -122,9 +122,10 @@ def _warm_up() -> None:
 
 def _joined(a: Traced, b: Traced) -> Traced:
     """The mean of all samples of two undenoised pictures of one view."""
-    share = b.spp / (a.spp + b.spp)
-    radiance = a.picture.radiance + np.float32(share) * (b.picture.radiance - a.picture.radiance)
-    both = replace(a.picture, radiance=radiance, trace_s=a.picture.trace_s + b.picture.trace_s)
+    share, one, other = np.float32(b.spp / (a.spp + b.spp)), a.picture, b.picture
+    radiance = one.radiance + share * (other.radiance - one.radiance)
+    exact = None if one.exact is None or other.exact is None else one.exact + share * (other.exact - one.exact)
+    both = replace(one, radiance=radiance, exact=exact, trace_s=one.trace_s + other.trace_s)
     return Traced(both, a.spp + b.spp, a.chunks + b.chunks)
 
 

@@ -49,7 +49,7 @@ class Picture:
     distance: F32  # [H, W] metres from the eye along the ray, inf for the sky
     trace_s: float  # seconds of path tracing: processor time of all threads; of a timed picture without compiling
     denoise_s: float  # seconds of denoising, likewise
-    exact: F32 | None = None  # [H, W, 3] what of the radiance holds no noise, if it was asked for
+    exact: F32 | None = None  # [H, W, 3] what of the radiance holds next to no noise, if it was asked for
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,13 @@ def picture(
     Glossy materials reflect as engine/light/ggx.py says, here among each other too. `timed` traces a round for nothing
     first, so that trace_s holds no compiling.
 
-    `exact` tells apart what one sample knows as well as many: what shines by itself, seen straight, and the sun's
-    direct light. So that this is so the sun then has `spp` samples of its own. It needs rays without a spread.
+    `exact` tells apart what holds next to no noise: what shines by itself, seen straight, the direct light of the sun,
+    which one sample knows as well as many, and that of lamps, each of which gets `spp` samples of its own
+    (lamplight.py). So that this is so the sun then has `spp` samples of its own too, and light of lamps that bounces
+    on is traced by itself. It needs rays without a spread.
     """
-    if exact and antialias:
-        raise ValueError("exact: with antialias every sample sees another place")
+    if exact and (antialias or denoise):
+        raise ValueError("exact: with antialias every sample sees another place, and denoise leaves no part as it was")
     width, height = size_px
     direction = view.camera.rays(width, height).astype(np.float32)
     step_u, step_v = (direction[0, 1] - direction[0, 0]) * antialias, (direction[1, 0] - direction[0, 0]) * antialias
@@ -101,17 +103,23 @@ def picture(
         {"name": "surface", "kind": "surface", "rays": "camera"},
         {**common, "name": "day", "sky": "now", "sun": None if exact else sun, "shine": True, "seed": 2 * seed},
     ]
-    shares = ["day"]
+    shares, clear = ["day"], []  # names of jobs that add up, and of those whose sum holds next to no noise
     if len(view.lamps.radiance) and view.lamps.radiance.max() > 0:
-        jobs.append({**common, "name": "lamps", "lamps": True, "seed": 2 * seed + 1})
+        jobs.append({**common, "name": "lamps", "lamps": True, "bounced": exact, "seed": 2 * seed + 1})
         shares.append("lamps")
+        if exact:
+            jobs.append({**common, "name": "lamplight", "kind": "lamplight", "seed": 2 * seed + 1})
+            shares.append("lamplight")
+            clear.append("lamplight")
     if exact:
-        once: dict[str, Any] = {"rays": "camera", "kind": "radiance", "spp": 1, "seed": 0}
-        jobs.append({**once, "name": "seen", "sky": "now", "lamps": True, "shine": True, "max_depth": 1})
+        first: dict[str, Any] = {"rays": "camera", "kind": "radiance", "spp": 1, "seed": 0}
+        jobs.append({**first, "name": "seen", "sky": "now", "shine": True, "max_depth": 1})
+        clear.append("seen")
         if sun is not None:
-            jobs.append({**once, "name": "sunlit", "sun": sun, "max_depth": 2})
+            jobs.append({**first, "name": "sunlit", "sun": sun, "max_depth": 2})
             jobs.append({**common, "name": "sun", "sun": sun, "seed": 2 * seed})
             shares.append("sun")
+            clear.append("sunlit")
     if denoise:
         jobs.append({"name": "clean", "kind": "denoise", "image": shares, "guide": "surface", "size": [width, height]})
     pixel_m = 2.0 * math.tan(view.camera.fov_y / 2) / height
@@ -121,7 +129,7 @@ def picture(
     surface = done["surface"].reshape(height, width, 10)
     trace_s = sum(float(done[f"{name}_seconds"]) for name in shares)
     parts = (surface[..., :3], surface[..., 3:6], surface[..., 6:9], surface[..., 9])
-    noiseless = (done["seen"] + done.get("sunlit", np.float32(0.0))).reshape(height, width, 3) if exact else None
+    noiseless = np.sum([done[name] for name in clear], axis=0).reshape(height, width, 3) if exact else None
     return Picture(
         radiance.reshape(height, width, 3).astype(np.float32), *parts, trace_s, float(done.get("clean_seconds", 0.0)),
         noiseless,

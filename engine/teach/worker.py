@@ -11,7 +11,7 @@ Arrays of a request (n rays in a bundle R):
 - `R_origin`, `R_direction`, `R_du`, `R_dv` [n, 3]; `R_spreads_origin` bool: what the offsets du and dv move
 - `SKY_map` [H, W, 3] radiance in Mitsuba's latitude-longitude order, `SKY_sun_direction`, `SKY_sun` [3] (e facing it)
 
-A job is {name, kind: "radiance" | "surface" | "denoise", ...}; see the functions of these names.
+A job is {name, kind: "radiance" | "lamplight" | "surface" | "denoise", ...}; see the functions of these names.
 """
 
 import importlib
@@ -25,6 +25,8 @@ import drjit as dr
 import mitsuba as mi
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.teach.lamplight import AROUND_M, Bounced, Lamps, direct_along
 
 mi.set_variant(os.environ.get("DAGUERRE_TEACHER", "scalar_rgb"))
 VECTORISED = "scalar" not in str(mi.variant())
@@ -160,8 +162,8 @@ class Bench:
         return self.scenes[key]
 
     def radiance(self, job: dict[str, Any]) -> F32:
-        """Mean radiance along each ray of a bundle: [n, 3]. Job: sky, sun (names or null), lamps, shine, spp,
-        max_depth, seed, timed (see warm_up).
+        """Mean radiance along each ray of a bundle: [n, 3]. Job: sky, sun (names or null), lamps, shine, or bounced in
+        their place, which is the lamps' light from its second bounce on; spp, max_depth, seed, timed (see warm_up).
 
         Two jobs of one seed draw the same numbers, so the difference of two depths holds no noise of the shallower.
         """
@@ -180,8 +182,25 @@ class Bench:
             done += count
         return (out / job["spp"]).astype(np.float32)
 
+    def lamplight(self, job: dict[str, Any]) -> F32:
+        """Lamps seen straight and their direct light along each ray of a bundle, which must have no spread: [n, 3].
+        Job: spp (for each lamp), seed.
+        """
+        bundle, lamps = self.bundle(job["rays"]), self.boxes(0.0)
+        scene = self.scene(None, None, False, False)
+        return direct_along(scene, bundle.origin, bundle.direction, lamps, job["spp"], job["seed"])
+
+    def boxes(self, grown_m: float) -> Lamps:
+        """The lamps that shine, as boxes so much wider on all sides."""
+        shines = self.request["lamp_radiance"].max(1) > 0
+        low, high, radiance = (self.request[f"lamp_{part}"][shines] for part in ("low", "high", "radiance"))
+        return Lamps(low - np.float32(grown_m), high + np.float32(grown_m), radiance)
+
     def lit(self, job: dict[str, Any]) -> tuple[Any, Any, "Bundle"]:
         """What a job of `radiance` traces: the scene in its light, the integrator, the rays."""
+        if job.get("bounced"):
+            scene = self.scene(None, None, False, False)
+            return scene, Bounced(self.boxes(0.0), self.boxes(AROUND_M), job["max_depth"]), self.bundle(job["rays"])
         scene = self.scene(job.get("sky"), job.get("sun"), bool(job.get("lamps")), bool(job.get("shine")))
         integrator = mi.load_dict({"type": "path", "max_depth": job["max_depth"], "rr_depth": ROULETTE_DEPTH})
         return scene, integrator, self.bundle(job["rays"])
@@ -301,6 +320,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         begin = time.process_time()
         if job["kind"] == "radiance":
             done[job["name"]] = bench.radiance(job)
+        elif job["kind"] == "lamplight":
+            done[job["name"]] = bench.lamplight(job)
         elif job["kind"] == "surface":
             done[job["name"]] = bench.surface(job)
         else:

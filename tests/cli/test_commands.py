@@ -28,6 +28,7 @@ from tests.cli.conftest import ROOT, Daguerre, in_a_process
         (("play", "nowhere"), 2, "nowhere"),
         (("eval", "--worlds", "nowhere"), 2, "nowhere"),
         (("eval", "--worlds", "courtyard,nowhere"), 2, "nowhere"),
+        (("eval", "--size", "0x9"), 1, "--size is '0x9'"),
         (("eval", "--report", "/dev/null/page"), 1, "cannot write /dev/null/page"),
         (("eval", "--sheet", "/dev/null/sheet.png"), 1, "cannot write /dev/null/sheet.png"),
         (("eval", "--sheet", "sheet.gif"), 1, "a sheet is a .png"),

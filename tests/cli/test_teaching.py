@@ -64,12 +64,12 @@ def test_eval_prints_tables_or_one_object_and_writes_a_page(
     monkeypatch.setattr("engine.teach.evaluate.CONDITIONS", {"day": 11.0})
     monkeypatch.setenv("NO_COLOR", "1")
     (tmp_path / "room.star").write_text(ROOM)
-    arguments = ("eval", "--worlds", "room.star", "--quick", "--spp", "1", "--views", "2")
+    arguments = ("eval", "--worlds", "room.star", "--quick", "--size", "160x90", "--spp", "1", "--views", "2")
     first = daguerre(*arguments, "--report", "deep/page", "--json")
     result = json.loads(first.out)
     assert first.code == 0 and first.out.count("\n") == 1
     assert "room / opening / day: PSNR dB net" in first.err and "Wrote deep/page/index.html" in first.err
-    assert result["spp"] == 1 and result["size_px"] == [320, 180] and len(result["views"]) == 1
+    assert result["spp"] == 1 and result["size_px"] == [160, 90] and len(result["views"]) == 1
     assert (tmp_path / "deep" / "page" / "room-day-opening-net.jpg").exists()
     table = daguerre(*arguments, "--sources")
     assert table.code == 0 and "mean of all shots" in table.out and "sources of the network" in table.out

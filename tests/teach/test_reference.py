@@ -130,8 +130,8 @@ def test_real_samples_add_up_and_denoising_comes_last(view, kept):
     one, two = (teacher.picture(view, size, spp, seed=seed, exact=True) for seed, spp in enumerate((2, 4)))
     reference(view, size, 2)
     both = reference(view, size, 6)
-    mean = (one.radiance * 2 + two.radiance * 4) / 6
-    np.testing.assert_allclose(both.picture.radiance, cleaned(replace(one, radiance=mean)).radiance, atol=5e-3)
+    mean = {name: (getattr(one, name) * 2 + getattr(two, name) * 4) / 6 for name in ("radiance", "exact")}
+    np.testing.assert_allclose(both.picture.radiance, cleaned(replace(one, **mean)).radiance, atol=5e-3)
     assert both.picture.denoise_s > 0
 
 
