@@ -3,6 +3,8 @@
 `python -m pytest --slow -s tests/bench/test_authoring.py` prints. Times are never asserted.
 """
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from shutil import copytree
@@ -19,6 +21,7 @@ from engine.script.assets import find_world
 from engine.script.worldfile import load
 from engine.sim.step import step
 from engine.state.world import new_state
+from tests.large_world import text_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -85,3 +88,35 @@ def test_a_lamp_of_the_town_saved_at_night(gl_context: moderngl.Context, tmp_pat
         f"\n{change}: the picture after {median(columns[0]):.2f} s ({min(columns[0]):.2f} to {max(columns[0]):.2f}), "
         f"{median(columns[1]):.2f} s of processor time, in frame {median(columns[2])}"
     )
+
+
+PLAYED = """
+import time
+start, cpu = time.perf_counter(), time.process_time()
+import sys
+import engine.cli
+from engine.script.worldfile import load
+from engine.sim.extract import extract
+from engine.state.world import new_state
+before = time.perf_counter()
+world = load(sys.argv[1])
+state = new_state(world.blueprint, 1)
+read = time.perf_counter() - before
+from engine.film.camera import Renderer
+renderer = Renderer((640, 360), texels_per_frame=500)
+renderer.render(extract(world.blueprint, state))
+took, cpu = time.perf_counter() - start, time.process_time() - cpu
+print(f"read in {read:.2f} s, first picture after {took:.2f} s, {cpu:.2f} s of processor time")
+"""
+
+
+@pytest.mark.parametrize("name", ["courtyard", "town", "village"])
+def test_from_the_start_of_a_process_to_the_first_picture(tmp_path: Path, name: str) -> None:
+    """As `daguerre play` does it, without a window: the village is the generated one of 1024 x 1024 x 32 m."""
+    path = name
+    if name == "village":
+        (tmp_path / "village.star").write_text(text_of(1024))
+        path = str(tmp_path / "village.star")
+    for _ in range(TURNS):
+        done = subprocess.run([sys.executable, "-c", PLAYED, path], capture_output=True, text=True, check=True)
+        print(f"\n{name}: {done.stdout.strip()}")
