@@ -80,8 +80,9 @@ def test_a_lamp_of_the_town_saved_at_night(gl_context: moderngl.Context, tmp_pat
             stats()
             frames += 1
         took.append((time.perf_counter() - wall, time.process_time() - cpu, frames))
-        walked = np.abs(session.state.columns.position[: len(people)] - people).max(1)
-        assert np.median(walked) < 1.0  # who walks goes on: of few people others have the numbers now
+        now_at = session.state.columns.position
+        nearest = [float(np.abs(now_at - at).max(1).min()) for at in people]
+        assert np.quantile(nearest, 0.9) < 1.0  # who walks goes on, whatever numbers they have now
     renderer.release()
     columns = list(zip(*took, strict=True))
     print(
