@@ -71,6 +71,7 @@ def _look_about(
     """An ambient cube [6, 3] by rays from a place of a body with the box low..high [3]."""
     shape = voxels.material.shape
     light, total = np.empty(3, np.float32), np.zeros(6, np.float32)
+    is_day = sun[0] + sun[1] + sun[2] > 0.0  # `sees_sun` is not kept in step at night
     for k in range(len(DIRECTIONS)):
         dx, dy, dz = DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2]
         t, side, vx, vy, vz = first_hit(voxels, x, y, z, dx, dy, dz, 1e4)
@@ -86,7 +87,7 @@ def _look_about(
                 for c in range(3):
                     light[c] = unpack(radiance[spot, c])
                 facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
-                if sees_sun[texel] and facing > 0.0 and crosses_box(
+                if is_day and sees_sun[texel] and facing > 0.0 and crosses_box(
                     x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
                     high,
                 ):  # fmt: skip

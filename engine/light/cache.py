@@ -34,7 +34,7 @@ BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
 FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
 IDLE = 4  # an idle update does a quarter of what it may
-CAUSED = 4  # and one in which the light of an edit goes on: the edit was dear enough, and others may follow
+AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too: others may follow
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
@@ -124,7 +124,7 @@ class LightCache:
         lamps_moved = self._follow_lamps(view, change, moved)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
         if change is not None or moved or lamps_moved or light != self._light:
-            self._looking, self._share = None, 1 if change is None else CAUSED
+            self._looking, self._share = None, 1 if change is None else AFTER_EDIT
             self._going = self._relight(view, change, light, most_bricks, moved or lamps_moved)
             self._go_on(most_bricks)
         elif most_bricks is not None:
@@ -212,8 +212,12 @@ class LightCache:
         if late is not None and (unseen := self._lamps.unseen(radiance)):
             if self.is_built:  # those that went are gone at once; the new ones shine on what asks (`from_unseen`)
                 texels = [self._lamps.shine(len(place), radiance, whole=False)]
-            for _ in self._lamps.look(unseen, self._parts(late)):
-                yield late
+                yield late  # that is enough for this update
+            for lamp in unseen:
+                for _ in self._lamps.look([lamp], self._parts(late)):
+                    yield late
+                if self.is_built:
+                    texels.append(self._lamps.shine(len(place), radiance, whole=False))
         texels.append(self._lamps.shine(len(place), radiance))
         sees_sun = self._sees_sun  # bodies ask it beside the light that is shown
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
@@ -255,6 +259,8 @@ class LightCache:
         """
         if not anyway and np.array_equal(view.lamps.radiance, self._lamp_radiance):
             return
+        if len(view.lamps.radiance) == len(self._lamps.lit):
+            self._lamps.catch_up([lamp for lamp in self._lamps.owing() if view.lamps.radiance[lamp].any()])
         self._relit.stamp += 1
         self._note_lamps(view.lamps.radiance)
         self._light_furniture(view)
@@ -298,6 +304,7 @@ class LightCache:
         self._relit = Relight(self._relit.stamp, self._compares)
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
         self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
+        self._lamps_differ_at = -1  # that at which any lamp's did, or one went
         self._sun = b""  # direction that `_sees_sun` is for
         self._sees_sun = np.zeros(n, np.bool_)  # [T]
         self._light = ()  # what the radiance was gathered from
@@ -369,10 +376,13 @@ class LightCache:
 
     def _note_lamps(self, radiance: F32) -> None:
         """Note that lamps shine as they do now, and which of them did not before."""
-        if len(radiance) == len(self._lamp_radiance):
-            self._lamp_changed_at[(radiance != self._lamp_radiance).any(1)] = self._relit.stamp
+        stamp = self._relit.stamp
+        if len(radiance) == len(self._lamp_radiance) == len(self._lamp_changed_at):
+            differs = (radiance != self._lamp_radiance).any(1)
+            self._lamp_changed_at[differs] = stamp
+            self._lamps_differ_at = stamp if differs.any() else self._lamps_differ_at
         else:
-            self._lamp_changed_at = np.full(len(radiance), self._relit.stamp, np.int32)
+            self._lamp_changed_at, self._lamps_differ_at = np.full(len(radiance), stamp, np.int32), stamp
         self._lamp_radiance = radiance.copy()
 
     def _light_furniture(self, view: View) -> None:
@@ -409,7 +419,7 @@ class LightCache:
         if most_texels is not None:
             waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
             waits = waits[self._stand_as_they_did(keys[waits])]
-            at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8)
+            at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
@@ -547,12 +557,12 @@ class LightCache:
 
     def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
         """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
-        all but `most` of them until their turn comes, if lamps are.
+        all but `most` of them until their turn comes, but only while every lamp is as bright as it was.
         """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
         e = self._body_light.at(
             view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most,
-            int(self._lamp_changed_at.max(initial=-1)),
+            self._lamps_differ_at,
         )  # fmt: skip
         self.stats.bodies_stale = self._body_light.n_waiting
         return e

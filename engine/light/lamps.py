@@ -33,6 +33,7 @@ LIST = 1 << LAMPS_PER_TEXEL  # a bit: other lamps may reach the row; those that 
 RAYS = 32  # from each point, where the first ones disagree
 CHUNK = 256  # texels that share the memory in which a lamp's factors are worked out
 FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
+AT_ONCE = 4  # lamps that never shone come on in one go so many at most, where the rest of the light may wait
 MOST_OWED = 16  # changes of voxels that lamps which are off need not follow until they shine
 FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
 
@@ -512,10 +513,12 @@ class LampTransport:
         return np.concatenate([texels[kept], lit]), np.concatenate([factor[kept], redone])
 
     def from_unseen(self, texels: NDArray[np.int32], radiance: F32) -> F32:
-        """What `e` of some texels [n] lacks of lamps that shine, radiance [L, 3], and never have: [n, 3]."""
+        """What `e` of some texels [n] lacks of those lamps that shine, radiance [L, 3], and never have which are looked
+        at next: [n, 3].
+        """
         e, row = np.zeros((len(texels), 3), np.float32), np.zeros(len(self._surface.place), np.int32)
         row[texels] = np.arange(len(texels))
-        for lamp in self.unseen(radiance) if len(texels) else ():
+        for lamp in self.unseen(radiance)[:AT_ONCE] if len(texels) else ():
             lit, factor = self._light(lamp, texels)
             e[row[lit]] += (factor[:, :1] + factor[:, 1:] * self.shapes.tint[lamp]) * radiance[lamp]
         return e

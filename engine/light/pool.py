@@ -27,7 +27,7 @@ ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 +
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
-CAUSED = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
+URGENT = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
 
 @njit(parallel=True, cache=True)
@@ -197,10 +197,9 @@ class TexelPool:
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
         self.glow_of = np.zeros((0, LAMPS_PER_TEXEL), np.float32)  # [R, 16] factor of what fixtures throw back
-        self.lamps_void = np.zeros(
-            0, np.int32
-        )  # [R] a bit for every lamp whose factors are void, and LIST; ALL for new
-        # rows. Those of lamps that are not lit wait until they are.
+        # [R] a bit for every lamp whose factors are void, and LIST; ALL for new rows. Those of lamps that are not lit
+        # wait until they are.
+        self.lamps_void = np.zeros(0, np.int32)
         self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
@@ -287,7 +286,7 @@ class TexelPool:
 
     def _drop(self, rows: I32) -> None:
         self.row_of_texel[self.texel_of_row[rows]] = -1
-        self.texel_of_row[rows] = -1
+        self.texel_of_row[rows], self.lamp_of[rows] = -1, -1  # nobody renumbers the lamps of rows that are free
         self._free.extend(rows[::-1].tolist())
 
     def admit(self, texels: I32, place: I32) -> I32:
@@ -477,7 +476,7 @@ class TexelPool:
     def _urgency(self, texels: I32, area: I32 | None) -> I32:
         """How much it matters to the picture that rows are done, [R]: 0 for those that it does not show."""
         urgency, rows = np.zeros(len(self.texel_of_row), np.int32), self.row_of_texel[texels]
-        urgency[rows] = np.minimum(1 if area is None else area, CAUSED - 1) + CAUSED * self.is_caused[rows]
+        urgency[rows] = np.minimum(1 if area is None else area, URGENT - 1) + URGENT * self.is_caused[rows]
         return urgency
 
     def _first(self, rows: I32, urgency: I32, work: NDArray[np.int64], most: int) -> NDArray[np.intp]:

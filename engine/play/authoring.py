@@ -34,7 +34,7 @@ class Author:
         found = _trace(self._files)
         if found == self._known:
             return None
-        time.sleep(SETTLE_S)  # a frame of a large world may take ten times as long
+        time.sleep(SETTLE_S)  # the next look would be later: a frame of a large world takes longer
         if _trace(self._files) != found:
             return None
         self._known = found
@@ -43,14 +43,20 @@ class Author:
         except DaguerreError as error:
             self.refuse(error)
             if new := tuple(file for file in error.files if file not in self._files):  # the mistake may be in these
-                self._files += new
-                self._known = _trace(self._files)
+                self._watch(self._files + new)
             return None
         if world.files != self._files:
-            self._files = world.files
-            self._known = _trace(self._files)
+            self._watch(world.files)
         self.problem = ""
         return world
+
+    def _watch(self, files: tuple[Path, ...]) -> None:
+        """Look at these files from now on. What was known of one before it was read is kept: it may have been saved
+        again meanwhile.
+        """
+        known = dict(zip(self._files, self._known, strict=True))
+        self._known = tuple(known[file] if file in known else _trace((file,))[0] for file in files)
+        self._files = files
 
     def refuse(self, error: DaguerreError) -> None:
         """Says from now on that the file as it is cannot be played."""

@@ -86,20 +86,24 @@ def loop(
     With `frames_per_s` it rests when it is faster than that; a film has no reason to.
     """
     earlier = now = played_ns = shown = 0
-    while not playable.finished and (frames is None or shown < frames):
-        playable.take(backend.poll())
-        if shown:
-            now = now_ns()
-            played_ns += max(now - earlier, 0)  # a clock that was set back has not unplayed anything
-        playable.advance(now - earlier)
-        backend.present(*playable.picture())
-        shown += 1
-        if shown == 1:  # time begins with the first picture, which shows the state as it is and takes longest to light
-            gc.freeze()  # kernels and modules stay: to look through them for garbage is a pause of a tenth of a second
-            now = now_ns()
-        earlier = now
-        if seconds is not None and played_ns >= seconds * 1e9:
-            break
-        if frames_per_s is not None:
-            time.sleep(max(0.0, 1.0 / frames_per_s - max(now_ns() - now, 0) / 1e9))
+    try:
+        while not playable.finished and (frames is None or shown < frames):
+            playable.take(backend.poll())
+            if shown:
+                now = now_ns()
+                played_ns += max(now - earlier, 0)  # a clock that was set back has not unplayed anything
+            playable.advance(now - earlier)
+            backend.present(*playable.picture())
+            shown += 1
+            if shown == 1:  # time begins with the first picture: it shows the state as it is and takes longest to light
+                gc.collect()
+                gc.freeze()  # kernels and modules stay: to look through them is a pause of a tenth of a second
+                now = now_ns()
+            earlier = now
+            if seconds is not None and played_ns >= seconds * 1e9:
+                break
+            if frames_per_s is not None:
+                time.sleep(max(0.0, 1.0 / frames_per_s - max(now_ns() - now, 0) / 1e9))
+    finally:
+        gc.unfreeze()
     return Pace(shown, played_ns / 1e9)

@@ -3,6 +3,7 @@
 `python -m pytest --slow -s tests/bench/test_authoring.py` prints. Times are never asserted.
 """
 
+import gc
 import subprocess
 import sys
 import time
@@ -59,6 +60,7 @@ def test_a_lamp_of_the_town_saved_at_night(gl_context: moderngl.Context, tmp_pat
     author = Author(world, lambda known: load(path, known))
     session = Session(world, state, renderer, camera="market", author=author)
     session.picture()
+    gc.freeze()  # as the loop does
     renderer.texels_per_frame = TEXELS_PER_FRAME
     took: list[tuple[float, float, int]] = []
     clock = time.perf_counter_ns()
@@ -83,6 +85,7 @@ def test_a_lamp_of_the_town_saved_at_night(gl_context: moderngl.Context, tmp_pat
         now_at = session.state.columns.position
         nearest = [float(np.abs(now_at - at).max(1).min()) for at in people]
         assert np.quantile(nearest, 0.9) < 1.0  # who walks goes on, whatever numbers they have now
+    gc.unfreeze()
     renderer.release()
     columns = list(zip(*took, strict=True))
     print(

@@ -124,6 +124,26 @@ def test_in_play_bodies_that_stand_as_they_did_get_other_light_in_turns() -> Non
     np.testing.assert_array_equal(e, light_of(dimmed)[1])
 
 
+def test_the_last_lamp_that_goes_leaves_no_light_on_a_body_that_might_wait() -> None:
+    lit = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), NIGHT), (6.0, 6.0, 0.5))
+    cache = LightCache()
+    assert light_of(lit, cache)[1].any()
+    dark = dataclasses.replace(lit, lamps=lamps())
+    cache.update(dark)
+    assert not cache.body_light(dark, pose(dark), most=0).any() and cache.stats.bodies_stale == 0
+
+
+def test_what_stood_in_the_sun_is_lit_at_night_as_if_it_had_not() -> None:
+    by_day = with_boxes(
+        view_of(open_ground(), lamps(), sky(direction=(0.3, 0.2, 0.5))), (6.0, 6.0, 0.5), (8.0, 7.0, 0.5)
+    )
+    stand = dataclasses.replace(by_day.bodies, stands=np.ones(2, np.uint8))
+    by_day, cache = dataclasses.replace(by_day, bodies=stand), LightCache()
+    light_of(by_day, cache)
+    by_night = dataclasses.replace(by_day, sky=sky(sun=0.0, direction=(0.3, 0.2, 0.5), blue=0.3))
+    np.testing.assert_array_equal(light_of(by_night, cache)[1], light_of(by_night)[1])
+
+
 def test_who_stands_still_for_good_looks_about_and_stops_doing_so_when_it_may_move() -> None:
     """In the same pose: the light is that of a fresh cache each time."""
     view = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), sky()), (6.0, 6.0, 0.5))

@@ -859,6 +859,53 @@ def test_lamps_that_are_off_follow_edits_when_they_shine(n_edits: int, monkeypat
     assert_same(idle, exact)
 
 
+def test_rows_that_went_remember_no_lamp() -> None:
+    many = lamps(*(((3.0 + 1.7 * k, 4.0 + k, 2.4), 0.2, (30.0, 20.0, 10.0)) for k in range(6)))
+    cache, grid = warm(view_of(plaza(), many)), plaza()
+    grid[20:40, 20:40] = 0
+    dug = with_voxels(view_of(plaza(), many), grid)
+    cache.update(dug)
+    alone = dataclasses.replace(dug, lamps=lamps(((3.0, 4.0, 2.4), 0.2, (30.0, 20.0, 10.0))))
+    cache.update(alone, most_bricks=30)
+    cache.decode(all_pages(cache), 50)
+    cache.update(alone)
+    assert_same(cache, fresh(alone))
+
+
+def test_a_lamp_that_owes_a_change_comes_on_with_its_new_shadows_while_other_light_is_worked_out() -> None:
+    view = view_of(plaza(), LAMPS)
+    off = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * np.array([[1.0], [0.0]], np.float32))
+    cache, grid = warm(view), plaza()
+    cache.update(dataclasses.replace(view, lamps=off))
+    grid[54:56, 6:20, 2:9] = 2
+    walled = with_voxels(view, grid)
+    cache.update(dataclasses.replace(walled, lamps=off))
+    assert cache._lamps.owing() == [1]
+    assert cache.update(dataclasses.replace(walled, lamps=off, sky=LATER), most_bricks=10).behind == 1
+    lit = dataclasses.replace(walled, sky=LATER)
+    assert cache.update(lit, most_bricks=10).behind == 2
+    keys, exact = all_pages(cache), light_by_place(fresh(lit))
+    cache.decode(keys, 10**6)
+    for k, lamp in zip(keys, exact["lamp"], strict=True):
+        np.testing.assert_array_equal(page(cache, k)[1], lamp)
+
+
+def test_lamps_that_come_on_together_never_go_out_again() -> None:
+    """Each shines on what waits as soon as it is one of the next to be looked at, and from then on."""
+    many = lamps(*(((3.0 + 1.7 * k, 4.0 + k, 2.4), 0.2, (30.0, 20.0, 10.0)) for k in range(6)))
+    lit = view_of(plaza(), many)
+    cache = warm(dataclasses.replace(lit, lamps=dataclasses.replace(many, radiance=0 * many.radiance)))
+    keys, before, rises = all_pages(cache), np.zeros(1), 0
+    while cache.update(lit, most_bricks=30).behind and cache._lamps.unseen(many.radiance):
+        cache.decode(keys, most_texels=1)
+        now = np.stack([page(cache, k)[1][..., :3] for k in keys]).mean((1, 2, 3))
+        assert (now >= 0.999 * before - 1e-6).all()
+        rises, before = rises + bool((now > before + 1e-4).any()), now
+    assert rises > 1
+    cache.update(lit)
+    assert_same(cache, fresh(lit))
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_changes_while_light_is_spread_over_updates_it_ends_exact(seed: int) -> None:
     """Hours, lamps switched, moved and added, crates, walls; pages are decoded all the while."""
