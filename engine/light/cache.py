@@ -17,7 +17,7 @@ from engine.light import pages
 from engine.light.bodies import BodyLight
 from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.formfactor import LampShapes
-from engine.light.furniture import Furniture, furniture_change, furniture_of, no_furniture, part_light
+from engine.light.furniture import AtHome, Furniture, furniture_change, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
@@ -310,6 +310,8 @@ class LightCache:
         self._light = ()  # what the radiance was gathered from
         self.furniture = no_furniture()
         self._furniture_key: tuple[object, ...] = ()
+        self._made_of: tuple[object, object] = (None, None)  # prefabs and materials of what is at home
+        self._at_home: AtHome = {}
         self._part_albedo = np.zeros((0, 3), np.float32)  # [N, 3] of the furniture's parts
         self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
         self._part_changed_at = np.zeros(0, np.int32)  # [N] relight at which that last changed
@@ -335,8 +337,10 @@ class LightCache:
         key = _furniture_key(view)
         if key == self._furniture_key:
             return False
+        made_of, self._made_of = self._made_of, (view.prefabs, view.materials)
+        same = made_of[0] is view.prefabs and made_of[1] is view.materials
         old, self._furniture_key = self.furniture, key
-        self.furniture, self._part_albedo = furniture_of(view)
+        self.furniture, self._part_albedo, self._at_home = furniture_of(view, self._at_home if same else None)
         moved = furniture_change(old, self.furniture)
         low, high = moved.low, moved.high
         if len(low) > MOST_BOXES:

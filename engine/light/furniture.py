@@ -45,15 +45,19 @@ class Furniture(NamedTuple):
     part_first_plane: I32  # [N + 1]
 
 
-def furniture_of(view: View) -> tuple[Furniture, F32]:
-    """The furniture of a view, and the mean albedo [N, 3] of its parts. What shines is left out: light passes it."""
-    bodies = view.bodies
+AtHome = dict[tuple[int, bytes], tuple[Solids, list[F32]]]  # parts and albedos by prefab, and how the body is turned
+
+
+def furniture_of(view: View, known: AtHome | None = None) -> tuple[Furniture, F32, AtHome]:
+    """The furniture of a view, the mean albedo [N, 3] of its parts, and these as they are where a prefab is at home:
+    what is `known` of the same prefabs and materials is taken over. What shines is left out: light passes it.
+    """
+    bodies, known, at_home = view.bodies, known or {}, {}
     boxes, entities, first, pieces, albedos = [], [], [0], [], []
-    at_home: dict[tuple[int, bytes], tuple[Solids, list[F32]]] = {}  # by prefab, and how the body is turned
     for b in np.flatnonzero(bodies.stands):
         key = int(bodies.prefab[b]), bodies.orientation[b].tobytes()
         if key not in at_home:
-            at_home[key] = _parts_of(view.prefabs[key[0]], view.materials, bodies.orientation[b])
+            at_home[key] = known.get(key) or _parts_of(view.prefabs[key[0]], view.materials, bodies.orientation[b])
         home, albedo = at_home[key]
         if len(home.box):
             solids = moved(home, bodies.position[b].astype(np.float64))
@@ -67,7 +71,7 @@ def furniture_of(view: View) -> tuple[Furniture, F32]:
         np.ascontiguousarray(low), np.ascontiguousarray(high), np.array(entities, np.int32), np.array(first, np.int32),
         *joined(pieces),
     )  # fmt: skip
-    return made, np.array(albedos, np.float32).reshape(-1, 3)
+    return made, np.array(albedos, np.float32).reshape(-1, 3), at_home
 
 
 def _parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[Solids, list[F32]]:

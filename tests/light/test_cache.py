@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.light import gather, passes, pool
+from engine.light import furniture, gather, passes, pool
 from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
 from engine.light.keeping import unpack
@@ -857,6 +857,23 @@ def test_lamps_that_are_off_follow_edits_when_they_shine(n_edits: int, monkeypat
     exact = fresh(lit)
     assert_same(cache, exact)
     assert_same(idle, exact)
+
+
+def test_furniture_that_moves_keeps_its_parts_until_it_is_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    view, taken, real = view_of(plaza(), LAMPS), [], furniture._parts_of
+    monkeypatch.setattr(furniture, "_parts_of", lambda *a: taken.append(0) or real(*a))
+    cache = warm(with_crates(view, (5.0, 9.0, 0.5)))
+    painted = dataclasses.replace(view, materials=repainted(view.materials, 0.2))
+    for other, again in (
+        (with_crates(view, (6.0, 9.0, 0.5), (11.0, 4.0, 0.5)), 0),
+        (with_crates(painted, (6.0, 9.0, 0.5)), 1),
+        (with_crates(painted, (6.0, 9.5, 0.5)), 0),
+        (with_crates(painted, (6.0, 9.5, 0.5), yaw=0.3), 1),
+    ):
+        taken.clear()
+        cache.update(other)
+        assert len(taken) == again
+        assert_same(cache, fresh(other))
 
 
 def test_rows_that_went_remember_no_lamp() -> None:

@@ -89,7 +89,7 @@ def test_traced_rays_are_first_hits(scene: SceneFeatures) -> None:
 
 def test_rays_end_on_furniture_before_they_end_on_walls() -> None:
     view = with_crates(view_of(open_ground()), (6.0, 6.0, 0.5), yaw=0.4)
-    furniture, _ = furniture_of(view)
+    furniture, _, _ = furniture_of(view)
     ground = SceneFeatures(open_ground(), materials().albedo, materials().emission)
     number = number_of_places(ground)
     texels = np.array([number[x, y, 1, 4] for x, y in ((21, 24), (24, 28), (28, 24), (2, 2))], np.int32)
