@@ -71,7 +71,7 @@ def passes_for(albedo: NDArray[np.float32]) -> int:
 
 def passes_for_world(voxels: VoxelView, materials: Materials) -> int:
     """`passes_for` the faces that a world shows as it was made: edits never change how often light is gathered."""
-    faces = exposed_faces(voxels.base if voxels.base.size else voxels.material)
+    faces = exposed_faces(np.ascontiguousarray(voxels.base if voxels.base.size else voxels.material))
     return passes_for(np.repeat(materials.albedo, faces[: len(materials.albedo)], axis=0))
 
 
