@@ -456,7 +456,8 @@ class LampTransport:
                 for change in self._changes[-owed:]:
                     marks[owed][change.fresh] = marks[owed][change.gone] = -1
             assert lit is not None
-            self._followed.append((lamp, self._changes[-owed:]))
+            if not self._radiance[lamp].any():  # those that shine follow at once, and so do rows of the pool
+                self._followed.append((lamp, self._changes[-owed:]))
             self.lit[lamp], self._owed[lamp] = self._mend(*lit, lamp, self._changes[-owed:], marks[owed]), 0
         self._owed = [0 if lit is None else owed for lit, owed in zip(self.lit, self._owed, strict=True)]
         self._changes = self._changes[len(self._changes) - max(self._owed, default=0) :]

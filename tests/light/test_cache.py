@@ -889,8 +889,11 @@ def test_rows_that_went_remember_no_lamp() -> None:
     assert_same(cache, fresh(alone))
 
 
-def test_a_lamp_that_owes_a_change_comes_on_with_its_new_shadows_while_other_light_is_worked_out() -> None:
-    view = view_of(plaza(), LAMPS)
+def test_a_lamp_that_owes_a_change_comes_on_with_its_new_shadows_while_other_light_is_worked_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view, asked, real = view_of(plaza(), LAMPS), [], pool._lamps_cross
+    monkeypatch.setattr(pool, "_lamps_cross", lambda *a: asked.append(a[6].tolist()) or real(*a))
     off = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * np.array([[1.0], [0.0]], np.float32))
     cache, grid = warm(view), plaza()
     cache.update(dataclasses.replace(view, lamps=off))
@@ -898,6 +901,7 @@ def test_a_lamp_that_owes_a_change_comes_on_with_its_new_shadows_while_other_lig
     walled = with_voxels(view, grid)
     cache.update(dataclasses.replace(walled, lamps=off))
     assert cache._lamps.owing() == [1]
+    assert asked == [[True, False]], "the lamp that shines follows at once, and once"
     assert cache.update(dataclasses.replace(walled, lamps=off, sky=LATER), most_bricks=10).behind == 1
     lit = dataclasses.replace(walled, sky=LATER)
     assert cache.update(lit, most_bricks=10).behind == 2
