@@ -1,7 +1,7 @@
 """The teacher: Mitsuba's path tracer over the same voxels, bodies, lamps, sun and sky as a View.
 
-Mitsuba runs in a worker process (engine/teach/worker.py), one for each request, with Dr.Jit's LLVM backend where an
-LLVM of version 16 or later is found (older ones abort) and the scalar backend elsewhere.
+Mitsuba runs in a worker process (engine/teach/worker.py), one for each request: on a graphics card where OptiX is
+found, with Dr.Jit's LLVM backend where an LLVM of version 16 or later is (older ones abort), scalar elsewhere.
 """
 
 import ctypes.util
@@ -203,6 +203,21 @@ def sky_map(sky: SkyView) -> F32:
     return sky_radiance(sky, direction.astype(np.float32))
 
 
+def variants(timed: bool) -> list[str]:
+    """Mitsuba's variants that this machine may run, fastest first; what is `timed` is timed on the processor."""
+    cuda, llvm = optix_present() and not timed, llvm_library() is not None
+    return ["cuda_ad_rgb"] * cuda + ["llvm_ad_rgb"] * llvm + ["scalar_rgb"]
+
+
+def optix_present() -> bool:
+    """Whether this machine has NVIDIA's ray tracer, which the CUDA backend needs."""
+    try:
+        ctypes.CDLL("libnvoptix.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def llvm_library() -> str | None:
     """The newest LLVM shared library of version 16 or later on this machine, or None."""
     if os.environ.get("DRJIT_LIBLLVM_PATH"):
@@ -259,7 +274,7 @@ def _answer(
     with tempfile.TemporaryDirectory(prefix="daguerre-teacher-") as folder:
         question, reply = Path(folder, "request.npz"), Path(folder, "response.npz")
         np.savez(question, **request)
-        for variant in ("llvm_ad_rgb", "scalar_rgb") if library else ("scalar_rgb",):
+        for variant in variants(any(job.get("timed") for job in jobs)):
             surroundings = {**os.environ, "DAGUERRE_TEACHER": variant, "DRJIT_LIBLLVM_PATH": library or ""}
             ran = subprocess.run(
                 [sys.executable, "-m", "engine.teach.worker", str(question), str(reply)],

@@ -31,7 +31,7 @@ from engine.teach.lamplight import AROUND_M, Bounced, Lamps, direct_along
 mi.set_variant(os.environ.get("DAGUERRE_TEACHER", "scalar_rgb"))
 VECTORISED = "scalar" not in str(mi.variant())
 F32 = NDArray[np.float32]
-LANES = 1 << 20  # paths in flight: bounds memory
+LANES = 1 << (24 if "cuda" in str(mi.variant()) else 20)  # paths in flight: fills a graphics card, bounds memory
 ROULETTE_DEPTH = 6  # bounces after which dim paths may end early, by chance and without bias
 BOX_TRIANGLES = np.array(
     [[0, 2, 1], [0, 3, 2], [4, 5, 6], [4, 6, 7], [0, 1, 5], [0, 5, 4],
@@ -281,7 +281,7 @@ def trace(integrator: Any, scene: Any, bundle: Bundle, chosen: Any, count: int, 
         origin, direction = (origin + offset, direction) if bundle.spreads_origin else (origin, direction + offset)
         ray = mi.RayDifferential3f(mi.Ray3f(mi.Point3f(origin), dr.normalize(direction)))
         light, _, _ = integrator.sample(scene, sampler, ray)
-        return np.nan_to_num(np.array(light).T).reshape(len(chosen), count, 3).sum(1)
+        return np.array(dr.block_sum(dr.select(dr.isfinite(light), light, 0.0), count)).T
     sampler.seed(seed, 1)
     out = np.zeros((len(chosen), 3), np.float32)
     for i, k in enumerate(chosen):

@@ -193,7 +193,7 @@ def test_light_of_lamps_is_the_path_tracers_with_less_noise(roughness):
 def test_light_of_lamps_is_the_same_one_ray_at_a_time(monkeypatch):
     view = _hall(0.3)
     many = teacher.picture(view, (8, 5), 4096, exact=True)
-    monkeypatch.setattr(teacher, "llvm_library", lambda: None)
+    monkeypatch.setattr(teacher, "variants", lambda timed: ["scalar_rgb"])
     single = teacher.picture(view, (8, 5), 64, exact=True)
     np.testing.assert_allclose(single.exact, many.exact, rtol=0.2, atol=0.01)
     np.testing.assert_allclose(single.exact.mean((0, 1)), many.exact.mean((0, 1)), rtol=0.01)
@@ -202,7 +202,7 @@ def test_light_of_lamps_is_the_same_one_ray_at_a_time(monkeypatch):
 
 
 def test_scalar_backend_agrees(monkeypatch):
-    monkeypatch.setattr(teacher, "llvm_library", lambda: None)
+    monkeypatch.setattr(teacher, "variants", lambda timed: ["scalar_rgb"])
     voxels = _slab()
     voxels[36, :, 1:20] = 1
     view = view_of(voxels, GREY, lamps_from_boxes([[4, 8, 2]], [[0.5, 0.5, 0.5]], [[10, 5, 1]]), _sky())
@@ -234,7 +234,7 @@ def test_a_missing_path_tracer_is_one_sentence(monkeypatch):
 
 
 def test_a_failing_worker_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(teacher, "llvm_library", lambda: None)
+    monkeypatch.setattr(teacher, "variants", lambda timed: ["scalar_rgb"])
     monkeypatch.setattr(teacher, "sky_map", lambda sky: np.zeros(3, np.float32))  # not a picture: Mitsuba refuses it
     with pytest.raises(TeacherError, match="the path tracer's process ended with status 1") as caught:
         teacher.picture(view_of(_slab(), GREY, NO_LAMPS, _sky()), (8, 8), 1)
