@@ -41,26 +41,34 @@ def bound(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], run
     return found
 
 
+def evaluate(run: Budget, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Runs a function written in a world file."""
+    run.charge(4)
+    names = bound(function, args, kwargs, run)
+    run.depth += function.frames
+    try:
+        if run.depth > MAX_FRAMES:
+            raise Fault("calls are nested too deeply here: the stack would overflow; does a function call itself?")
+        result = function.body(Frame(run, function.up, names))
+    finally:
+        run.depth -= function.frames
+    return result
+
+
 def invoke(run: Budget, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Calls what a script calls."""
+    teller = run.teller
     if isinstance(function, Function):
-        run.charge(4)
-        names = bound(function, args, kwargs, run)
-        run.depth += function.frames
-        try:
-            if run.depth > MAX_FRAMES:
-                raise Fault("calls are nested too deeply here: the stack would overflow; does a function call itself?")
-            result = function.body(Frame(run, function.up, names))
-        finally:
-            run.depth -= function.frames
-        return result
+        if teller is not None and function.label is not None:
+            return teller.call(run, function, args, kwargs, evaluate)
+        return evaluate(run, function, args, kwargs)
     if isinstance(function, Builtin):
         if function.is_host:
             run.charge(HOST_CALL_STEPS)
-            if function.name == "on":  # the one that takes a function
-                return inward(run, function.call(*args, **kwargs))
-            plain, named = [outward(run, a) for a in args], {k: outward(run, v) for k, v in kwargs.items()}
-            return inward(run, function.call(*plain, **named))
+            if function.name != "on":  # the one that takes a function
+                args, kwargs = tuple([outward(run, a) for a in args]), {k: outward(run, v) for k, v in kwargs.items()}
+            answer = function.call(*args, **kwargs) if teller is None else teller.tell(run, function, args, kwargs)
+            return inward(run, answer)
         run.depth += CALL_FRAMES
         try:
             return plainly(function.call, f"{function.name}()", run, args, kwargs)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from engine.core.errors import DaguerreError
 from engine.script import library
-from engine.script.budget import Fault, Spot
+from engine.script.budget import Fault, Spot, raise_at
 from engine.script.calls import CALL_FRAMES
-from engine.script.expressions import Code, Expressions, Store, raise_at
+from engine.script.expressions import Code, Expressions, Store
 from engine.script.objects import Dict, Frame, Function, List, a_kind
 from engine.script.operators import put_element, subscript, update
 from engine.script.scopes import Scope, bound_names, loaded_by

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from engine.core.errors import DaguerreError, WorldFileError
 from engine.script import containers, library, texts
-from engine.script.budget import Budget, Fault, Spot
+from engine.script.budget import Budget, Fault, Spot, raise_at
 from engine.script.calls import invoke, plainly
 from engine.script.objects import (
     Dict,
@@ -49,19 +49,6 @@ _MISSING_WORDS: Final = {
     "exec": "text is never run",
     "getattr": "attributes cannot be named by a text",
 }
-
-
-def raise_at(fault: DaguerreError, place: Spot) -> NoReturn:
-    """Lets a failure go on, with the place where it happened if it has none yet."""
-    if isinstance(fault, Fault):
-        if fault.place is None:
-            fault.place = place
-        raise fault
-    if isinstance(fault, WorldFileError):
-        if fault.line is not None:
-            raise fault
-        raise Fault(fault.message, place) from None
-    raise Fault(str(fault), place) from None
 
 
 class Expressions(ABC):

@@ -59,7 +59,7 @@ class Builtin:
 class Function:
     """A function written in a world file."""
 
-    __slots__ = ("body", "defaults", "extra", "frames", "is_plain", "keywords", "more", "name", "names", "up")
+    __slots__ = ("body", "defaults", "extra", "frames", "is_plain", "keywords", "label", "more", "name", "names", "up")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Function:
         self.name, self.names, self.keywords, self.defaults = name, names, keywords, defaults
         self.more, self.extra = more, extra  # the names of *args and **kwargs
         self.body, self.frames, self.up = body, frames, up
+        self.label: tuple[bytes, str] | None = None  # what a function of a library that was read to its end is known by
         self.is_plain = not keywords and more is None and extra is None
 
     def takes(self) -> str:

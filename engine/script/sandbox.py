@@ -8,6 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 from engine.core.errors import DaguerreError, LimitError, WorldFileError
@@ -17,6 +18,7 @@ from engine.script.evaluator import Compiler
 from engine.script.library import library
 from engine.script.objects import Builtin, Frame, Function
 from engine.script.reading import MAX_WORDS, error_at, read, words_of
+from engine.script.tapes import Tapes, Teller
 from engine.script.values import hint
 
 MAX_FILES: Final = 32  # of one world
@@ -60,17 +62,22 @@ class Sandbox:
     read: Callable[[str], str]  # text of a loaded file; raises WorldFileError for what may not be loaded
     texts: dict[str, str] = field(default_factory=dict)  # every text that was read, by the name errors use
     budget: Budget = field(default_factory=lambda: Budget(0))  # of the evaluation that runs now
+    tapes: Tapes = field(default_factory=Tapes)  # of the reading
     _words: dict[str, Builtin] = field(default_factory=dict)
     _modules: dict[str, dict[str, Any]] = field(default_factory=dict)
     _loading: list[str] = field(default_factory=list)
     _names: dict[str, Any] = field(default_factory=dict)  # what the main file has bound
+    _libraries: bytes = b""  # digest of those that were read to their end, and of all that they were answered
 
-    def run(self, name: str, text: str, steps: int) -> None:
-        """Evaluates the main file; from then on all that it made is frozen."""
+    def run(self, name: str, text: str, steps: int, known: Tapes | None = None) -> None:
+        """Evaluates the main file; from then on all that it made is frozen. `known` is of an earlier reading."""
         self._words = library(invoke)
         self._words |= {host: Builtin(host, function, is_host=True) for host, function in self.hosts.items()}
         self.budget = Budget(steps)
+        self.budget.teller = Teller({n: w for n, w in self._words.items() if w.is_host}, known or Tapes())
+        self.tapes = self.budget.teller.tapes
         self._guarded(lambda: self._evaluate(name, text, self._names))
+        self.budget.teller = None
 
     def function(self, name: str) -> Function | None:
         """A top-level function of the main file, or one that it loaded; None where there is none of that name."""
@@ -122,9 +129,21 @@ class Sandbox:
         if wanted not in self._modules:
             self._loading.append(wanted)
             try:
-                names: dict[str, Any] = {}
-                self._evaluate(wanted, self.read(wanted), names)
-                self._modules[wanted] = names
+                self._modules[wanted] = self._library(wanted, self.read(wanted))
             finally:
                 self._loading.pop()
         return self._modules[wanted]
+
+    def _library(self, name: str, text: str) -> dict[str, Any]:
+        """What a library binds. Its functions are known by all that they could have got anything from: the libraries
+        up to here, and what the engine answered while they were read.
+        """
+        names: dict[str, Any] = {}
+        begin = len(self.tapes.told)
+        self._evaluate(name, text, names)
+        answers = [told.answer for told in self.tapes.told[begin:]]
+        self._libraries = sha256(repr((self._libraries, name, text, answers)).encode()).digest()
+        for label, value in names.items():
+            if isinstance(value, Function) and value.label is None:
+                value.label = self._libraries, label
+        return names

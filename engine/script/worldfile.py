@@ -16,6 +16,7 @@ from engine.script.dryrun import Tried, tried
 from engine.script.handlers import Hands
 from engine.script.objects import Function
 from engine.script.sandbox import Sandbox, friendly
+from engine.script.tapes import Tapes
 from engine.sim.script_port import CALL_STEPS, HANDLER_STEPS, TICK_STEPS, ScriptFailure
 from engine.state.blueprint import Blueprint
 from engine.state.world import State
@@ -68,7 +69,8 @@ class LoadedWorld:
     script: WorldScript
     notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
     files: tuple[Path, ...] = ()  # all that was read: the world file first, then what it loads and its assets
-    drawn: Drawn | None = None  # for the next reading of the same file
+    drawn: Drawn | None = None  # for the next reading of the same file, as is
+    tapes: Tapes | None = None  # what functions of its libraries told
 
 
 @dataclass(frozen=True)
@@ -84,26 +86,27 @@ class _Read:
 def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedWorld:
     """Reads a world file, or a shipped world by its bare name. WorldFileError says where it is wrong.
 
-    `before` is what an earlier reading gave: shapes that are the same are not drawn again.
+    `before` is what an earlier reading gave: shapes that are the same are not drawn again, and calls of functions of
+    libraries that are the same are not evaluated again. What comes of it is the same as without.
     """
-    return _read(path_or_name, before.drawn if before is not None else None).loaded
+    return _read(path_or_name, before).loaded
 
 
-def _read(path_or_name: str | Path, known: Drawn | None = None) -> _Read:
+def _read(path_or_name: str | Path, before: LoadedWorld | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
     try:
-        return _read_from(path, files, known)
+        return _read_from(path, files, before)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
 
 
-def _read_from(path: Path, files: list[Path], known: Drawn | None) -> _Read:
+def _read_from(path: Path, files: list[Path], before: LoadedWorld | None) -> _Read:
     """Adds to `files` whatever else is opened or looked for."""
     shown = str(path)
     main = assets.read_text(path, shown)
-    draft, hands = Draft(name=path.stem, folder=path.parent, known=known), Hands()
+    draft, hands = Draft(name=path.stem, folder=path.parent, known=before.drawn if before else None), Hands()
 
     def read(wanted: str) -> str:
         files.append(path.parent / wanted)
@@ -113,7 +116,7 @@ def _read_from(path: Path, files: list[Path], known: Drawn | None) -> _Read:
     box = Sandbox({}, read)
     box.hosts = _hosts(draft, hands, box)
     try:
-        box.run(shown, main, LOAD_STEPS)
+        box.run(shown, main, LOAD_STEPS, before.tapes if before else None)
     except WorldFileError as error:
         raise remarks.with_line_of_later(error, shown, main) from None
     remarks.check_handlers(draft, box, shown)
@@ -130,9 +133,8 @@ def _read_from(path: Path, files: list[Path], known: Drawn | None) -> _Read:
     except WorldFileError as error:
         raise WorldFileError(error.message, shown) from None
     files += [path.parent / name for name in draft.assets]
-    world = LoadedWorld(
-        blueprint, WorldScript(box, hands), tuple(dict.fromkeys(draft.notes)), tuple(files), draft.drawn
-    )  # fmt: skip
+    notes = tuple(dict.fromkeys(draft.notes))
+    world = LoadedWorld(blueprint, WorldScript(box, hands), notes, tuple(files), draft.drawn, box.tapes)
     return _Read(path, draft, box, world)
 
 
