@@ -10,7 +10,6 @@ from pathlib import Path
 from engine.core.errors import DaguerreError, WorldFileError
 from engine.script.worldfile import LoadedWorld
 
-LOOK_EVERY_S = 0.1  # at the files
 SETTLE_S = 0.02  # a save is taken up when two looks so far apart find the same, so that no half file is read
 Trace = tuple[tuple[int, int], ...]  # of each file when it was written, ns, and its bytes; -1 where there is none
 
@@ -23,14 +22,9 @@ class Author:
         self.problem = ""
         self._read, self._world, self._files = read, world, world.files
         self._known = _trace(self._files)
-        self._since_look_s = 0.0
 
-    def look(self, elapsed_s: float) -> LoadedWorld | None:
+    def look(self) -> LoadedWorld | None:
         """The world as it is written now, once after every save that can be read; else None."""
-        self._since_look_s += elapsed_s
-        if self._since_look_s < LOOK_EVERY_S:
-            return None
-        self._since_look_s = 0.0
         found = _trace(self._files)
         if found == self._known:
             return None

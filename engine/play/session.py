@@ -192,7 +192,7 @@ class Session:
 
     def _follow_file(self, author: Author) -> None:
         """Goes on in the new version of the world when it was saved; in the old one where the new one is wrong."""
-        read = author.look(self._elapsed_s)
+        read = author.look()
         if read is None:
             return
         try:

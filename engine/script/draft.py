@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -53,11 +53,12 @@ Shape = Callable[..., None]  # that writes itself into a grid: see shapes.py
 
 @dataclass(frozen=True)
 class Drawn:
-    """The voxels of a world file, and the shapes that they are a function of."""
+    """The voxels of a world file and the shapes that they are a function of, its prefabs and what they were made of."""
 
     size: Voxel
     shapes: list[tuple[Shape, tuple[Any, ...]]] | None  # None: the file looked at its voxels while it drew
     voxels: Grid
+    prefabs: dict[tuple[Any, ...], Prefab]
 
 
 @dataclass
@@ -83,6 +84,7 @@ class Draft:
     )  # albedo, emission, pattern, roughness, metal
     cuts: dict[str, tuple[float, float]] = field(default_factory=dict)  # material -> scale and shift of its pattern
     prefabs: dict[str, Prefab] = field(default_factory=dict)
+    made_of: dict[tuple[Any, ...], Prefab] = field(default_factory=dict)  # prefabs of parts, by all that makes them
     spawns: list[Spawn] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
@@ -140,13 +142,19 @@ class Draft:
             for shape, args in self.shapes or ():
                 shape(self.grid, *args)
 
+    def assembled(self, recipe: tuple[Any, ...], make: Callable[[], Prefab]) -> Prefab:
+        """The prefab that follows from a recipe, that of the last reading if it had the same one."""
+        made = self.known.prefabs.get(recipe) if self.known is not None else None
+        self.made_of[recipe] = made = made or make()
+        return made
+
     def _drawn(self) -> Drawn:
         """All voxels, finished. They are a function of the shapes alone if nobody has looked at them: the same shapes
         as at the last reading, the same voxels.
         """
         known = self.known
         if self.waits and known is not None and (self.size, self.shapes) == (known.size, known.shapes):
-            return known
+            return replace(known, prefabs=self.made_of)
         self._draw_waiting()
         grid = self.grid
         assert grid is not None
@@ -154,7 +162,7 @@ class Draft:
             grid = grid.finished()
         elif isinstance(grid, np.ndarray):
             grid.flags.writeable = False
-        return Drawn(self.size, self.shapes, grid)
+        return Drawn(self.size, self.shapes, grid, self.made_of)
 
     def count(self, kind: str, present: int) -> None:
         """Refuses one more of a kind beyond its cap."""
@@ -167,6 +175,10 @@ class Draft:
         Each voxel counts `work` times: how much longer it takes than one of a plain box.
         """
         size = self.size
+        (x0, y0, z0), (x1, y1, z1), (x, y, z) = low, high, size
+        if 0 <= x0 < x1 <= x and 0 <= y0 < y1 <= y and 0 <= z0 < z1 <= z:  # as nearly all are
+            self.work(work * (x1 - x0) * (y1 - y0) * (z1 - z0))
+            return
         for axis, a, b, n in zip("xyz", low, high, size, strict=True):
             if a >= b:
                 raise WorldFileError(

@@ -12,6 +12,7 @@ from engine.script import prefabs, solids
 from engine.script.draft import MAX_VERTICES, ROUND, Draft
 from engine.script.shapes import RISES
 from engine.script.values import flag, integer, number, one_of, point, said, text, voxel
+from engine.state.blueprint import Prefab
 
 MAX_PARTS = 200  # of one prefab, or of one solid
 MAX_JOINS_DEEP = 12  # unions of unions
@@ -156,17 +157,21 @@ class Parts:
             raise WorldFileError(f"prefab '{label}' needs parts=[box(...), cylinder(...), ball(...)]")
         if len(parts) > MAX_PARTS:
             raise LimitError(f"a prefab may have {MAX_PARTS} parts, not {len(parts)}")
-        pieces: list[prefabs.Part] = []
+        pieces, recipe = list[prefabs.Part](), list[Any]()
         for part in parts:
-            pieces.append(_part(part, label, len(self.draft.materials)))
+            piece, numbers = _part(part, label, len(self.draft.materials))
+            pieces.append(piece)
+            recipe.append(tuple(numbers.items()))
             self.draft.vertices += len(pieces[-1].position)
             if self.draft.vertices > MAX_VERTICES:
                 raise LimitError(f"the prefabs of a world may have {MAX_VERTICES:,} vertices together, not more")
-        made = prefabs.assemble(label, pieces)
-        if collider is not None:
-            x, y, z = point(collider, "collider", 0.01, 64)
-            made = prefabs.with_collider(made, (x / 2, y / 2, z / 2))
-        self.draft.prefabs[label] = made
+        full = None if collider is None else point(collider, "collider", 0.01, 64)
+
+        def make() -> Prefab:
+            made = prefabs.assemble(label, pieces)
+            return made if full is None else prefabs.with_collider(made, (full[0] / 2, full[1] / 2, full[2] / 2))
+
+        self.draft.prefabs[label] = self.draft.assembled((label, full, *recipe), make)
         return label
 
 
@@ -217,8 +222,8 @@ def _numbers(p: Shape) -> dict[str, Any]:
     raise KeyError(kind)
 
 
-def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
-    """The mesh of what box, cylinder, ball or wedge gave; a dict that an author made up is refused."""
+def _part(part: object, prefab: str, n_materials: int) -> tuple[prefabs.Part, dict[str, Any]]:
+    """The mesh of what box, cylinder, ball or wedge gave, and its numbers; a dict that an author made up is refused."""
     refused = WorldFileError(
         f"the parts of prefab '{prefab}' must be box(...), cylinder(...), ball(...) or wedge(...), not {said(part)}"
     )
@@ -230,7 +235,8 @@ def _part(part: object, prefab: str, n_materials: int) -> prefabs.Part:
         raise WorldFileError(f"a {part['part']} of prefab '{prefab}' needs a material")
     try:
         integer(part["material"], "material", 1, n_materials)
-        return _mesh(_numbers(part))
+        numbers = _numbers(part)
+        return _mesh(numbers), numbers
     except (KeyError, TypeError, ValueError, IndexError):
         raise refused from None
 

@@ -83,6 +83,7 @@ def error_at(message: str, place: Spot, text: str) -> WorldFileError:
     return WorldFileError(message, file, line, column, caret(shown, line, column))
 
 
+@lru_cache(maxsize=KEPT)
 def words_of(text: str) -> int:
     """How many words and signs a text has, those in strings and comments counted too."""
     return sum(1 for _ in re.finditer(r"\w+|[^\w\s]", text))

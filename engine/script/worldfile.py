@@ -1,5 +1,6 @@
 """World files: Starlark text in, a blueprint and its script out."""
 
+import gc
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -95,11 +96,16 @@ def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedW
 def _read(path_or_name: str | Path, before: LoadedWorld | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
+    collects = gc.isenabled()
+    gc.disable()  # nothing that reading makes is garbage before its end; what a script makes is bounded by its steps
     try:
         return _read_from(path, files, before)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _read_from(path: Path, files: list[Path], before: LoadedWorld | None) -> _Read:

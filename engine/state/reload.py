@@ -51,6 +51,8 @@ def sharing(old: Blueprint, new: Blueprint) -> Blueprint:
 
 def _equal(a: object, b: object) -> bool:
     """Whether two records, tuples, arrays or plain values hold the same."""
+    if a is b:
+        return True
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, tuple) and isinstance(b, tuple):

@@ -10,6 +10,7 @@ from engine.raster.patterns import NAMES
 from engine.script import assets, draft, shapes
 from engine.script.draft import PATTERNS
 from engine.script.worldfile import LoadedWorld, check, load
+from engine.state.reload import _equal
 from tests.script.authoring import BASE, NEXT_LINE, loaded, written
 
 BAD_LINES = [
@@ -325,6 +326,22 @@ def test_a_file_that_says_the_same_shapes_has_the_same_voxels_without_drawing_th
     assert looked.drawn is not None and looked.drawn.shapes is None  # what it looked at is no part of its shapes
     read(DRAWN + 'fill((1, 1, ground_at(1, 1)), (2, 2, 3), "stone")\n', looked)
     assert len(drawn) == 1
+
+
+def test_a_prefab_of_the_same_parts_is_the_same_object_and_any_other_is_made(tmp_path: Path) -> None:
+    parts = '[box((-0.4, -0.4, 0), (0.4, 0.4, 0.8), "#8a5f38"), ball((0, 0, 1), 0.3, "stone")]'
+    line = f'prefab("thing", {parts}, collider = (1, 1, 1.5))'
+    first = loaded(tmp_path, line)
+    again = load(written(tmp_path, 'fill((4, 4, 1), (5, 5, 2), "stone")\n' + line), first).blueprint
+    assert all(a is b for a, b in zip(again.prefabs, first.blueprint.prefabs, strict=True))
+    for old, new in (
+        ("0.8", "0.9"), ("0.3", "0.4"), ('"stone")', '"#8a5f38")'), ("1.5", "1.25"), ("thing", "other"),
+        (", collider = (1, 1, 1.5)", ""), ('0.3, "stone"', '0.3, "stone", smooth = False'),
+    ):  # fmt: skip
+        changed = line.replace(old, new)
+        one, other = load(written(tmp_path, changed), first).blueprint, loaded(tmp_path, changed).blueprint
+        assert _equal(one.prefabs, other.prefabs) and one.prefabs[0] is first.blueprint.prefabs[0]
+        assert not _equal(one.prefabs[1], first.blueprint.prefabs[1])
 
 
 def test_shapes_that_are_kept_are_not_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
