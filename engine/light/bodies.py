@@ -11,6 +11,7 @@ of the cost and depend on body and lamp alone, so they are kept for every pair o
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -238,6 +239,9 @@ Pose = tuple[bytes, int]
 Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and whether the body carries it
 
 
+_NOWHERE = np.full((2, 3), np.inf, np.float32)
+
+
 @dataclass(eq=False)
 class _Kept:
     """What is known of one body in one pose."""
@@ -247,6 +251,8 @@ class _Kept:
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
     cube_of: tuple[int, int]  # of which light they are, and whether the body stands
+    lamps: set[tuple[bytes, ...]]  # that reached it when it was lit
+    bounds: F32  # [2, 3] metres, world: low and high of those corners
 
 
 class BodyLight:
@@ -257,16 +263,17 @@ class BodyLight:
         self._prefabs: object = None  # the list that prefabs are numbered in
         self._shapes: LampShapes | None = None  # that `_lamps` are of
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
+        self._shine = Counter[tuple[bytes, ...]]()  # lamps that were on at the last call, each with its radiance
         self.n_waiting = 0  # bodies that `at` left in the light of before
 
     def at(
         self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, direct: Direct, sky: SkyView,
-        shapes: LampShapes, most: int | None = None, since: int = -1,
+        shapes: LampShapes, most: int | None = None,
     ) -> F32:  # fmt: skip
         """e [V, 3] at the vertices of bodies before the camera, 0 behind it.
 
-        With `most`, of the bodies that stand as they did and were lit at relight `since` or later only so many are lit
-        anew, those first that have waited longest.
+        With `most`, of the bodies that stand as they did, in the reach of no lamp that shines otherwise than it did,
+        only so many are lit anew, those first that have waited longest.
         """
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
@@ -274,17 +281,18 @@ class BodyLight:
             self._prefabs, self._kept = view.prefabs, {}
         if shapes is not self._shapes:
             self._follow_lamps(shapes)
+        self._follow_shine(view, shapes)
         poses = _poses(bodies)
         seen: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0))
+            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0), set(), _NOWHERE)
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
             seen[poses[b]] = known
-        can_wait = sorted((b for b in todo if todo[b].stamp >= max(since, 0)), key=lambda b: (todo[b].stamp, b))
+        can_wait = sorted((b for b in todo if todo[b].stamp >= 0), key=lambda b: (todo[b].stamp, b))
         waiting = [] if most is None else can_wait[most:]
         for b in waiting:
             e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = todo.pop(b).e
@@ -310,6 +318,22 @@ class BodyLight:
         still = set(self._lamps)
         for known in self._kept.values():
             known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp[0] in still}
+
+    def _follow_shine(self, view: View, shapes: LampShapes) -> None:
+        """Forget the light of bodies that a lamp reaches, or did, which shines otherwise than at the last call."""
+        radiance = view.lamps.radiance
+        on = np.flatnonzero(radiance.any(1)).tolist()
+        shine = [(*self._lamps[k], radiance[k].tobytes()) for k in on]
+        was, self._shine = self._shine, Counter(shine)
+        if not (other := {one for one, _ in was.items() ^ self._shine.items()}):
+            return
+        lamps = {one[:-1] for one in other}
+        new = [k for k, one in zip(on, shine, strict=True) if one in other]
+        centre, reach = view.lamps.centre[new], shapes.reach[new] * REACH_SHARE
+        for known in self._kept.values():
+            away = np.maximum(np.maximum(known.bounds[0] - centre, centre - known.bounds[1]), 0.0)
+            if not known.lamps.isdisjoint(lamps) or ((away**2).sum(1) < reach**2).any():
+                known.stamp = -1
 
     def _light(
         self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, relit: Relight,
@@ -338,13 +362,16 @@ class BodyLight:
             shapes.reach[on] * REACH_SHARE, cube, reaches,
         )  # fmt: skip
         for b, rows in corners.items():
-            todo[b].cube, todo[b].cube_of = cube[rows].copy(), cube_of[b]
+            todo[b].cube, todo[b].cube_of, todo[b].lamps = cube[rows].copy(), cube_of[b], set()
+            todo[b].bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
         lamp = on[column]
         own = (shapes.entity[lamp] == view.bodies.entity[body]).tolist()
         pairs = [(b, k, (self._lamps[k], o)) for b, k, o in zip(body.tolist(), lamp.tolist(), own, strict=True)]
+        for b, _, (key, _) in pairs:
+            todo[b].lamps.add(key)
         self._find_factors(posed, todo, pairs, shapes)
         found = [todo[b].factors[key] for b, _, key in pairs]
 

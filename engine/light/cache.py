@@ -304,7 +304,6 @@ class LightCache:
         self._relit = Relight(self._relit.stamp, self._compares)
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
         self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
-        self._lamps_differ_at = -1  # that at which any lamp's did, or one went
         self._sun = b""  # direction that `_sees_sun` is for
         self._sees_sun = np.zeros(n, np.bool_)  # [T]
         self._light = ()  # what the radiance was gathered from
@@ -384,9 +383,8 @@ class LightCache:
         if len(radiance) == len(self._lamp_radiance) == len(self._lamp_changed_at):
             differs = (radiance != self._lamp_radiance).any(1)
             self._lamp_changed_at[differs] = stamp
-            self._lamps_differ_at = stamp if differs.any() else self._lamps_differ_at
         else:
-            self._lamp_changed_at, self._lamps_differ_at = np.full(len(radiance), stamp, np.int32), stamp
+            self._lamp_changed_at = np.full(len(radiance), stamp, np.int32)
         self._lamp_radiance = radiance.copy()
 
     def _light_furniture(self, view: View) -> None:
@@ -561,13 +559,10 @@ class LightCache:
 
     def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
         """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
-        all but `most` of them until their turn comes, but only while every lamp is as bright as it was.
+        all but `most` of them until their turn comes, if every lamp that reaches them or did is as bright as it was.
         """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
-        e = self._body_light.at(
-            view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most,
-            self._lamps_differ_at,
-        )  # fmt: skip
+        e = self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most)
         self.stats.bodies_stale = self._body_light.n_waiting
         return e
 

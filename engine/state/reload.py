@@ -67,7 +67,8 @@ def reloaded(old: Blueprint, new: Blueprint, state: State) -> tuple[State, tuple
 
     Raises what new_state raises.
     """
-    reload = _Reload(old, new, state, new_state(new, state.seed), _tables(old, new), {PLAYER: PLAYER}, [])
+    voxels = state.voxels.shared() if state.voxels.base is new.voxels else None
+    reload = _Reload(old, new, state, new_state(new, state.seed, voxels), _tables(old, new), {PLAYER: PLAYER}, [])
     reload.find_entities()
     reload.keep_columns()
     reload.keep_voxels()

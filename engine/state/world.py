@@ -242,9 +242,10 @@ def empty_state(blueprint: Blueprint, seed: int, voxels: VoxelGrid | None = None
     return State(seed, voxels, clock, daylight.is_dark(blueprint.sky, clock))
 
 
-def new_state(blueprint: Blueprint, seed: int = 0) -> State:
+def new_state(blueprint: Blueprint, seed: int = 0, voxels: VoxelGrid | None = None) -> State:
     """The world at tick 0: the player, every spawn, doors shut or open, lamps as the hour wants them, "start" queued.
 
+    `voxels` is a grid of the blueprint's voxels without edits, where somebody has one.
     WorldFileError names the spawn that is wrong; LimitError names a cap and its number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
@@ -253,7 +254,7 @@ def new_state(blueprint: Blueprint, seed: int = 0) -> State:
         raise LimitError(f"{len(blueprint.triggers)} triggers: a world holds at most {MAX_TRIGGERS}")
     if not entities.player_fits(blueprint, blueprint.player_start):
         raise WorldFileError(f"the player starts at {blueprint.player_start}, outside of {blueprint.size_m} m")
-    state = empty_state(blueprint, seed)
+    state = empty_state(blueprint, seed, voxels)
     for name, value in blueprint.variables.items():
         set_variable(state, name, value)
     entities.seat_player(blueprint, state)

@@ -124,6 +124,41 @@ def test_in_play_bodies_that_stand_as_they_did_get_other_light_in_turns() -> Non
     np.testing.assert_array_equal(e, light_of(dimmed)[1])
 
 
+@pytest.mark.parametrize("change", ["brighter", "dimmed", "off", "gone", "moved here", "moved away", "twin gone"])
+def test_in_play_only_bodies_that_a_changed_lamp_reaches_have_its_light_at_once(change: str) -> None:
+    """Those that it reached too, also if they are not before the camera meanwhile; all get the right light in turns."""
+    places = [(3.0, 3.0, 0.5), (4.0, 3.5, 0.5), (9.5, 9.0, 0.5), (9.0, 9.5, 0.5), (10.0, 10.0, 0.5)]
+    first, near, far, on = (3.5, 2.0, 1.2), (3.0, 4.5, 1.2), (10.0, 8.5, 1.2), (0.6, 0.6, 0.6)
+    twin = [(first, 0.2, on)] if change == "twin gone" else []
+    world = view_of(open_ground(), lamps((first, 0.2, on), (near, 0.2, on), *twin), NIGHT)
+    view, cache = with_boxes(world, *places), LightCache()
+    before = light_of(view, cache)[1].reshape(5, -1, 3)
+    dark = (0.0, 0.0, 0.0)
+    now = {
+        "brighter": [(first, 0.2, on), (near, 0.2, (0.9, 0.6, 0.6))],
+        "dimmed": [(first, 0.2, on), (near, 0.2, (0.3, 0.3, 0.3))],
+        "off": [(first, 0.2, on), (near, 0.2, dark)],
+        "gone": [(first, 0.2, on)],
+        "moved here": [(far, 0.2, on), (near, 0.2, on)],
+        "moved away": [(near, 0.2, on), (far, 0.2, on)],
+        "twin gone": [(first, 0.2, on), (near, 0.2, on)],
+    }[change]
+    later = dataclasses.replace(view, lamps=lamps(*now))
+    posed, exact = pose(later), light_of(later)[1].reshape(5, -1, 3)
+    back = dataclasses.replace(later, camera=dataclasses.replace(later.camera, yaw=later.camera.yaw + np.pi))
+    cache.update(later)
+    assert not cache.body_light(back, posed, most=0).any()  # looks away
+    e = cache.body_light(later, posed, most=0).reshape(5, -1, 3)
+    is_new = (e == exact).all((1, 2))
+    reached = 5 if change.startswith("moved") else 2
+    assert is_new[:reached].all() and cache.stats.bodies_stale == 5 - reached
+    np.testing.assert_array_equal(e[reached:], before[reached:])
+    for _ in range(2):
+        e = cache.body_light(later, posed, most=2)
+    assert cache.stats.bodies_stale == 0
+    np.testing.assert_array_equal(e, light_of(later)[1])
+
+
 def test_the_last_lamp_that_goes_leaves_no_light_on_a_body_that_might_wait() -> None:
     lit = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), NIGHT), (6.0, 6.0, 0.5))
     cache = LightCache()

@@ -63,6 +63,19 @@ def test_the_running_state_is_not_touched() -> None:
     assert state.digest() == before
 
 
+def test_a_world_without_edits_copies_no_voxels_and_what_is_built_later_is_its_own() -> None:
+    world = empty_world()
+    state = played(world)
+    made, _ = reloaded(world, dataclasses.replace(world, start_hour=9.0), state)
+    assert made.voxels.material is state.voxels.material
+    before = state.digest()
+    made.voxels.fill((4, 4, 8), (6, 6, 10), STONE)
+    assert state.digest() == before and not state.voxels.material[4:6, 4:6, 8:10].any()
+    later, _ = reloaded(world, world, made)  # with edits
+    assert later.voxels.material is not made.voxels.material
+    np.testing.assert_array_equal(later.voxels.material, made.voxels.material)
+
+
 def test_a_changed_lamp_is_new_and_walkers_stay_where_they_were() -> None:
     world = lively_world()
     state = played(world)

@@ -48,6 +48,48 @@ def test_stamps_tell_which_bricks_differ_from_the_blueprint(boxes: list) -> None
     np.testing.assert_array_equal(grid.stamp != 0, differs)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), BOXES), max_size=5), st.booleans())
+def test_grids_that_share_their_arrays_are_like_grids_of_their_own(writes: list, undo: bool) -> None:
+    """Whoever is written to, and whether the other is still there."""
+    first = VoxelGrid(base())
+    second = first.shared()
+    assert second is not None and second.material is first.material and second.ringed is first.ringed
+    third = second.shared()
+    assert third is not None
+    grids = [first, second, third, VoxelGrid(base())]
+    del first, second, third
+    alone = [VoxelGrid(base()) for _ in grids]
+    for which, boxes in writes:
+        edits = written(boxes).edits()
+        for grid in (grids[which], alone[which]):
+            grid.revert()
+            grid.apply(*edits)
+            grid.fill((0, 0, 0), (2, 2, 2), 3)
+            if undo:
+                grid.revert()
+        for one, other in zip(grids, alone, strict=True):
+            for name in ("material", "stamp", "ringed", "solid"):
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+            assert one.edits()[0].tolist() == other.edits()[0].tolist()
+
+
+def test_arrays_are_copied_only_while_somebody_shares_them() -> None:
+    first = VoxelGrid(base())
+    array, second = first.material, first.shared()
+    assert second is not None
+    del first
+    second.fill((0, 0, 0), (2, 2, 2), 3)
+    assert second.material is array and second.shared() is None  # it holds edits
+    second.revert()
+    third = second.shared()
+    assert third is not None
+    third.fill((0, 0, 0), (2, 2, 2), 3)
+    assert second.material is array and third.material is not array
+    second.fill((0, 0, 0), (2, 2, 2), 3)
+    assert second.material is array
+
+
 def test_undone_edits_leave_no_trace_and_equal_content_has_equal_stamps() -> None:
     grid = VoxelGrid(base())
     grid.fill((1, 1, 1), (3, 3, 3), 0)
