@@ -231,6 +231,7 @@ INSET_M = 0.05  # corners are looked from so far inside their box: on the ground
 WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
 MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the camera
 REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
+NEAR_SHARE = 0.25  # of that, 13 m from a street lamp: nearer bodies are lit at once when it shines otherwise
 
 
 # Prefab, position, how it is turned; and which, of bodies that are one in the other. Whether it stands needs no place
@@ -251,7 +252,7 @@ class _Kept:
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
     cube_of: tuple[int, int]  # of which light they are, and whether the body stands
-    lamps: set[tuple[bytes, ...]]  # that reached it when it was lit
+    lamps: set[tuple[bytes, ...]]  # near it when it was lit
     bounds: F32  # [2, 3] metres, world: low and high of those corners
 
 
@@ -272,8 +273,8 @@ class BodyLight:
     ) -> F32:  # fmt: skip
         """e [V, 3] at the vertices of bodies before the camera, 0 behind it.
 
-        With `most`, of the bodies that stand as they did, in the reach of no lamp that shines otherwise than it did,
-        only so many are lit anew, those first that have waited longest.
+        With `most`, of the bodies that stand as they did, near no lamp that shines otherwise than it did, only so many
+        are lit anew, those first that have waited longest.
         """
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
@@ -320,7 +321,7 @@ class BodyLight:
             known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp[0] in still}
 
     def _follow_shine(self, view: View, shapes: LampShapes) -> None:
-        """Forget the light of bodies that a lamp reaches, or did, which shines otherwise than at the last call."""
+        """Forget the light of bodies near a lamp, or where one was, that shines otherwise than at the last call."""
         radiance = view.lamps.radiance
         on = np.flatnonzero(radiance.any(1)).tolist()
         shine = [(*self._lamps[k], radiance[k].tobytes()) for k in on]
@@ -329,10 +330,8 @@ class BodyLight:
             return
         lamps = {one[:-1] for one in other}
         new = [k for k, one in zip(on, shine, strict=True) if one in other]
-        centre, reach = view.lamps.centre[new], shapes.reach[new] * REACH_SHARE
         for known in self._kept.values():
-            away = np.maximum(np.maximum(known.bounds[0] - centre, centre - known.bounds[1]), 0.0)
-            if not known.lamps.isdisjoint(lamps) or ((away**2).sum(1) < reach**2).any():
+            if not known.lamps.isdisjoint(lamps) or _near(known.bounds, view, shapes, new).any():
                 known.stamp = -1
 
     def _light(
@@ -362,16 +361,15 @@ class BodyLight:
             shapes.reach[on] * REACH_SHARE, cube, reaches,
         )  # fmt: skip
         for b, rows in corners.items():
-            todo[b].cube, todo[b].cube_of, todo[b].lamps = cube[rows].copy(), cube_of[b], set()
+            todo[b].cube, todo[b].cube_of = cube[rows].copy(), cube_of[b]
             todo[b].bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
+            todo[b].lamps = {self._lamps[k] for k in on[_near(todo[b].bounds, view, shapes, on)].tolist()}
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
         lamp = on[column]
         own = (shapes.entity[lamp] == view.bodies.entity[body]).tolist()
         pairs = [(b, k, (self._lamps[k], o)) for b, k, o in zip(body.tolist(), lamp.tolist(), own, strict=True)]
-        for b, _, (key, _) in pairs:
-            todo[b].lamps.add(key)
         self._find_factors(posed, todo, pairs, shapes)
         found = [todo[b].factors[key] for b, _, key in pairs]
 
@@ -401,6 +399,13 @@ class BodyLight:
         )  # fmt: skip
         for (b, _, key), part in zip(pairs, np.split(factor, factor_at[1:-1]), strict=True):
             todo[b].factors[key] = part.copy()
+
+
+def _near(bounds: F32, view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]) -> NDArray[np.bool_]:
+    """Which of some lamps [n] are near a body in a box [2, 3]."""
+    centre, reach = view.lamps.centre[lamps], shapes.reach[lamps] * (REACH_SHARE * NEAR_SHARE)
+    away = np.maximum(np.maximum(bounds[0] - centre, centre - bounds[1]), 0.0)
+    return np.asarray((away**2).sum(1) < reach**2)
 
 
 def _poses(bodies: Bodies) -> list[Pose]:

@@ -559,7 +559,7 @@ class LightCache:
 
     def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
         """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
-        all but `most` of them until their turn comes, if every lamp that reaches them or did is as bright as it was.
+        all but `most` of them until their turn comes, if every lamp near them is and was as bright as it is.
         """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
         e = self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most)
