@@ -7,7 +7,7 @@ import typer
 
 from engine.cli.options import Json, World
 from engine.cli.speech import answer
-from engine.cli.worlds import load_world, rehearsed
+from engine.cli.worlds import noted, rehearsed
 from engine.core.errors import WorldFileError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the world is called; its file is NAME.star, here.")]
@@ -40,7 +40,7 @@ def check(world: World, as_json: Json = False) -> None:
         ":".join(str(part) for part in (p.file, p.line, p.column) if part) + f": {p.message}" for p in findings.problems
     ]
     if not errors:
-        load_world(world)  # says what its models leave out
+        noted(findings.notes)
     tried = findings.tried
     good = f"{world}: ok"
     if tried.calls:

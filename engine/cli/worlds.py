@@ -1,6 +1,6 @@
 """From the name of a world to a state that runs: what every command begins with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,14 @@ def load_world(world: str) -> "LoadedWorld":
 
     rehearsed(world)
     loaded = load(world)
-    for note in loaded.notes:
-        say(f"note: {note}")
+    noted(loaded.notes)
     return loaded
+
+
+def noted(notes: Iterable[str]) -> None:
+    """Says what imported models say and a world leaves out."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 def rehearsed(world: str, lint: bool = False) -> None:

@@ -8,7 +8,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from engine.core.errors import LimitError, WorldFileError
@@ -57,6 +57,11 @@ class Source:
     text: str
     tree: ast.Module
     lines: tuple[str, ...]
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the tree, in no order."""
+        return tuple(ast.walk(self.tree))
 
     def place(self, node: ast.AST) -> Spot:
         """Where a node begins: file, line, column, 1-based and counted in characters."""
@@ -158,7 +163,7 @@ def _refuse(source: Source) -> None:
     """WorldFileError for the first node, in the order of the text, that is no part of the language."""
     found: list[tuple[Spot, str]] = []
     stack: list[tuple[ast.AST, int]] = [(source.tree, 0)]
-    allowed_stars = {id(a) for n in ast.walk(source.tree) if isinstance(n, ast.Call) for a in n.args}
+    allowed_stars = {id(a) for n in source.nodes if isinstance(n, ast.Call) for a in n.args}
     while stack:
         node, depth = stack.pop()
         if (why := _why_not(node, depth, allowed_stars)) is not None:

@@ -77,7 +77,7 @@ def _sent(box: Sandbox) -> set[str]:
     """The events that emit(...) names anywhere in the world's files; ANYTHING where only running will tell."""
     found = set()
     for source in sources(box):
-        for call in _calls(source.tree, "emit"):
+        for call in _calls(source, "emit"):
             first = call.args[0] if call.args else None
             is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
             found.add(str(first.value) if is_text and isinstance(first, ast.Constant) else ANYTHING)
@@ -93,8 +93,8 @@ def sources(box: Sandbox) -> Iterator[Source]:
             continue
 
 
-def _calls(tree: ast.AST, function: str) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
+def _calls(source: Source, function: str) -> Iterator[ast.Call]:
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
             yield node
 
@@ -143,12 +143,12 @@ def _solid_at(blueprint: Blueprint, position: tuple[float, float, float] | list[
 def _names(draft: Draft, box: Sandbox) -> Iterator[WorldFileError]:
     """find("...") of a name that no spawn has, where handlers name nothing themselves."""
     files = list(sources(box))
-    spawned = [call for source in files for call in _calls(source.tree, "spawn_at")]
+    spawned = [call for source in files for call in _calls(source, "spawn_at")]
     if any(len(call.args) > 2 or any(k.arg in ("name", None) for k in call.keywords) for call in spawned):
         return
     known = {*draft.spawn_names, "player"}
     for source in files:
-        for call in _calls(source.tree, "find"):
+        for call in _calls(source, "find"):
             first = call.args[0] if call.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value not in known:
                 message = f"nothing is spawned with the name '{first.value}'{hint(first.value, known)}"
@@ -158,8 +158,8 @@ def _names(draft: Draft, box: Sandbox) -> Iterator[WorldFileError]:
 def _unused(box: Sandbox, shown: str) -> Iterator[WorldFileError]:
     """Functions of the main file that nothing calls and no on(...) names."""
     source = read(shown, box.texts[shown])
-    used = {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)}
-    used |= {n.value for n in ast.walk(source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    used = {node.id for node in source.nodes if isinstance(node, ast.Name)}
+    used |= {n.value for n in source.nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     for statement in source.tree.body:
         if isinstance(statement, ast.FunctionDef) and statement.name not in used:
             message = f"nothing calls {statement.name}(); name it in on(event, {statement.name}), or take it out"
@@ -171,14 +171,14 @@ def _idle(blueprint: Blueprint, draft: Draft, box: Sandbox, shown: str) -> Itera
     said = Counter(
         node.value
         for source in sources(box)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     kept = {
         call.lineno: call
         for source in sources(box)
         if source.name == shown
-        for statement in ast.walk(source.tree)
+        for statement in source.nodes
         if isinstance(statement, ast.Expr) and isinstance(call := statement.value, ast.Call)
     }  # calls whose result nobody takes
     laid = {blueprint.materials.names[i] for i in materials_in(blueprint.voxels)}

@@ -2,7 +2,8 @@
 
 import gc
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,13 +97,23 @@ def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedW
 def _read(path_or_name: str | Path, before: LoadedWorld | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
-    collects = gc.isenabled()
-    gc.disable()  # nothing that reading makes is garbage before its end; what a script makes is bounded by its steps
     try:
-        return _read_from(path, files, before)
+        with _at_a_stretch():
+            return _read_from(path, files, before)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
+
+
+@contextmanager
+def _at_a_stretch() -> Iterator[None]:
+    """Nobody looks for garbage meanwhile, which takes a third of a reading: next to nothing that it makes is garbage
+    before its end, and what a script makes is bounded by its steps.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collects:
             gc.enable()
@@ -173,6 +184,7 @@ class Findings:
 
     problems: list[Problem]
     tried: Tried = field(default_factory=Tried)  # its handlers
+    notes: tuple[str, ...] = ()  # what imported models say and the world leaves out
 
 
 def check(path_or_name: str | Path) -> list[Problem]:
@@ -180,6 +192,7 @@ def check(path_or_name: str | Path) -> list[Problem]:
     return examine(path_or_name).problems
 
 
+@_at_a_stretch()
 def examine(path_or_name: str | Path) -> Findings:
     """All that is wrong with a world file: what keeps it from loading, handlers that fail when they are tried, what
     looks like a mistake, and what linter and type checker say.
@@ -224,7 +237,7 @@ def examine(path_or_name: str | Path) -> Findings:
         for row in (_problem(error, path) for error in handlers.failures):
             if not any((p.file, p.line) == (row.file, row.line) for p in found):
                 found.append(row)
-    return Findings(found, handlers)
+    return Findings(found, handlers, () if read is None else read.loaded.notes)
 
 
 def _problem(error: WorldFileError, path: Path) -> Problem:

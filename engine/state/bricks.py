@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.units import BRICK
+from engine.core.units import AIR, BRICK
 
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
@@ -361,9 +361,14 @@ Grid = U8 | Bricks  # [X, Y, Z] material indices: an array, or bricks where the 
 
 def materials_in(grid: Grid) -> list[int]:
     """The materials that a grid shows anywhere, air among them, in order."""
-    shown: U8 = grid.distinct_blocks() if isinstance(grid, Bricks) else grid
-    found: list[int] = np.unique(shown).tolist()
-    return found
+    shown: U8 = (grid.distinct_blocks() if isinstance(grid, Bricks) else grid).reshape(-1)
+    is_shown = np.zeros(256, np.bool_)
+    for start in range(0, len(shown), FEW_AT_ONCE * VOLUME):
+        piece = shown[start : start + FEW_AT_ONCE * VOLUME]
+        solid = piece[piece != AIR]  # few: most of a world is air
+        is_shown[solid] = True
+        is_shown[AIR] |= len(solid) < len(piece)
+    return [int(material) for material in np.flatnonzero(is_shown)]
 
 
 def same_voxels(a: Grid, b: Grid) -> bool:

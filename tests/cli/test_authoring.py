@@ -1,8 +1,12 @@
 """`new` and `check`: a first world that is good and is never written over, problems with their places."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from engine.script import worldfile
 from tests.cli.conftest import Daguerre
 
 
@@ -56,3 +60,20 @@ def test_check_names_a_handler_that_would_fail_in_play(daguerre: Daguerre, tmp_p
     assert message.startswith("reached('lights') fails on 'goal'") and "did you mean 'lantern 1'?" in message
     (message,) = found('set_lamp(find("latern 1"), True)')  # reading tells, and trying does not say it again
     assert "did you mean 'lantern 1'?" in message
+
+
+def test_check_reads_a_world_once_and_says_what_its_models_leave_out(
+    daguerre: Daguerre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+    read = worldfile._read
+
+    def noted(path: Path, before: worldfile.LoadedWorld | None = None) -> worldfile._Read:
+        reads.append(path)
+        found = read(path, before)
+        return replace(found, loaded=replace(found.loaded, notes=("ship.vox: 3 cameras are left out",)))
+
+    monkeypatch.setattr(worldfile, "_read", noted)
+    checked = daguerre("check", "gallery")
+    assert checked.code == 0 and len(reads) == 1
+    assert checked.err == "note: ship.vox: 3 cameras are left out\n"
