@@ -102,7 +102,7 @@ class Teller:
             except DaguerreError as error:
                 raise_at(error, was.place)
             if not _are_same(answers[-1], was.answer):
-                self._heard = answers[::-1]
+                self._heard += reversed(answers)
                 del self.tapes.told[begin:]
                 return False
         return True

@@ -26,7 +26,7 @@ from tests.large_world import text_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SIZE_PX = (320, 180)
+SIZE_PX = (640, 360)  # a window's own
 TEXELS_PER_FRAME = 500  # as in a window
 TURNS = 3
 WALKED = 130  # ticks before: everybody is on the way

@@ -53,6 +53,17 @@ def post(x, y):
     lid(x, y, 2)
     fill((x, y, lower), (x + 0.5, y + 0.5, ground_at(x, y + 4) + 0.5), "clay")
 
+def probe(x):
+    return ground_at(x, 14)
+
+def twice(x):
+    low = probe(x)
+    fill((x, 14, low), (x + 0.5, 14.5, low + 1), "clay")
+    high = probe(x)  # the same call, another answer
+    fill((x, 14, high), (x + 0.5, 14.5, high + 0.5), "clay")
+    beside = ground_at(x + 2, 14)
+    fill((x + 1, 14, beside), (x + 1.5, 14.5, beside + 0.5), "clay")
+
 def heap(spots, seed = 1):
     for x, y in spots:
         tower(x, y, height = 1 + seed % 2)
@@ -71,7 +82,7 @@ def glow():
     say("x")
 """
 WORLD = """\
-load("lib.star", "block", "deep", "glow", "heap", "on_the_ground", "post", "thing", "tower", "when")
+load("lib.star", "block", "deep", "glow", "heap", "on_the_ground", "post", "thing", "tower", "twice", "when")
 world("test", size = (16, 16, 8))
 material("stone", "#888888", pattern = "paving")
 fill((0, 0, 0), (16, 16, 1), "stone")
@@ -86,6 +97,7 @@ thing("green", "stone")
 spawn("red", at = (8, 8, 1))
 on_the_ground(6, 6)
 post(4, 6)
+twice(9)
 heap([(8, 2), (8, 4)])
 heap(((10, 2), (10, 4)), seed = 3)
 deep(0, x = 12)
@@ -174,6 +186,7 @@ def test_only_what_may_differ_is_evaluated_again(tmp_path: Path, evaluated: list
 CHANGES = [
     ("# here", 'material("new", "#102030")'),  # other numbers of materials
     ('load("lib', 'material("new", "#302010")\nload("lib'),
+    ("# here", "fill((11, 13, 1), (12, 15, 3), 'stone')"),
     ("# here", "fill((7, 5, 1), (8, 8, 2.5), 'stone')"),
     ("# here", "fill((4, 9, 1), (5, 11, 3), 'stone')"),
     ("# here", "fill((5, 5, 1), (8, 8, 2.5), 'stone')"),  # another ground
