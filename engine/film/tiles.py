@@ -216,11 +216,11 @@ class PagesOnScreen:
             tiles[y // TILE_PX, x // TILE_PX] = True
         return tiles
 
-    def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
-        """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed: its slot is
-        another, or one of the `dirty` ones.
+    def place(self, slot: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
+        """Work out `slots` anew, given those of `keys` [n]; returns the tiles in which any pixel's light changed: its
+        slot is another, or one of the `dirty` ones.
         """
-        slot, brick = page_table[self.keys], self.keys // 48
+        brick = self.keys // 48
         bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
         place = slot // SLOTS_PER_BAND << 6 | slot % SLOTS_PER_BAND
         entry = 1 + (place << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)

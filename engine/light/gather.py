@@ -16,11 +16,12 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from engine.light.faces import texel_at
 from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
 from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
 from engine.light.skylight import sky_towards
-from engine.light.surface import face_centre, spot_of, texel_at
+from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
 TEXEL_RAYS = 64
@@ -77,7 +78,7 @@ def texel_ray(place, t, turn, k, origin, direction):
 
 
 @njit(parallel=True, cache=True)
-def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, void, ray_hit, ray_code):
+def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
     """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n)
     and ray_code [R, 64] at `rows`.
 
@@ -102,7 +103,7 @@ def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, v
             if side == SKY:
                 ray_hit[row, k] = SKY
             elif side >= 0:
-                ray_hit[row, k] = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+                ray_hit[row, k] = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
                 if ray_hit[row, k] < 0:
                     ray_hit[row, k] = BLOCKED
             if n > 0:
@@ -161,7 +162,7 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
 def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
-    radiance [S, 3] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
+    radiance [S] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
     [R, 4, 3] what `gather_sky` found.
     """
     for i in prange(len(rows)):
@@ -171,8 +172,7 @@ def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, s
             hit, code = ray_hit[row, k], ray_code[row, k]
             if hit >= 0:
                 spot = spot_of(hit, patch_level(code), patch_spot)
-                for c in range(3):
-                    light[c] = unpack(radiance[spot, c])
+                light[0], light[1], light[2] = unpack(radiance[spot])
                 _add_to_bins(code, light, bins)
             elif hit <= PART:
                 _add_to_bins(code, part_radiance[PART - hit], bins)
@@ -265,7 +265,7 @@ def rays_cross(place, texels, rows, ray_code, low, high, void):
 
 
 @njit(parallel=True, cache=True)
-def find_neighbours(place, page_row, page_texel, shape, texels, around):
+def find_neighbours(place, faces, shape, texels, around):
     """The texels around some texels in their plane: around [n, 9], the texel itself first, -1 where there is none.
 
     A diagonal one counts only where a texel beside both joins it, so that light does not slip past the end of a wall.
@@ -276,11 +276,11 @@ def find_neighbours(place, page_row, page_texel, shape, texels, around):
         around[i, 0] = t
         for k in range(4):
             u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
-            around[i, 1 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v)
+            around[i, 1 + k] = page_neighbour(faces, shape, side, x, y, z, u, v)
         for k in range(4):
             u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
             joined = around[i, 2 if k & 1 else 1] >= 0 or around[i, 4 if k & 2 else 3] >= 0
-            around[i, 5 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v) if joined else -1
+            around[i, 5 + k] = page_neighbour(faces, shape, side, x, y, z, u, v) if joined else -1
 
 
 @njit(parallel=True, cache=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.light import decode, gather, interpolate
 from engine.light.furniture import Furniture
+from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
@@ -20,6 +21,7 @@ from engine.light.transport import Change, Transport
 from engine.view import SkyView
 
 F32 = NDArray[np.float32]
+I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
@@ -58,7 +60,7 @@ def _probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, p
         since = checked[rows[i]]
         differs[i] = since < 0
         for j in range(weight.shape[1]):
-            if weight[texels[i], j] != 0.0:
+            if weight[texels[i], j] != 0:
                 p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
                 differs[i] = differs[i] or probe_at[p] > since
 
@@ -256,7 +258,7 @@ class TexelPool:
             self._void_shadows(transport.surface.place, rows, lamps, np.arange(len(lamps.lit)) == lamp, low, high)
 
     def _void_shadows(
-        self, place: I32, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
+        self, place: I16, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
         high: NDArray[np.float64],
     ) -> None:  # fmt: skip
         if asked.any():
@@ -289,7 +291,7 @@ class TexelPool:
         self.texel_of_row[rows], self.lamp_of[rows] = -1, -1  # nobody renumbers the lamps of rows that are free
         self._free.extend(rows[::-1].tolist())
 
-    def admit(self, texels: I32, place: I32) -> I32:
+    def admit(self, texels: I32, place: I16) -> I32:
         """Rows [n] of some texels, new ones where they have none. Those that nobody wanted for longest make room."""
         rows = self.row_of_texel[texels]
         missing = texels[rows < 0]
@@ -354,7 +356,7 @@ class TexelPool:
             void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
             gather.trace_texels(
-                transport.voxels, furniture, surface.place, surface.page_row, surface.page_texel, outer[void],
+                transport.voxels, furniture, surface.place, surface.faces, outer[void],
                 rows[void], self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
@@ -465,7 +467,8 @@ class TexelPool:
         again = rows[valid & ((since < 0) | (newest > since))]
         fine_light(again, self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)
-        self.e_lamp[rows[~valid]] = (lamps.e[texels[~valid]] + lamps.from_unseen(texels[~valid], radiance))[:, None]
+        others = texels[~valid]
+        self.e_lamp[rows[~valid]] = (unpacked(lamps.e[others]) + lamps.from_unseen(others, radiance))[:, None]
         self._note(rows, before, self.e_lamp)
 
     def _note(self, rows: I32, before: F32, light: F32) -> None:
@@ -497,7 +500,7 @@ class TexelPool:
         surface = transport.surface
         around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
         shape = np.array(transport.grid.shape)
-        gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, texels, around)
+        gather.find_neighbours(surface.place, surface.faces, shape, texels, around)
         found = np.zeros(len(surface.place) + 1, np.bool_)
         found[around] = True
         return around, np.flatnonzero(found[:-1]).astype(np.int32)

@@ -71,8 +71,8 @@ class Transport:
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
         self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
-        self.weight = np.zeros((0, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
-        self.near = np.zeros(0, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
+        self.weight = np.zeros((0, 8), np.uint8)  # [T, 8] sum WHOLE, or 0 where it sees none
+        self.near = np.zeros(0, np.uint8)  # [T] of NEAR_WHOLE that it sees, how much is too near for probes to tell
         self.readers: RaysOfPages | None = None  # see keep_readers
         if most_bricks is None:
             for _ in self.making(None):
@@ -110,7 +110,7 @@ class Transport:
         probes = self.probes
         rows = probes.rows_read(np.arange(probes.reads.size, dtype=np.int32), self.surface)
         rows.reshape(probes.reads.shape)[~probes.alive] = -1
-        self.readers = RaysOfPages(rows, len(self.surface.page_texel))
+        self.readers = RaysOfPages(rows, len(self.surface.page_key_of_row))
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
@@ -166,8 +166,8 @@ class Transport:
 
     def _make_room(self, more: int) -> None:
         self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
-        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
-        self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
+        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.uint8)])
+        self.near = np.concatenate([self.near, np.zeros(more, np.uint8)])
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
@@ -200,7 +200,7 @@ class Transport:
         """
         surface, probes, readers = self.surface, self.probes, self.readers
         assert readers is not None
-        n_rays, n_rows = probes.reads.shape[1], len(surface.page_texel)
+        n_rays, n_rows = probes.reads.shape[1], len(surface.page_key_of_row)
         known = rows[rows < len(readers.count)]
         strayed = readers.of(known)
         readers.empty(known)
@@ -226,7 +226,7 @@ class Transport:
     def probes_of(self, texels: I32) -> I32:
         """The probes that some texels [n] see, by weight: [n, 8], -1 none."""
         found = np.full((len(texels), 8), -1, np.int32)
-        for i, j in np.argwhere(self.weight[texels] != 0.0).tolist():
+        for i, j in np.argwhere(self.weight[texels]).tolist():
             found[i, j] = probe_seen(self.where, self.surface.place, self.probes.probe_of_cell, texels[i], j)
         return found
 
