@@ -35,7 +35,7 @@ BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
 FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
 IDLE = 4  # an idle update does a quarter of what it may
-AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too: others may follow
+AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too, and so do its bodies and pages
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
@@ -424,8 +424,10 @@ class LightCache:
         self.stats.pages_stale = 0
         if most_texels is not None:
             waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
-            waits = waits[self._stand_as_they_did(keys[waits])]
+            waits = waits[self._stand_as_they_did(slots[waits])]
             at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
+            if self._going is not None:  # they would be looked at again when it has come
+                at_once = max(most_texels // 8, 1)
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
@@ -462,11 +464,12 @@ class LightCache:
         pages.page_texels(keys, surface.faces, np.array(self.transport.grid.shape), texels)
         return texels
 
-    def _stand_as_they_did(self, keys: I32) -> NDArray[np.bool_]:
-        """On which pages [n] only indirect light may differ, and not for what is near."""
-        rows = np.append(self._pool.row_of_texel, -1)[self._texels_of(keys)]
-        stands = self._pool.stands(self._lamp_radiance, self._lamp_changed_at)
-        return np.asarray(np.append(stands, True)[rows].all((1, 2)))
+    def _stand_as_they_did(self, slots: I32) -> NDArray[np.bool_]:
+        """On which pages, in slots [n], only indirect light may differ, and not for what is near."""
+        pool, surface = self._pool, self.transport.surface
+        stands = pool.stands(self._lamp_radiance, self._lamp_changed_at)
+        others = pool.texel_of_row[~stands & (pool.texel_of_row >= 0)]
+        return np.asarray(~self.table.showing(surface.place[others], surface.n_bricks)[slots])
 
     def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
@@ -567,6 +570,8 @@ class LightCache:
         all but `most` of them until their turn comes, if every lamp near them is and was as bright as it is.
         """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
+        if most is not None and self._going is not None:  # they would be looked at again when it has come
+            most = max(most // AFTER_EDIT, 1)
         e = self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most)
         self.stats.bodies_stale = self._body_light.n_waiting
         return e

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from engine.light.faces import texel_at
+from engine.light.faces import page_key, row_of, texel_at, texel_of
 from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
 from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
@@ -233,6 +233,7 @@ def _rays_towards(side, towards, d, r):
 def _rays_crossing(place, t, code, low, high):
     """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
+    axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     origin, direction, towards = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
     for b in range(len(low)):
         r = _ball(place, t, low[b], high[b], towards)
@@ -246,8 +247,12 @@ def _rays_crossing(place, t, code, low, high):
                 continue
             if not is_turned:
                 turn, is_turned = texel_turn(place, t), True
-            texel_direction(side, turn, k, direction)
-            if direction[0] * towards[0] + direction[1] * towards[1] + direction[2] * towards[2] < least:
+            # `texel_direction` times `towards`; what it is turned by, that is turned back by.
+            r2 = (k + turn[0]) / TEXEL_RAYS
+            across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
+            across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])
+            ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
+            if math.sqrt(r2) * across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
                 continue
             texel_ray(place, t, turn, k, origin, direction)
             if crosses_box(
@@ -273,14 +278,21 @@ def find_neighbours(place, faces, shape, texels, around):
     for i in prange(len(texels)):
         t = texels[i]
         x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+        row = row_of(faces, page_key(x, y, z, side, shape[1] >> 3, shape[2] >> 3))
+        own_u, own_v = place[t, (side // 2 + 1) % 3] & 7, place[t, (side // 2 + 2) % 3] & 7
         around[i, 0] = t
-        for k in range(4):
-            u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
-            around[i, 1 + k] = page_neighbour(faces, shape, side, x, y, z, u, v)
-        for k in range(4):
-            u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
-            joined = around[i, 2 if k & 1 else 1] >= 0 or around[i, 4 if k & 2 else 3] >= 0
-            around[i, 5 + k] = page_neighbour(faces, shape, side, x, y, z, u, v) if joined else -1
+        for k in range(8):
+            if k < 4:
+                u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
+            else:
+                u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
+                if around[i, 2 if k & 1 else 1] < 0 and around[i, 4 if k & 2 else 3] < 0:
+                    around[i, 1 + k] = -1
+                    continue
+            if 0 <= own_u + u < 8 and 0 <= own_v + v < 8:
+                around[i, 1 + k] = texel_of(faces, row, (own_v + v) * 8 + own_u + u)
+            else:
+                around[i, 1 + k] = page_neighbour(faces, shape, side, x, y, z, u, v)
 
 
 @njit(parallel=True, cache=True)

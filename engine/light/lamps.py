@@ -407,7 +407,8 @@ class LampTransport:
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
         furniture = furniture or no_furniture()
-        before, keys = self._keys, _keys(shapes, furniture)
+        same = shapes is self.shapes and furniture is self.furniture
+        before, keys = self._keys, self._keys if same else _keys(shapes, furniture)
         known = {key: i for i, key in enumerate(before)}
         old, self.shapes, self.furniture, self._keys = self.shapes, shapes, furniture, keys
         self._voxels, self._surface = voxels, surface

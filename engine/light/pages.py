@@ -11,7 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.faces import PAGES_PER_BRICK, texel_at
+from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texel_of
 
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
 BRICK_M = BRICK * VOXEL_M
@@ -57,14 +57,47 @@ def page_neighbour(faces, shape, side, x, y, z, u, v):
     return texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
 
 
+@njit(cache=True)
+def _row_beside(faces, shape, side, x, y, z, u, v):
+    """Row of the page so many pages on in the plane of one with the origin (x, y, z), -1 if it shows nothing."""
+    axis = side // 2
+    if axis == 0:
+        y += 8 * u
+        z += 8 * v
+    elif axis == 1:
+        z += 8 * u
+        x += 8 * v
+    else:
+        x += 8 * u
+        y += 8 * v
+    if x < 0 or y < 0 or z < 0 or x >= shape[0] or y >= shape[1] or z >= shape[2]:
+        return np.int32(-1)
+    return row_of(faces, page_key(x, y, z, side, shape[1] >> 3, shape[2] >> 3))
+
+
+@njit(cache=True)
+def _border(part):
+    """First and last + 1 of the 10 columns of a page that lie in the page before it, in itself or in the next."""
+    return (0, 1) if part < 0 else ((1, 9) if part == 0 else (9, 10))
+
+
 @njit(parallel=True, cache=True)
 def page_texels(keys, faces, shape, texels):
     """Texels of some pages with their borders: texels [n, 10, 10] int32 (v, u), -1 where none."""
     for i in prange(len(keys)):
         side, x, y, z = page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
-        for v in range(INDIRECT_PX):
-            for u in range(INDIRECT_PX):
-                texels[i, v, u] = page_neighbour(faces, shape, side, x, y, z, u - 1, v - 1)
+        texels[i] = -1
+        for part in range(9):  # the page, and what borders on it in the eight around it
+            part_v, part_u = part // 3 - 1, part % 3 - 1
+            row = _row_beside(faces, shape, side, x, y, z, part_u, part_v)
+            if row < 0:
+                continue
+            first_u, last_u = _border(part_u)
+            first_v, last_v = _border(part_v)
+            for v in range(first_v, last_v):
+                for u in range(first_u, last_u):
+                    at = (v - 1 - 8 * part_v) * 8 + u - 1 - 8 * part_u
+                    texels[i, v, u] = texel_of(faces, row, at)
 
 
 @njit(cache=True)
@@ -140,6 +173,27 @@ def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, 
             for u in range(LAMP_PX):
                 for c in range(4):
                     differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, page[v, u, c])
+
+
+@njit(cache=True)
+def _pages_showing(place, n_bricks, block, slot, mark):
+    """Mark the slots [S] of the pages that show some texels, at places [n, 4], or have them in their border."""
+    at = np.empty(3, np.int64)
+    for i in range(len(place)):
+        side = np.int64(place[i, 3])
+        axis = side // 2
+        for part in range(9):
+            outside = False
+            for c in range(3):
+                at[c] = place[i, c]
+                if c != axis:
+                    at[c] += (part // 3 if c == (axis + 1) % 3 else part % 3) - 1
+                outside |= at[c] < 0 or at[c] >= n_bricks[c] * 8
+            if not outside:
+                key = page_key(at[0], at[1], at[2], side, n_bricks[1], n_bricks[2])
+                found = slot[block[key // PAGES_PER_BRICK], key % PAGES_PER_BRICK]
+                if found >= 0:
+                    mark[found] = True
 
 
 class PageTable:
@@ -220,6 +274,12 @@ class PageTable:
             more = self._n_blocks + self._n_blocks // 4 - len(self._slot)
             self._slot = np.concatenate([self._slot, np.full((more, PAGES_PER_BRICK), -1, np.int32)])
         return self._block[bricks]
+
+    def showing(self, place: NDArray[np.int16], n_bricks: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Slots [S] whose pages show any of the texels at some places [n, 4], or have one in their border."""
+        mark = np.zeros(len(self.key_of_slot), np.bool_)
+        _pages_showing(place, np.array(n_bricks), self._block, self._slot, mark)
+        return mark
 
     def void(self, low: NDArray[np.float64], high: NDArray[np.float64], n_bricks: tuple[int, ...]) -> None:
         """Fill pages anew whose bricks boxes low..high [n, 3] metres touch or nearly touch: texels came or went."""

@@ -106,7 +106,7 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, 
         face_centre(place, texels[i], p)
         for k in range(lamp_of.shape[1]):
             lamp = lamp_of[rows[i], k]
-            if lamp < 0 or not asked[lamp]:
+            if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
                 continue  # it may have gone, and those after it keep their factors
             d2 = 0.0
             for axis in range(3):
@@ -115,13 +115,16 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, 
             for b in range(len(low)):
                 if d2 < nearest[lamp, b]:
                     continue
+                aside = False
                 for axis in range(3):
                     # From any point of the face to any of the lamp: astray from the middles by no more than this.
                     wide_low[axis], wide_high[axis] = (
                         low[b, axis] - stray[lamp, axis],
                         high[b, axis] + stray[lamp, axis],
                     )
-                if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                    aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
+                    aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
+                if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
                     void[rows[i]] |= 1 << k
                     break
 
@@ -316,7 +319,8 @@ class TexelPool:
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
-        self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = self.waits_since[fresh] = -1
+        self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
+        self.waits_since[fresh] = -1
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self._is_new[missing] = False
         return self.row_of_texel[texels]
@@ -355,13 +359,15 @@ class TexelPool:
             _spread(around_ring, self.row_of_texel, urgency)
             void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
+            met_sky = self.ray_hit[rows[void]] == gather.SKY
             gather.trace_texels(
                 transport.voxels, furniture, surface.place, surface.faces, outer[void],
                 rows[void], self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
             self.rays_void[rows[void]] = 0
-            self.checked[rows[void]] = self.sky_checked[rows[void]] = -1
+            self.checked[rows[void]] = -1
+            self.sky_checked[rows[void][((self.ray_hit[rows[void]] == gather.SKY) != met_sky).any(1)]] = -1
         is_traced = self.rays_void[rows] == 0
         self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
