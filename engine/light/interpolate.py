@@ -149,6 +149,25 @@ def texel_weights(voxels, place, probe_of_cell, position, cell, texels, where, w
                     where[t, j] = where[t, j] * 4 + cell[index[j], c] - _first_cell(place, t, c) + 1
 
 
+@njit(parallel=True, cache=True)
+def look_into(place, texels, low, high, out):
+    """Which of some texels [n] look for probes in a box, or through one: low..high [m, 3] metres. All that they read is
+    in the cells around them, or between these and them.
+    """
+    for i in prange(len(texels)):
+        t = texels[i]
+        first, last = np.empty(3, np.float64), np.empty(3, np.float64)
+        for axis in range(3):
+            cell, here = _first_cell(place, t, axis), 0.25 * place[t, axis]
+            first[axis], last[axis] = min(cell - 1.0, here), max(cell + 3.0, here + 0.25)
+        out[i] = False
+        for b in range(len(low)):
+            apart = False
+            for axis in range(3):
+                apart |= low[b, axis] > last[axis] or high[b, axis] < first[axis]
+            out[i] |= not apart
+
+
 @njit(cache=True)
 def _is_open(grid, x, y, z, axis, step):
     """Whether nothing stands so near before a face of voxel (x, y, z) that a ray of NEAR_M could meet it."""
