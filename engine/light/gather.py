@@ -30,6 +30,7 @@ BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
 SKY = -1  # `ray_hit` of a ray that leaves the world
 PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n it is PART - n
 CODE = 80.0  # steps of `ray_code` for one bin
+BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ALL_RAYS = np.uint64(2**TEXEL_RAYS - 1)
 SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
@@ -230,28 +231,35 @@ def _rays_towards(side, towards, d, r):
 
 
 @njit(cache=True)
-def _rays_crossing(place, t, code, low, high):
+def _rays_crossing(place, t, code, low, high, scratch):
     """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
-    origin, direction, towards = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
+    origin, direction, towards = scratch
     for b in range(len(low)):
         r = _ball(place, t, low[b], high[b], towards)
         d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
         first, last = _rays_towards(side, towards, d, r)
-        # The part of the way to the middle that a ray which touches the ball goes along its own direction.
+        # The part of the way to the middle that a ray which touches the ball goes along its own direction: of that
+        # `ahead` is along the normal, and the rest is at least `least_across`, which takes no root to ask.
         least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
+        ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
+        most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / TEXEL_RAYS, 1e-6))
+        least_across = -1e30
+        if least > most_ahead and last > 0:
+            least_across = (least - most_ahead) / math.sqrt(last / TEXEL_RAYS) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
             if reach < d - r:
                 continue
             if not is_turned:
                 turn, is_turned = texel_turn(place, t), True
-            # `texel_direction` times `towards`; what it is turned by, that is turned back by.
-            r2 = (k + turn[0]) / TEXEL_RAYS
+            # `texel_direction` times `towards`; what the one is turned by, the other is turned back by.
             across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
             across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])
-            ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
+            if across < least_across:
+                continue
+            r2 = (k + turn[0]) / TEXEL_RAYS
             if math.sqrt(r2) * across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
                 continue
             texel_ray(place, t, turn, k, origin, direction)
@@ -265,8 +273,10 @@ def _rays_crossing(place, t, code, low, high):
 @njit(parallel=True, cache=True)
 def rays_cross(place, texels, rows, ray_code, low, high, void):
     """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
-    for i in prange(len(texels)):
-        void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high)
+    for block in prange((len(texels) + BLOCK - 1) // BLOCK):
+        scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
+            void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high, scratch)
 
 
 @njit(parallel=True, cache=True)

@@ -101,32 +101,33 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, 
             for axis in range(3):
                 d, w = middle[lamp, axis], stray[lamp, axis]
                 nearest[lamp, b] += max(low[b, axis] - w - d, 0.0, d - high[b, axis] - w) ** 2
-    for i in prange(len(texels)):
+    for block in prange((len(texels) + gather.BLOCK - 1) // gather.BLOCK):
         p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        face_centre(place, texels[i], p)
-        for k in range(lamp_of.shape[1]):
-            lamp = lamp_of[rows[i], k]
-            if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
-                continue  # it may have gone, and those after it keep their factors
-            d2 = 0.0
-            for axis in range(3):
-                d[axis] = middle[lamp, axis] - p[axis]
-                d2 += d[axis] * d[axis]
-            for b in range(len(low)):
-                if d2 < nearest[lamp, b]:
-                    continue
-                aside = False
+        for i in range(block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(texels))):
+            face_centre(place, texels[i], p)
+            for k in range(lamp_of.shape[1]):
+                lamp = lamp_of[rows[i], k]
+                if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
+                    continue  # it may have gone, and those after it keep their factors
+                d2 = 0.0
                 for axis in range(3):
-                    # From any point of the face to any of the lamp: astray from the middles by no more than this.
-                    wide_low[axis], wide_high[axis] = (
-                        low[b, axis] - stray[lamp, axis],
-                        high[b, axis] + stray[lamp, axis],
-                    )
-                    aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
-                    aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
-                if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                    void[rows[i]] |= 1 << k
-                    break
+                    d[axis] = middle[lamp, axis] - p[axis]
+                    d2 += d[axis] * d[axis]
+                for b in range(len(low)):
+                    if d2 < nearest[lamp, b]:
+                        continue
+                    aside = False
+                    for axis in range(3):
+                        # From any point of the face to any of the lamp: astray from the middles by no more than this.
+                        wide_low[axis], wide_high[axis] = (
+                            low[b, axis] - stray[lamp, axis],
+                            high[b, axis] + stray[lamp, axis],
+                        )
+                        aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
+                        aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
+                    if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                        void[rows[i]] |= 1 << k
+                        break
 
 
 @njit(parallel=True, cache=True)
