@@ -316,6 +316,7 @@ class Renderer:
         if light is not None:
             light.decode(screen.keys, self.texels_per_frame, screen.area_px)
             self._lap(stats, "decode")
+            slots = light.slots(screen.keys)
             of_indirect, of_lamps = light.take_dirty_slots()
             dirty = np.concatenate([of_indirect, of_lamps])
             self._atlases[self.look].write(
@@ -323,9 +324,9 @@ class Renderer:
                 light.lamp,
                 np.unique(of_indirect // SLOTS_PER_BAND).tolist(),
                 np.unique(of_lamps // SLOTS_PER_BAND).tolist(),
-                int(light.page_table[screen.keys].max(initial=-1)),
+                int(slots.max(initial=-1)),
             )
-            repaged = screen.place(light.page_table, view.voxels.stamp.shape, dirty)
+            repaged = screen.place(slots, view.voxels.stamp.shape, dirty)
             if fresh or repaged.any():
                 self._resolve.write_slots(screen.slots)
             shade |= repaged

@@ -174,6 +174,17 @@ def _slot_of(entry):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _tiles_showing(slots, shows, tiles):  # type: ignore[no-untyped-def]
+    """Mark tiles in which any pixel shows one of some slots, shows [n]."""
+    for y in range(slots.shape[0]):
+        for x in range(slots.shape[1]):
+            if slots[y, x] > 0:
+                slot = _slot_of(np.int64(slots[y, x]) - 1)
+                if slot < len(shows) and shows[slot]:
+                    tiles[y >> 4, x >> 4] = True
+
+
+@njit(cache=True, nogil=True)
 def _slots_of_pixels(coded, entry_of_page, is_dirty, slots, tiles):  # type: ignore[no-untyped-def]
     """Write the slot of each pixel and mark tiles where it changed or its content did."""
     for y in range(coded.shape[0]):
@@ -212,15 +223,16 @@ class PagesOnScreen:
         height, width = self.slots.shape
         tiles = tile_grid((width, height))
         if len(slots):
-            y, x = np.nonzero((self.slots > 0) & np.isin(_slot_of(self.slots.astype(np.int64) - 1), slots))
-            tiles[y // TILE_PX, x // TILE_PX] = True
+            shows = np.zeros(int(slots.max()) + 1, np.bool_)
+            shows[slots] = True
+            _tiles_showing(self.slots, shows, tiles)
         return tiles
 
-    def place(self, page_table: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
-        """Work out `slots` anew from a page table; returns the tiles in which any pixel's light changed: its slot is
-        another, or one of the `dirty` ones.
+    def place(self, slot: NDArray[np.int32], bricks: tuple[int, ...], dirty: NDArray[np.int32]) -> Bool:
+        """Work out `slots` anew, given those of `keys` [n]; returns the tiles in which any pixel's light changed: its
+        slot is another, or one of the `dirty` ones.
         """
-        slot, brick = page_table[self.keys], self.keys // 48
+        brick = self.keys // 48
         bz, by, bx = brick % bricks[2], brick // bricks[2] % bricks[1], brick // (bricks[1] * bricks[2])
         place = slot // SLOTS_PER_BAND << 6 | slot % SLOTS_PER_BAND
         entry = 1 + (place << 3 | (bx & 1) | (by & 1) << 1 | (bz & 1) << 2)

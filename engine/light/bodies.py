@@ -19,6 +19,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.rotations import matrices, turned
+from engine.light.faces import texel_at
 from engine.light.fixtures import far_share, fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors, far_factor
 from engine.light.furniture import told_apart
@@ -28,7 +29,7 @@ from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
 from engine.light.relight import Direct, Relight
 from engine.light.skylight import sky_towards
-from engine.light.surface import spot_of, texel_at
+from engine.light.surface import spot_of
 from engine.light.trace import NOTHING, crosses_box, fibonacci_directions, first_hit, is_clear
 from engine.light.transport import Transport
 from engine.raster.bodies import PosedBodies
@@ -66,7 +67,7 @@ def _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube):
 
 @njit(cache=True)
 def _look_about(
-    voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow,
+    voxels, faces, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow,
     ground, x, y, z, low, high, cube,
 ):  # fmt: skip
     """An ambient cube [6, 3] by rays from a place of a body with the box low..high [3]."""
@@ -82,19 +83,19 @@ def _look_about(
                 np.float32(dx), np.float32(dy), np.float32(dz), sun_direction, zenith, horizon, glow, ground, light
             )
         elif side >= 0:
-            texel = texel_at(page_row, page_texel, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
+            texel = texel_at(faces, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
             if texel >= 0:
                 spot = spot_of(texel, patch_level(math.ceil(bin_of_distance(t) * CODE)), patch_spot)
-                for c in range(3):
-                    light[c] = unpack(radiance[spot, c])
+                light[0], light[1], light[2] = unpack(radiance[spot])
                 facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
                 if is_day and sees_sun[texel] and facing > 0.0 and crosses_box(
                     x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
                     high,
                 ):  # fmt: skip
+                    light[0], light[1], light[2] = unpack(radiance[texel])
                     for c in range(3):
                         taken = albedo[voxels.material[vx, vy, vz], c] * facing * sun[c]
-                        light[c] = max(unpack(radiance[texel, c]) - taken, np.float32(0.0))
+                        light[c] = max(light[c] - taken, np.float32(0.0))
         for axis in range(3):
             towards = 2 * axis + (1 if DIRECTIONS[k, axis] < 0.0 else 0)
             cosine = np.float32(abs(DIRECTIONS[k, axis]))
@@ -108,7 +109,7 @@ def _look_about(
 
 @njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, position, side_light, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun,
+    voxels, probe_of_cell, position, side_light, faces, patch_spot, radiance, albedo, sees_sun, sun,
     sun_direction, zenith, horizon, glow, ground, corner, asks, low, high, lamp_centre, lamp_size, lamp_reach, cube,
     reaches,
 ):  # fmt: skip
@@ -126,7 +127,7 @@ def corner_light(
             cube[i] = 0.0
         if asks[box] == RAYS:
             _look_about(
-                voxels, page_row, page_texel, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith,
+                voxels, faces, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith,
                 horizon, glow, ground, x, y, z, low[box], high[box], cube[i],
             )  # fmt: skip
         elif asks[box] == PROBES:
@@ -354,8 +355,8 @@ class BodyLight:
             if todo[b].cube_of == cube_of[b]:
                 cube[rows], asks[rows.start // 8 : rows.stop // 8] = todo[b].cube, KNOWN
         corner_light(
-            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.page_row,
-            surface.page_texel, surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
+            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.faces,
+            surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
             direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks,
             posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
             shapes.reach[on] * REACH_SHARE, cube, reaches,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.light import pages
 from engine.light.bodies import BodyLight
+from engine.light.faces import Faces
 from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.formfactor import LampShapes
 from engine.light.furniture import AtHome, Furniture, furniture_change, furniture_of, no_furniture, part_light
@@ -34,7 +35,7 @@ BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
 FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
 IDLE = 4  # an idle update does a quarter of what it may
-AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too: others may follow
+AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too, and so do its bodies and pages
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
 SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
 
@@ -315,7 +316,9 @@ class LightCache:
         self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
         self._part_changed_at = np.zeros(0, np.int32)  # [N] relight at which that last changed
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
-        self.table = pages.PageTable(len(self.transport.surface.page_row), max(self.budget_bytes // 2 // SLOT_BYTES, 1))
+        self.table = pages.PageTable(
+            self.transport.surface.has_texels.size, max(self.budget_bytes // 2 // SLOT_BYTES, 1)
+        )
         self._body_light = BodyLight()
         self._dirty_slots: list[tuple[I32, NDArray[np.bool_]]] = []  # slots [n], in which atlases they differ [n, 2]
 
@@ -326,7 +329,7 @@ class LightCache:
             self._sees_sun = np.concatenate([self._sees_sun, np.zeros(more, np.bool_)])
         self._pool.follow(change, transport, self._lamps)
         keys = self.table.key_of_slot
-        gone = np.flatnonzero((keys >= 0) & (transport.surface.page_row[np.maximum(keys, 0)] < 0))
+        gone = np.flatnonzero((keys >= 0) & (transport.surface.rows_of(np.maximum(keys, 0)) < 0))
         if len(gone):
             self.table.drop(gone.astype(np.int32))
         self.table.void(change.low, change.high, transport.surface.n_bricks)
@@ -368,7 +371,7 @@ class LightCache:
             dirty = np.zeros(surface.capacity, np.bool_)
             dirty[change.fresh] = True
             sun_crosses(
-                surface.place, surface.page_row, surface.page_texel, surface.has_texels, x, y, z, change.low,
+                surface.place, surface.faces, surface.has_texels, x, y, z, change.low,
                 change.high, dirty,
             )  # fmt: skip
             texels = np.flatnonzero(dirty).astype(np.int32)
@@ -412,16 +415,19 @@ class LightCache:
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
-        keys, area = keys[surface.page_row[keys] >= 0], area[surface.page_row[keys] >= 0]
+        shows = surface.rows_of(keys) >= 0
+        keys, area = keys[shows], area[shows]
         self.stats.pages = len(keys)
         table.admit(keys, self._pool.now + 1)
-        slots = table.table[keys]
+        slots = table.slots(keys)
         stale = table.checked[slots] != stamp
         self.stats.pages_stale = 0
         if most_texels is not None:
             waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
-            waits = waits[self._stand_as_they_did(keys[waits])]
+            waits = waits[self._stand_as_they_did(slots[waits])]
             at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
+            if self._going is not None:  # they would be looked at again when it has come
+                at_once = max(most_texels // 8, 1)
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
@@ -455,14 +461,15 @@ class LightCache:
     def _texels_of(self, keys: I32) -> I32:
         """The texels [n, PX, PX] that pages show, with those around them."""
         surface, texels = self.transport.surface, np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
-        pages.page_texels(keys, surface.page_row, surface.page_texel, np.array(self.transport.grid.shape), texels)
+        pages.page_texels(keys, surface.faces, np.array(self.transport.grid.shape), texels)
         return texels
 
-    def _stand_as_they_did(self, keys: I32) -> NDArray[np.bool_]:
-        """On which pages [n] only indirect light may differ, and not for what is near."""
-        rows = np.append(self._pool.row_of_texel, -1)[self._texels_of(keys)]
-        stands = self._pool.stands(self._lamp_radiance, self._lamp_changed_at)
-        return np.asarray(np.append(stands, True)[rows].all((1, 2)))
+    def _stand_as_they_did(self, slots: I32) -> NDArray[np.bool_]:
+        """On which pages, in slots [n], only indirect light may differ, and not for what is near."""
+        pool, surface = self._pool, self.transport.surface
+        stands = pool.stands(self._lamp_radiance, self._lamp_changed_at)
+        others = pool.texel_of_row[~stands & (pool.texel_of_row >= 0)]
+        return np.asarray(~self.table.showing(surface.place[others], surface.n_bricks)[slots])
 
     def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """Make the light of some texels [n] current; returns indirect e [n, 3] and lamp e [n, 4, 3] (quarters v * 2 +
@@ -497,7 +504,9 @@ class LightCache:
         found = {}
         for part, thing in parts.items():
             for name, table in vars(thing).items() if thing is not None else ():
-                if isinstance(table, np.ndarray) and name != "_base":  # that is the blueprint's
+                if isinstance(table, Faces):
+                    found[f"{part}.{name}"] = sum(array.nbytes for array in table)
+                elif isinstance(table, np.ndarray) and name != "_base":  # that is the blueprint's
                     found[f"{part}.{name.strip('_')}"] = table.nbytes
         lamps = self._lamps
         lit = [known for known in lamps.lit if known is not None]
@@ -520,16 +529,15 @@ class LightCache:
         return self._lamps.shapes
 
     @property
-    def radiance(self) -> NDArray[np.uint16]:
-        """[S, 3] radiance, packed, of every texel, and behind them of the patches that they are joined to."""
+    def radiance(self) -> NDArray[np.uint32]:
+        """[S] radiance, packed, of every texel, and behind them of the patches that they are joined to."""
         return self._relit.radiance
 
     # ---- what the picture reads ----
 
-    @property
-    def page_table(self) -> I32:
-        """[n_keys] slot of each page, -1 where none is resident."""
-        return self.table.table
+    def slots(self, keys: I32) -> I32:
+        """The slots of some pages [n], -1 where none is resident."""
+        return self.table.slots(keys)
 
     @property
     def indirect(self) -> F32:
@@ -562,6 +570,8 @@ class LightCache:
         all but `most` of them until their turn comes, if every lamp near them is and was as bright as it is.
         """
         direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
+        if most is not None and self._going is not None:  # they would be looked at again when it has come
+            most = max(most // AFTER_EDIT, 1)
         e = self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most)
         self.stats.bodies_stale = self._body_light.n_waiting
         return e

@@ -60,7 +60,7 @@ class SceneFeatures:
         self._code = np.empty((n, gather.TEXEL_RAYS), np.uint8)
         rows = self._row[self._outer]
         gather.trace_texels(
-            self.transport.voxels, no_furniture(), self.surface.place, self.surface.page_row, self.surface.page_texel,
+            self.transport.voxels, no_furniture(), self.surface.place, self.surface.faces,
             self._outer, rows, np.full(n, gather.ALL_RAYS, np.uint64), self._hit, self._code,
         )  # fmt: skip
         share = np.zeros((n, gather.BINS), np.float32)
@@ -72,11 +72,11 @@ class SceneFeatures:
         (direct light on surfaces only).
         """
         place = self.surface.place
-        lit = np.zeros((len(place), 3), np.float32)
+        lit = np.zeros(len(place), np.uint32)
         if lamps is not None and len(lamps.centre):
             transport = LampTransport()
             transport.update(lamp_shapes(lamps), self.transport.voxels, self.surface, None)
-            lit += transport.direct(len(place), lamps.radiance)
+            lit = transport.direct(len(place), lamps.radiance)
         sees_sun = np.zeros(len(place), np.bool_)
         if sky.sun.any():
             x, y, z = (float(v) for v in sky.sun_direction)
@@ -107,7 +107,7 @@ class SceneFeatures:
     def _around(self, texels: I32) -> I32:
         around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
         surface, shape = self.surface, np.array(self.transport.grid.shape)
-        gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, texels, around)
+        gather.find_neighbours(surface.place, surface.faces, shape, texels, around)
         return around
 
     def _means(self, own: F32) -> F32:

@@ -16,11 +16,12 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from engine.light.faces import page_key, row_of, texel_at, texel_of
 from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
 from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
 from engine.light.skylight import sky_towards
-from engine.light.surface import face_centre, spot_of, texel_at
+from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
 TEXEL_RAYS = 64
@@ -29,6 +30,7 @@ BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
 SKY = -1  # `ray_hit` of a ray that leaves the world
 PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n it is PART - n
 CODE = 80.0  # steps of `ray_code` for one bin
+BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ALL_RAYS = np.uint64(2**TEXEL_RAYS - 1)
 SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
@@ -77,7 +79,7 @@ def texel_ray(place, t, turn, k, origin, direction):
 
 
 @njit(parallel=True, cache=True)
-def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, void, ray_hit, ray_code):
+def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
     """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n)
     and ray_code [R, 64] at `rows`.
 
@@ -102,7 +104,7 @@ def trace_texels(voxels, furniture, place, page_row, page_texel, texels, rows, v
             if side == SKY:
                 ray_hit[row, k] = SKY
             elif side >= 0:
-                ray_hit[row, k] = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+                ray_hit[row, k] = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
                 if ray_hit[row, k] < 0:
                     ray_hit[row, k] = BLOCKED
             if n > 0:
@@ -161,7 +163,7 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
 def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
-    radiance [S, 3] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
+    radiance [S] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
     [R, 4, 3] what `gather_sky` found.
     """
     for i in prange(len(rows)):
@@ -171,8 +173,7 @@ def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, s
             hit, code = ray_hit[row, k], ray_code[row, k]
             if hit >= 0:
                 spot = spot_of(hit, patch_level(code), patch_spot)
-                for c in range(3):
-                    light[c] = unpack(radiance[spot, c])
+                light[0], light[1], light[2] = unpack(radiance[spot])
                 _add_to_bins(code, light, bins)
             elif hit <= PART:
                 _add_to_bins(code, part_radiance[PART - hit], bins)
@@ -230,24 +231,36 @@ def _rays_towards(side, towards, d, r):
 
 
 @njit(cache=True)
-def _rays_crossing(place, t, code, low, high):
+def _rays_crossing(place, t, code, low, high, scratch):
     """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
-    origin, direction, towards = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
+    axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
+    origin, direction, towards = scratch
     for b in range(len(low)):
         r = _ball(place, t, low[b], high[b], towards)
         d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
         first, last = _rays_towards(side, towards, d, r)
-        # The part of the way to the middle that a ray which touches the ball goes along its own direction.
+        # The part of the way to the middle that a ray which touches the ball goes along its own direction: of that
+        # `ahead` is along the normal, and the rest is at least `least_across`, which takes no root to ask.
         least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
+        ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
+        most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / TEXEL_RAYS, 1e-6))
+        least_across = -1e30
+        if least > most_ahead and last > 0:
+            least_across = (least - most_ahead) / math.sqrt(last / TEXEL_RAYS) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
             if reach < d - r:
                 continue
             if not is_turned:
                 turn, is_turned = texel_turn(place, t), True
-            texel_direction(side, turn, k, direction)
-            if direction[0] * towards[0] + direction[1] * towards[1] + direction[2] * towards[2] < least:
+            # `texel_direction` times `towards`; what the one is turned by, the other is turned back by.
+            across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
+            across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])
+            if across < least_across:
+                continue
+            r2 = (k + turn[0]) / TEXEL_RAYS
+            if math.sqrt(r2) * across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
                 continue
             texel_ray(place, t, turn, k, origin, direction)
             if crosses_box(
@@ -260,12 +273,14 @@ def _rays_crossing(place, t, code, low, high):
 @njit(parallel=True, cache=True)
 def rays_cross(place, texels, rows, ray_code, low, high, void):
     """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
-    for i in prange(len(texels)):
-        void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high)
+    for block in prange((len(texels) + BLOCK - 1) // BLOCK):
+        scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
+            void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high, scratch)
 
 
 @njit(parallel=True, cache=True)
-def find_neighbours(place, page_row, page_texel, shape, texels, around):
+def find_neighbours(place, faces, shape, texels, around):
     """The texels around some texels in their plane: around [n, 9], the texel itself first, -1 where there is none.
 
     A diagonal one counts only where a texel beside both joins it, so that light does not slip past the end of a wall.
@@ -273,14 +288,21 @@ def find_neighbours(place, page_row, page_texel, shape, texels, around):
     for i in prange(len(texels)):
         t = texels[i]
         x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+        row = row_of(faces, page_key(x, y, z, side, shape[1] >> 3, shape[2] >> 3))
+        own_u, own_v = place[t, (side // 2 + 1) % 3] & 7, place[t, (side // 2 + 2) % 3] & 7
         around[i, 0] = t
-        for k in range(4):
-            u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
-            around[i, 1 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v)
-        for k in range(4):
-            u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
-            joined = around[i, 2 if k & 1 else 1] >= 0 or around[i, 4 if k & 2 else 3] >= 0
-            around[i, 5 + k] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v) if joined else -1
+        for k in range(8):
+            if k < 4:
+                u, v = (1 if k == 0 else -1 if k == 1 else 0), (1 if k == 2 else -1 if k == 3 else 0)
+            else:
+                u, v = (-1 if k & 1 else 1), (-1 if k & 2 else 1)
+                if around[i, 2 if k & 1 else 1] < 0 and around[i, 4 if k & 2 else 3] < 0:
+                    around[i, 1 + k] = -1
+                    continue
+            if 0 <= own_u + u < 8 and 0 <= own_v + v < 8:
+                around[i, 1 + k] = texel_of(faces, row, (own_v + v) * 8 + own_u + u)
+            else:
+                around[i, 1 + k] = page_neighbour(faces, shape, side, x, y, z, u, v)
 
 
 @njit(parallel=True, cache=True)

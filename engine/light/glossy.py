@@ -14,7 +14,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
-U16 = NDArray[np.uint16]
+U32 = NDArray[np.uint32]
 
 BLOCK = 256  # pixels that a thread works through with the same scratch
 
@@ -38,10 +38,13 @@ class Scene(NamedTuple):
     traced: bool  # False: no voxels, a part of the sky everywhere
     grid: U8  # the fields of Voxels: compiled loops take no tuple in a tuple
     occupied: NDArray[np.bool_]
-    page_row: I32
-    page_texel: I32
+    block: I32  # and those of Faces
+    row: I32
+    bits: NDArray[np.uint64]
+    first: I32
+    texel: I32
     patch_spot: I32
-    radiance: U16  # [S, 3] Relight.radiance
+    radiance: U32  # [S] Relight.radiance
     sun: F32  # the fields of SkyView, [3] each
     zenith: F32
     horizon: F32
@@ -54,11 +57,12 @@ def scene_of(sky: SkyView, light: LightCache | None) -> Scene:
     sky_parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
     parts = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
     if light is None:
-        nothing, none = (np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)), np.zeros((1, 64), np.int32)
-        return Scene(False, *nothing, none[0], none, np.zeros((1, 3), np.int32), np.zeros((1, 3), np.uint16), *parts)
+        grid, occupied = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)
+        none, patches, dark = np.zeros(1, np.int32), np.zeros((1, 3), np.int32), np.zeros(1, np.uint32)
+        return Scene(False, grid, occupied, none, patches, none.astype(np.uint64), none, none, patches, dark, *parts)
     surface = light.transport.surface
     return Scene(
-        True, *light.transport.voxels, surface.page_row, surface.page_texel, surface.patch_spot, light.radiance, *parts
+        True, *light.transport.voxels, *surface.faces, surface.patch_spot, light.radiance, *parts  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ MOST_DOWN_M = 64  # how far below a point in the air its probes may lie
 NEAR_M = 0.5  # what lies nearer before a texel no probe tells it of: they stand a metre apart
 NEAR_VOXELS = 2  # the same in voxels
 NEAR_RAYS = 32
+NEAR_WHOLE = NEAR_RAYS + 1
+WHOLE = 255  # what the weights of a texel add up to
 LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so that cells inside walls count less
 
 
@@ -124,20 +126,46 @@ def probe_seen(where, place, probe_of_cell, t, j):
 
 @njit(parallel=True, cache=True)
 def texel_weights(voxels, place, probe_of_cell, position, cell, texels, where, weight):
-    """`probe_weights` of some texels: weight [T, 8] f32, 0 where they see none, and where [T, 8] u8 (`probe_seen`)."""
+    """`probe_weights` of some texels: weight [T, 8] u8 in 1 / WHOLE, 0 where they see none, and where [T, 8] u8
+    (`probe_seen`).
+    """
     for i in prange(len(texels)):
         t = texels[i]
-        p, index = np.empty(3, np.float64), np.empty(8, np.int32)
+        p, index, exact = np.empty(3, np.float64), np.empty(8, np.int32), np.empty(8, np.float32)
         axis, sign = face_centre(place, t, p)
         nx = sign if axis == 0 else 0.0
         ny = sign if axis == 1 else 0.0
         nz = sign if axis == 2 else 0.0
-        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index, weight[t])
+        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index, exact)
+        total, given = 0.0, 0
         for j in range(8):
+            total += exact[j]
+            upto = int(total * WHOLE + 0.5)  # what one is rounded up by the next go short of: the sum stays whole
+            weight[t, j] = upto - given
+            given = upto
             where[t, j] = 0
             if index[j] >= 0:
                 for c in range(3):  # -1..2 along each axis
                     where[t, j] = where[t, j] * 4 + cell[index[j], c] - _first_cell(place, t, c) + 1
+
+
+@njit(parallel=True, cache=True)
+def look_into(place, texels, low, high, out):
+    """Which of some texels [n] look for probes in a box, or through one: low..high [m, 3] metres. All that they read is
+    in the cells around them, or between these and them.
+    """
+    for i in prange(len(texels)):
+        t = texels[i]
+        first, last = np.empty(3, np.float64), np.empty(3, np.float64)
+        for axis in range(3):
+            cell, here = _first_cell(place, t, axis), 0.25 * place[t, axis]
+            first[axis], last[axis] = min(cell - 1.0, here), max(cell + 3.0, here + 0.25)
+        out[i] = False
+        for b in range(len(low)):
+            apart = False
+            for axis in range(3):
+                apart |= low[b, axis] > last[axis] or high[b, axis] < first[axis]
+            out[i] |= not apart
 
 
 @njit(cache=True)
@@ -156,10 +184,12 @@ def _is_open(grid, x, y, z, axis, step):
 
 @njit(parallel=True, cache=True)
 def near_shares(voxels, place, texels, near):
-    """Share of what some texels see, by the cosine law, that lies nearer than NEAR_M: near [T] f32 at their rows."""
+    """Share of what some texels see, by the cosine law, that lies nearer than NEAR_M: near [T] u8, so many of
+    NEAR_WHOLE; never all, something always comes from afar.
+    """
     for i in prange(len(texels)):
         t = texels[i]
-        near[t] = 0.0
+        near[t] = 0
         p, d = np.empty(3, np.float64), np.empty(3, np.float64)
         axis, sign = face_centre(place, t, p)
         if _is_open(voxels.material, place[t, 0], place[t, 1], place[t, 2], axis, int(sign)):
@@ -180,7 +210,7 @@ def near_shares(voxels, place, texels, near):
             p[axis] += 1e-3 * sign
             _, side, _, _, _ = first_hit(voxels, p[0], p[1], p[2], d[0], d[1], d[2], NEAR_M)
             hits += side != NOTHING
-        near[t] = hits / (NEAR_RAYS + 1)  # never all: something always comes from afar
+        near[t] = hits
 
 
 @njit(parallel=True, cache=True)
@@ -190,7 +220,7 @@ def probe_light(place, where, weight, probe_of_cell, side_light, texels, rows, e
         t, row = texels[i], rows[i]
         e[row] = 0.0
         for j in range(8):
-            w = weight[t, j]
+            w = np.float32(weight[t, j]) / np.float32(WHOLE)
             if w != 0.0:
                 p = probe_seen(where, place, probe_of_cell, t, j)
                 for c in range(3):

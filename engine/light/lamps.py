@@ -15,11 +15,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, body_keys, is_unblocked, no_furniture
+from engine.light.keeping import packed
 from engine.light.solids import joined
-from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, Surface, face_centre
+from engine.light.surface import Surface, face_centre
 from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
 from engine.light.transport import Change
 
@@ -308,15 +310,17 @@ def _in_reach(place, texels, low, high, reach, out):
 
 
 @njit(cache=True)
-def _add_light(texels, factor, tint, radiance, wanted, direct):
+def _add_light(texels, factor, tint, radiance, row, e):
+    """Add what a lamp sheds on some texels [n] to e [m, 3] at their rows [T], -1 none."""
     for i in range(len(texels)):
-        if wanted[texels[i]]:
+        at = row[texels[i]]
+        if at >= 0:
             for c in range(3):
-                direct[texels[i], c] += (factor[i, 0] + factor[i, 1] * tint[c]) * radiance[c]
+                e[at, c] += (factor[i, 0] + factor[i, 1] * tint[c]) * radiance[c]
 
 
 @njit(parallel=True, cache=True)
-def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box_low, box_high, mark, number):
+def _mark_shadows(place, faces, has_texels, low, high, reach, box_low, box_high, mark, number):
     """Set mark [T] to a number on texels whose shadow rays to a lamp may cross one of the boxes [n, 3] (metres)."""
     middle = 0.5 * (low + high)
     lamp_radius = 0.5 * math.sqrt(((high - low) ** 2).sum())
@@ -346,12 +350,12 @@ def _mark_shadows(place, page_row, page_texel, has_texels, low, high, reach, box
                     wide_low[axis], wide_high[axis] = box_low[b, axis] - half, box_high[b, axis] + half
                 key = ((bx * has_texels.shape[1] + by) * has_texels.shape[2] + bz) * PAGES_PER_BRICK
                 for page in range(PAGES_PER_BRICK):
-                    row = page_row[key + page]
+                    row = row_of(faces, key + page)
                     if row < 0:
                         continue
-                    for i in range(PAGE_TEXELS):
-                        t = page_texel[row, i]
-                        if t < 0 or mark[t] < 0:
+                    of_page = texels_of(faces, row)
+                    for t in faces.texel[of_page[0] : of_page[1]]:
+                        if mark[t] < 0:
                             continue
                         face_centre(place, t, p)
                         d[0], d[1], d[2] = middle[0] - p[0], middle[1] - p[1], middle[2] - p[2]
@@ -391,7 +395,7 @@ class LampTransport:
         self._voxels: Voxels
         self._surface: Surface
         self._radiance = np.zeros((0, 3), np.float32)  # [L, 3] that `e` is for
-        self.e = np.zeros((0, 3), np.float32)  # [T, 3] of all lamps at texel centres, as of the last `shine`
+        self.e = np.zeros(0, np.uint32)  # [T] packed, of all lamps at texel centres, as of the last `shine`
         self._dirty: list[NDArray[np.int32]] = []  # texels whose e is void
 
     def update(
@@ -403,7 +407,8 @@ class LampTransport:
         Returns what became of the lamps if any came, went, moved, or changed its size, shades or full power.
         """
         furniture = furniture or no_furniture()
-        before, keys = self._keys, _keys(shapes, furniture)
+        same = shapes is self.shapes and furniture is self.furniture
+        before, keys = self._keys, self._keys if same else _keys(shapes, furniture)
         known = {key: i for i, key in enumerate(before)}
         old, self.shapes, self.furniture, self._keys = self.shapes, shapes, furniture, keys
         self._voxels, self._surface = voxels, surface
@@ -502,7 +507,7 @@ class LampTransport:
         if not near.any():
             return texels, factor
         _mark_shadows(
-            surface.place, surface.page_row, surface.page_texel, surface.has_texels, low, high, reach,
+            surface.place, surface.faces, surface.has_texels, low, high, reach,
             boxes[near, :3], boxes[near, 3:], mark, lamp + 1,
         )  # fmt: skip
         fresh = np.unique(np.concatenate([change.fresh for change in changes]))
@@ -525,11 +530,11 @@ class LampTransport:
         return e
 
     def shine(self, n_texels: int, radiance: F32, whole: bool = True) -> NDArray[np.int32]:
-        """Bring e [T, 3] of all lamps at texel centres up to date for radiance [L, 3]; returns the texels that it may
+        """Bring e [T] of all lamps at texel centres up to date for radiance [L, 3]; returns the texels that it may
         have changed on. Not `whole` leaves out lamps that never shone.
         """
         if len(self.e) < n_texels:
-            self.e = np.concatenate([self.e, np.zeros((n_texels - len(self.e), 3), np.float32)])
+            self.e = np.concatenate([self.e, np.zeros(n_texels - len(self.e), np.uint32)])
         for _ in self.look(self.unseen(radiance) if whole else [], 1):
             pass
         self.catch_up([lamp for lamp in self.owing() if radiance[lamp].any()])
@@ -542,15 +547,16 @@ class LampTransport:
         wanted = np.zeros(n_texels, np.bool_)
         wanted[dirty] = True
         dirty = np.flatnonzero(wanted).astype(np.int32)
-        before = self.e[dirty]
-        self.e[dirty] = 0.0
+        row, e = np.full(n_texels, -1, np.int32), np.zeros((len(dirty), 3), np.float32)
+        row[dirty] = np.arange(len(dirty))
         for lit, tint, colour in zip(self.lit, self.shapes.tint, radiance, strict=True):
             if lit is not None and colour.any():
-                _add_light(*lit, tint, colour, wanted, self.e)
-        return np.asarray(dirty[(self.e[dirty] != before).any(1)])
+                _add_light(*lit, tint, colour, row, e)
+        before, self.e[dirty] = self.e[dirty], packed(e)
+        return np.asarray(dirty[self.e[dirty] != before])
 
-    def direct(self, n_texels: int, radiance: F32) -> F32:
-        """e [T, 3] of all lamps at texel centres for radiance [L, 3]."""
+    def direct(self, n_texels: int, radiance: F32) -> NDArray[np.uint32]:
+        """e [T], packed, of all lamps at texel centres for radiance [L, 3]."""
         self.shine(n_texels, radiance)
         return self.e[:n_texels]
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light.cache import LightCache
+from engine.light.faces import texel_at
 from engine.light.glossy import scene_of
 from engine.light.keeping import unpack
-from engine.light.surface import texel_at
 from engine.raster.reference import cast_voxels
 from engine.view import View, sky_radiance
 
@@ -59,6 +59,6 @@ def incoming(view: View, light: LightCache, origin: F64, direction: F64) -> F64:
     _, ny, nz = (n >> 3 for n in grid.shape)
     for i in np.flatnonzero(np.isfinite(hits.distance)):
         x, y, z = hits.voxel[i].tolist()
-        t = texel_at(surface.page_row, surface.page_texel, x, y, z, int(hits.side[i]), ny, nz)
-        out[i] = [unpack(light) for light in radiance[t]] if t >= 0 else math.nan
+        t = texel_at(surface.faces, x, y, z, int(hits.side[i]), ny, nz)
+        out[i] = unpack(radiance[t]) if t >= 0 else math.nan
     return out

@@ -11,7 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.surface import PAGES_PER_BRICK, texel_at
+from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texel_of
 
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
 BRICK_M = BRICK * VOXEL_M
@@ -40,7 +40,7 @@ def page_origin(key, ny_bricks, nz_bricks):
 
 
 @njit(cache=True)
-def page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
+def page_neighbour(faces, shape, side, x, y, z, u, v):
     """Texel at (u, v) of a page's plane, -1..8; -1 if there is none."""
     axis = side // 2
     if axis == 0:
@@ -54,17 +54,50 @@ def page_neighbour(page_row, page_texel, shape, side, x, y, z, u, v):
         y += v
     if x < 0 or y < 0 or z < 0 or x >= shape[0] or y >= shape[1] or z >= shape[2]:
         return -1
-    return texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+    return texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+
+
+@njit(cache=True)
+def _row_beside(faces, shape, side, x, y, z, u, v):
+    """Row of the page so many pages on in the plane of one with the origin (x, y, z), -1 if it shows nothing."""
+    axis = side // 2
+    if axis == 0:
+        y += 8 * u
+        z += 8 * v
+    elif axis == 1:
+        z += 8 * u
+        x += 8 * v
+    else:
+        x += 8 * u
+        y += 8 * v
+    if x < 0 or y < 0 or z < 0 or x >= shape[0] or y >= shape[1] or z >= shape[2]:
+        return np.int32(-1)
+    return row_of(faces, page_key(x, y, z, side, shape[1] >> 3, shape[2] >> 3))
+
+
+@njit(cache=True)
+def _border(part):
+    """First and last + 1 of the 10 columns of a page that lie in the page before it, in itself or in the next."""
+    return (0, 1) if part < 0 else ((1, 9) if part == 0 else (9, 10))
 
 
 @njit(parallel=True, cache=True)
-def page_texels(keys, page_row, page_texel, shape, texels):
+def page_texels(keys, faces, shape, texels):
     """Texels of some pages with their borders: texels [n, 10, 10] int32 (v, u), -1 where none."""
     for i in prange(len(keys)):
         side, x, y, z = page_origin(keys[i], shape[1] >> 3, shape[2] >> 3)
-        for v in range(INDIRECT_PX):
-            for u in range(INDIRECT_PX):
-                texels[i, v, u] = page_neighbour(page_row, page_texel, shape, side, x, y, z, u - 1, v - 1)
+        texels[i] = -1
+        for part in range(9):  # the page, and what borders on it in the eight around it
+            part_v, part_u = part // 3 - 1, part % 3 - 1
+            row = _row_beside(faces, shape, side, x, y, z, part_u, part_v)
+            if row < 0:
+                continue
+            first_u, last_u = _border(part_u)
+            first_v, last_v = _border(part_v)
+            for v in range(first_v, last_v):
+                for u in range(first_u, last_u):
+                    at = (v - 1 - 8 * part_v) * 8 + u - 1 - 8 * part_u
+                    texels[i, v, u] = texel_of(faces, row, at)
 
 
 @njit(cache=True)
@@ -142,13 +175,36 @@ def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, 
                     differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, page[v, u, c])
 
 
+@njit(cache=True)
+def _pages_showing(place, n_bricks, block, slot, mark):
+    """Mark the slots [S] of the pages that show some texels, at places [n, 4], or have them in their border."""
+    at = np.empty(3, np.int64)
+    for i in range(len(place)):
+        side = np.int64(place[i, 3])
+        axis = side // 2
+        for part in range(9):
+            outside = False
+            for c in range(3):
+                at[c] = place[i, c]
+                if c != axis:
+                    at[c] += (part // 3 if c == (axis + 1) % 3 else part % 3) - 1
+                outside |= at[c] < 0 or at[c] >= n_bricks[c] * 8
+            if not outside:
+                key = page_key(at[0], at[1], at[2], side, n_bricks[1], n_bricks[2])
+                found = slot[block[key // PAGES_PER_BRICK], key % PAGES_PER_BRICK]
+                if found >= 0:
+                    mark[found] = True
+
+
 class PageTable:
     """Which page lies in which slot, and the atlases."""
 
-    def __init__(self, n_keys: int, n_slots: int) -> None:
-        """`n_keys` possible pages, room for `n_slots` (rounded up to whole bands), or one picture if that is more."""
+    def __init__(self, n_bricks: int, n_slots: int) -> None:
+        """Pages of `n_bricks`, room for `n_slots` (rounded up to whole bands), or one picture if that is more."""
         self._most_bands = -(-n_slots // SLOTS_PER_BAND)
-        self.table = np.full(n_keys, -1, np.int32)  # [n_keys] slot, -1 not resident
+        self._block = np.zeros(n_bricks, np.int32)  # [n_bricks] block of a brick, 0 that of bricks never seen
+        self._slot = np.full((1, PAGES_PER_BRICK), -1, np.int32)  # [n_blocks, 48] slots of pages, -1 not resident
+        self._n_blocks = 1
         self.key_of_slot = np.zeros(0, np.int32)  # [S] key, -1 free
         self.last_seen = np.zeros(0, np.int32)  # [S] number of the decode that last asked for it
         self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
@@ -184,7 +240,7 @@ class PageTable:
 
     def admit(self, keys: NDArray[np.int32], now: int) -> None:
         """Give every key [n] a slot, taking those of the least recently seen pages if it must."""
-        resident = self.table[keys]
+        resident = self.slots(keys)
         self.last_seen[resident[resident >= 0]] = now
         missing = keys[resident < 0]
         if self.n_pages + len(missing) > self.n_slots:
@@ -198,10 +254,32 @@ class PageTable:
         if short > 0:
             bands = len(self.indirect)  # as many again, so that they are copied seldom
             self._grow(max(-(-short // SLOTS_PER_BAND), min(max(bands, 1), self._most_bands - bands)))
-        for key in missing:
-            slot = self._free.pop()
-            self.table[key], self.key_of_slot[slot] = slot, key
-            self.last_seen[slot], self.filled_at[slot], self.checked[slot] = now, -1, -1
+        slots = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
+        blocks = self._blocks_for(missing)
+        self._slot[blocks, missing % PAGES_PER_BRICK] = slots
+        self.key_of_slot[slots], self.last_seen[slots] = missing, now
+        self.filled_at[slots] = self.checked[slots] = -1
+
+    def slots(self, keys: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The slots of some pages [n], -1 where none is resident."""
+        return np.asarray(self._slot[self._block[keys // PAGES_PER_BRICK], keys % PAGES_PER_BRICK])
+
+    def _blocks_for(self, keys: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The blocks of some pages [n], new ones where a brick has none."""
+        bricks = keys // PAGES_PER_BRICK
+        new = np.unique(bricks[self._block[bricks] == 0])
+        self._block[new] = self._n_blocks + np.arange(len(new))
+        self._n_blocks += len(new)
+        if self._n_blocks > len(self._slot):
+            more = self._n_blocks + self._n_blocks // 4 - len(self._slot)
+            self._slot = np.concatenate([self._slot, np.full((more, PAGES_PER_BRICK), -1, np.int32)])
+        return self._block[bricks]
+
+    def showing(self, place: NDArray[np.int16], n_bricks: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Slots [S] whose pages show any of the texels at some places [n, 4], or have one in their border."""
+        mark = np.zeros(len(self.key_of_slot), np.bool_)
+        _pages_showing(place, np.array(n_bricks), self._block, self._slot, mark)
+        return mark
 
     def void(self, low: NDArray[np.float64], high: NDArray[np.float64], n_bricks: tuple[int, ...]) -> None:
         """Fill pages anew whose bricks boxes low..high [n, 3] metres touch or nearly touch: texels came or went."""
@@ -211,6 +289,7 @@ class PageTable:
 
     def drop(self, slots: NDArray[np.int32]) -> None:
         """Free some slots [n]."""
-        self.table[self.key_of_slot[slots]] = -1
+        keys = self.key_of_slot[slots]
+        self._slot[self._block[keys // PAGES_PER_BRICK], keys % PAGES_PER_BRICK] = -1
         self.key_of_slot[slots] = -1
         self._free.extend(int(s) for s in slots[::-1])

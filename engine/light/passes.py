@@ -7,10 +7,11 @@ import numpy as np
 from numba import njit, prange
 
 from engine.core.units import BRICK
-from engine.light.interpolate import cell_around, cell_step
+from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, page_key, row_of, texels_of
+from engine.light.interpolate import NEAR_WHOLE, WHOLE, cell_around, cell_step
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
-from engine.light.surface import LEVELS, PAGE_TEXELS, PAGES_PER_BRICK, page_key
+from engine.light.surface import LEVELS
 
 NEAR_LAMPS = 0.75  # of the lamps' light on a texel falls on what is near it: not all of that faces them
 BLOCK = 64  # pages, or probes, that a thread works through with the same scratch
@@ -32,25 +33,28 @@ def _texel_light(
     out[:] = 0.0
     if not is_first:
         for j in range(8):
-            w = weight[t, j]
+            w = np.float32(weight[t, j])
             if w != 0.0:
-                p = probe_of_cell[np.uint64(cell + steps[where[t, j]])]
-                for c in range(3):
-                    out[c] += w * unpack(shared[p, side, c])
+                r, g, b = unpack(shared[probe_of_cell[np.uint64(cell + steps[where[t, j]])], side])
+                out[0] += w * r
+                out[1] += w * g
+                out[2] += w * b
+    lamp = unpack(lamps[t])
     for c in range(3):
-        beside = near * (emission[m, c] + albedo[m, c] * np.float32(NEAR_LAMPS) * lamps[t, c])
+        out[c] /= np.float32(WHOLE)
+        beside = near * (emission[m, c] + albedo[m, c] * np.float32(NEAR_LAMPS) * lamp[c])
         e = ((1 - near) * out[c] + beside) / (1 - near * albedo[m, c])
-        out[c] = emission[m, c] + albedo[m, c] * ((lamps[t, c] + seen * sun[c]) + e)
+        out[c] = emission[m, c] + albedo[m, c] * ((lamp[c] + seen * sun[c]) + e)
 
 
 @njit(parallel=True, cache=True)
 def light_pages(
-    rows, page_texel, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, where, weight, near,
+    rows, faces, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, where, weight, near,
     probe_of_cell, albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares,
     changed, is_last, stamp, anew, changed_at,
 ):  # fmt: skip
-    """Light of the texels and patches of some pages, from the probes' light shared [P, 6, 3] of the last pass: packed,
-    radiance [S, 3] by spot. Of texels those that are wanted [T], all if wanted is empty. changed [S] says which spots
+    """Light of the texels and patches of some pages, from the probes' light shared [P, 6] of the last pass: packed,
+    radiance [S] by spot. Of texels those that are wanted [T], all if wanted is empty. changed [S] says which spots
     differ (those worked out, if not `compares`); nobody asks if it is empty.
 
     In the last pass changed_at [S] gets the stamp where a spot differs, and in all of a page whose spots were given out
@@ -68,19 +72,18 @@ def light_pages(
             side = page_key_of_row[row] % PAGES_PER_BRICK // BRICK
             cosine = sun_direction[side // 2] * np.float32(1 - 2 * (side % 2))
             n = 0
-            for at in range(PAGE_TEXELS):
-                t = page_texel[row, at]
-                if t < 0:
-                    continue
+            of_page = texels_of(faces, row)
+            for t in faces.texel[of_page[0] : of_page[1]]:
                 texel[n] = t
                 if len(wanted) == 0 or wanted[t]:
                     m = grid[place[t, 0], place[t, 1], place[t, 2]]
                     seen = cosine if sees_sun[t] else np.float32(0.0)
+                    share = np.float32(near[t] / NEAR_WHOLE)
                     _texel_light(
-                        t, m, side, seen, cell_around(place, t, shape), steps, where, weight, near[t], flat, albedo,
+                        t, m, side, seen, cell_around(place, t, shape), steps, where, weight, share, flat, albedo,
                         emission, lamps, sun, shared, is_first, out,
                     )  # fmt: skip
-                    if _keep(out, radiance[t]):
+                    if _keep(out, radiance, t):
                         if is_last:
                             changed_at[t] = stamp
                         elif len(changed):
@@ -89,8 +92,7 @@ def light_pages(
                         changed[t] = True
                 if is_last and anew[row]:
                     changed_at[t] = stamp
-                for c in range(3):
-                    light[n, c] = unpack(radiance[t, c])
+                light[n, 0], light[n, 1], light[n, 2] = unpack(radiance[t])
                 n += 1
             first = len(place) + patch_first[row]
             n_patches = patch_count[row]
@@ -109,7 +111,7 @@ def light_pages(
             for patch in range(n_patches):
                 for c in range(3):
                     out[c] = total[patch, c] / count[patch]
-                if _keep(out, radiance[first + patch]) or (is_last and anew[row]):
+                if _keep(out, radiance, first + patch) or (is_last and anew[row]):
                     if is_last:
                         changed_at[first + patch] = stamp
                     elif len(changed):
@@ -119,23 +121,21 @@ def light_pages(
 
 
 @njit(cache=True)
-def _keep(light, kept):
-    """Pack light [3] into kept [3]; whether any of it is another than before."""
-    differs = False
-    for c in range(3):
-        now = pack(light[c])
-        if now != kept[c]:
-            kept[c] = now
-            differs = True
+def _keep(light, kept, at):
+    """Pack light [3] into kept [n]; whether it is another than before."""
+    now = pack(light[0], light[1], light[2])
+    differs = now != kept[at]
+    kept[at] = now
     return differs
 
 
 @njit(parallel=True, cache=True)
-def mark_rows(texels, place, page_row, ny_bricks, nz_bricks, mark):
+def mark_rows(texels, place, faces, ny_bricks, nz_bricks, mark):
     """Mark the pages of some texels."""
     for i in prange(len(texels)):
         t = texels[i]
-        mark[page_row[page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)]] = True
+        key = page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)
+        mark[row_of(faces, key)] = True
 
 
 @njit(parallel=True, cache=True)
@@ -152,7 +152,7 @@ def mark_probes(rows, start, count, rays, reads, changed, mark):
 
 @njit(parallel=True, cache=True)
 def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own, is_last, own_light, differs):
-    """Light of some probes by side: own [P, 6, 3]; differs [n] where it is not what it was.
+    """Light of some probes by side, packed: own [P, 6]; differs [n] where it is not what it was.
 
     In the last pass own_light [P, 6, 3] gets it too, before it is rounded.
     """
@@ -163,7 +163,7 @@ def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own, is_
             spot = reads[p, k]
             if spot < 0:
                 continue
-            r, g, b = unpack(radiance[spot, 0]), unpack(radiance[spot, 1]), unpack(radiance[spot, 2])
+            r, g, b = unpack(radiance[spot])
             for side in range(6):
                 q = np.float32(weight[p, k, side])
                 total[side, 0] += q * r
@@ -171,15 +171,14 @@ def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own, is_
                 total[side, 2] += q * b
         differs[i] = False
         for side in range(6):
+            light = total[side]
             for c in range(3):
-                light = total[side, c] / max(weight_sum[p, side], np.float32(1.0))
-                now = pack(light)
-                if now != own[p, side, c]:
-                    own[p, side, c] = now
+                light[c] /= max(np.float32(weight_sum[p, side]), np.float32(1.0))
+                if is_last and light[c] != own_light[p, side, c]:
+                    own_light[p, side, c] = light[c]
                     differs[i] = True
-                if is_last and light != own_light[p, side, c]:
-                    own_light[p, side, c] = light
-                    differs[i] = True
+            if _keep(light, own[p], side):
+                differs[i] = True
 
 
 @njit(parallel=True, cache=True)
@@ -195,7 +194,7 @@ def mark_linked(probes, differs, link, mark):
 
 @njit(parallel=True, cache=True)
 def share_probes(probes, link, own, shared, sides, is_last, own_light, side_light, stamp, changed_at):
-    """Mean of some probes' light with that of the probes that they are linked to, into shared [P, 6, 3]; sides [P] gets
+    """Mean of some probes' light with that of the probes that they are linked to, into shared [P, 6]; sides [P] gets
     a bit for every side where it differs. In the last pass side_light [P, 6, 3] gets it from own_light, unrounded, and
     changed_at [P] the stamp where that differs.
 
@@ -206,22 +205,25 @@ def share_probes(probes, link, own, shared, sides, is_last, own_light, side_ligh
         total = np.float32(OWN_SHARE)
         light = np.empty((6, 3), np.float32)
         for side in range(6):
+            r, g, b = unpack(own[p, side])
+            light[side, 0], light[side, 1], light[side, 2] = r, g, b
             for c in range(3):
-                light[side, c] = np.float32(OWN_SHARE) * unpack(own[p, side, c])
+                light[side, c] *= np.float32(OWN_SHARE)
         for towards in range(6):
             q = link[p, towards]
             if q >= 0:
                 total += np.float32(1.0)
                 for side in range(6):
-                    for c in range(3):
-                        light[side, c] += unpack(own[q, side, c])
+                    r, g, b = unpack(own[q, side])
+                    light[side, 0] += r
+                    light[side, 1] += g
+                    light[side, 2] += b
         sides[p] = 0
         for side in range(6):
             for c in range(3):
-                now = pack(light[side, c] / total)
-                if now != shared[p, side, c]:
-                    shared[p, side, c] = now
-                    sides[p] |= 1 << side
+                light[side, c] /= total
+            if _keep(light[side], shared[p], side):
+                sides[p] |= 1 << side
         if not is_last:
             continue
         for side in range(6):
@@ -258,7 +260,7 @@ def mark_bricks(probes, sides, cell, reach_m, cells, mark):
 
 
 @njit(parallel=True, cache=True)
-def mark_texels(bricks, page_row, page_texel, place, where, weight, cells, wanted, mark):
+def mark_texels(bricks, faces, place, where, weight, cells, wanted, mark):
     """Mark, in some bricks, the texels wanted [T] that read a side of a probe that is noted at its cell, and their
     pages.
     """
@@ -269,27 +271,27 @@ def mark_texels(bricks, page_row, page_texel, place, where, weight, cells, wante
             steps[code] = cell_step(code, shape)
         first = bricks[i] * PAGES_PER_BRICK
         for page in range(PAGES_PER_BRICK):
-            row, side = page_row[first + page], page // BRICK
+            row, side = row_of(faces, first + page), page // BRICK
             if row < 0:
                 continue
-            for at in range(PAGE_TEXELS):
-                t = page_texel[row, at]
-                if t < 0 or wanted[t]:
+            of_page = texels_of(faces, row)
+            for t in faces.texel[of_page[0] : of_page[1]]:
+                if wanted[t]:
                     continue
                 cell = cell_around(place, t, shape)
                 for j in range(8):
-                    if weight[t, j] != 0.0 and flat[np.uint64(cell + steps[where[t, j]])] >> side & 1:
+                    if weight[t, j] != 0 and flat[np.uint64(cell + steps[where[t, j]])] >> side & 1:
                         wanted[t] = mark[row] = True
                         break
 
 
 @njit(parallel=True, cache=True)
-def clear(rows, page_texel, patch_first, patch_count, n_texels, changed):
+def clear(rows, faces, patch_first, patch_count, n_texels, changed):
     """Nothing in some pages has changed."""
     for i in prange(len(rows)):
         row = rows[i]
-        for at in range(PAGE_TEXELS):
-            if page_texel[row, at] >= 0:
-                changed[page_texel[row, at]] = False
+        of_page = texels_of(faces, row)
+        for t in faces.texel[of_page[0] : of_page[1]]:
+            changed[t] = False
         first = n_texels + patch_first[row]
         changed[first : first + patch_count[row]] = False

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.light import decode, gather, interpolate
 from engine.light.furniture import Furniture
+from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
@@ -20,6 +21,7 @@ from engine.light.transport import Change, Transport
 from engine.view import SkyView
 
 F32 = NDArray[np.float32]
+I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
@@ -58,7 +60,7 @@ def _probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, p
         since = checked[rows[i]]
         differs[i] = since < 0
         for j in range(weight.shape[1]):
-            if weight[texels[i], j] != 0.0:
+            if weight[texels[i], j] != 0:
                 p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
                 differs[i] = differs[i] or probe_at[p] > since
 
@@ -99,29 +101,33 @@ def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, 
             for axis in range(3):
                 d, w = middle[lamp, axis], stray[lamp, axis]
                 nearest[lamp, b] += max(low[b, axis] - w - d, 0.0, d - high[b, axis] - w) ** 2
-    for i in prange(len(texels)):
+    for block in prange((len(texels) + gather.BLOCK - 1) // gather.BLOCK):
         p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        face_centre(place, texels[i], p)
-        for k in range(lamp_of.shape[1]):
-            lamp = lamp_of[rows[i], k]
-            if lamp < 0 or not asked[lamp]:
-                continue  # it may have gone, and those after it keep their factors
-            d2 = 0.0
-            for axis in range(3):
-                d[axis] = middle[lamp, axis] - p[axis]
-                d2 += d[axis] * d[axis]
-            for b in range(len(low)):
-                if d2 < nearest[lamp, b]:
-                    continue
+        for i in range(block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(texels))):
+            face_centre(place, texels[i], p)
+            for k in range(lamp_of.shape[1]):
+                lamp = lamp_of[rows[i], k]
+                if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
+                    continue  # it may have gone, and those after it keep their factors
+                d2 = 0.0
                 for axis in range(3):
-                    # From any point of the face to any of the lamp: astray from the middles by no more than this.
-                    wide_low[axis], wide_high[axis] = (
-                        low[b, axis] - stray[lamp, axis],
-                        high[b, axis] + stray[lamp, axis],
-                    )
-                if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                    void[rows[i]] |= 1 << k
-                    break
+                    d[axis] = middle[lamp, axis] - p[axis]
+                    d2 += d[axis] * d[axis]
+                for b in range(len(low)):
+                    if d2 < nearest[lamp, b]:
+                        continue
+                    aside = False
+                    for axis in range(3):
+                        # From any point of the face to any of the lamp: astray from the middles by no more than this.
+                        wide_low[axis], wide_high[axis] = (
+                            low[b, axis] - stray[lamp, axis],
+                            high[b, axis] + stray[lamp, axis],
+                        )
+                        aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
+                        aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
+                    if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                        void[rows[i]] |= 1 << k
+                        break
 
 
 @njit(parallel=True, cache=True)
@@ -256,7 +262,7 @@ class TexelPool:
             self._void_shadows(transport.surface.place, rows, lamps, np.arange(len(lamps.lit)) == lamp, low, high)
 
     def _void_shadows(
-        self, place: I32, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
+        self, place: I16, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
         high: NDArray[np.float64],
     ) -> None:  # fmt: skip
         if asked.any():
@@ -289,7 +295,7 @@ class TexelPool:
         self.texel_of_row[rows], self.lamp_of[rows] = -1, -1  # nobody renumbers the lamps of rows that are free
         self._free.extend(rows[::-1].tolist())
 
-    def admit(self, texels: I32, place: I32) -> I32:
+    def admit(self, texels: I32, place: I16) -> I32:
         """Rows [n] of some texels, new ones where they have none. Those that nobody wanted for longest make room."""
         rows = self.row_of_texel[texels]
         missing = texels[rows < 0]
@@ -314,7 +320,8 @@ class TexelPool:
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
-        self.checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = self.waits_since[fresh] = -1
+        self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
+        self.waits_since[fresh] = -1
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self._is_new[missing] = False
         return self.row_of_texel[texels]
@@ -353,13 +360,15 @@ class TexelPool:
             _spread(around_ring, self.row_of_texel, urgency)
             void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
+            met_sky = self.ray_hit[rows[void]] == gather.SKY
             gather.trace_texels(
-                transport.voxels, furniture, surface.place, surface.page_row, surface.page_texel, outer[void],
+                transport.voxels, furniture, surface.place, surface.faces, outer[void],
                 rows[void], self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
             self.rays_void[rows[void]] = 0
-            self.checked[rows[void]] = self.sky_checked[rows[void]] = -1
+            self.checked[rows[void]] = -1
+            self.sky_checked[rows[void][((self.ray_hit[rows[void]] == gather.SKY) != met_sky).any(1)]] = -1
         is_traced = self.rays_void[rows] == 0
         self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
@@ -465,7 +474,8 @@ class TexelPool:
         again = rows[valid & ((since < 0) | (newest > since))]
         fine_light(again, self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp)
         self.lit_checked[rows] = np.where(valid, stamp, -1)
-        self.e_lamp[rows[~valid]] = (lamps.e[texels[~valid]] + lamps.from_unseen(texels[~valid], radiance))[:, None]
+        others = texels[~valid]
+        self.e_lamp[rows[~valid]] = (unpacked(lamps.e[others]) + lamps.from_unseen(others, radiance))[:, None]
         self._note(rows, before, self.e_lamp)
 
     def _note(self, rows: I32, before: F32, light: F32) -> None:
@@ -497,7 +507,7 @@ class TexelPool:
         surface = transport.surface
         around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
         shape = np.array(transport.grid.shape)
-        gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, texels, around)
+        gather.find_neighbours(surface.place, surface.faces, shape, texels, around)
         found = np.zeros(len(surface.place) + 1, np.bool_)
         found[around] = True
         return around, np.flatnonzero(found[:-1]).astype(np.int32)

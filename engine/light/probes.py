@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.surface import PAGES_PER_BRICK, ROOM, Surface, row_of_spot, spot_of, texel_at
+from engine.light.faces import PAGES_PER_BRICK, texel_at
+from engine.light.surface import ROOM, Surface, row_of_spot, spot_of
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
 
 CELL_VOXELS = 4  # a probe cell is 1 m
@@ -21,6 +22,9 @@ NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of 
 SKY = -1  # what a ray reads that leaves the world
 BLOCKED = -2  # what a ray reads that ends on a face without a texel (the border of the grid)
 OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
+DISTANCE_UNIT = 1.0 / 256.0  # metres: how far rays go is kept rounded up, in 16 bits
+FARTHEST = 65535  # stands for all that is farther
+LEAST_HEIGHT_M = 0.01  # over the surface behind a probe: what lies lower is that surface, but for rounding
 WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
 BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
 FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
@@ -134,18 +138,17 @@ def _level(distance):
 
 
 @njit(cache=True)
-def _trace_one(voxels, pages, position, direction, p, k, reads, distance):
+def _trace_one(voxels, faces, patch_spot, position, direction, p, k, reads, distance):
     t, side, x, y, z = first_hit(
         voxels, position[p, 0], position[p, 1], position[p, 2], direction[k, 0], direction[k, 1], direction[k, 2], 1e4
     )  # fmt: skip
-    distance[p, k] = t
+    distance[p, k] = min(int(math.ceil(t / DISTANCE_UNIT)), FARTHEST)
     if side < 0:
         reads[p, k] = SKY
         return
-    page_row, page_texel, patch_spot = pages
     shape = voxels.material.shape
-    texel = texel_at(page_row, page_texel, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
-    reads[p, k] = spot_of(texel, _level(distance[p, k]), patch_spot) if texel >= 0 else BLOCKED
+    texel = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+    reads[p, k] = spot_of(texel, _level(t), patch_spot) if texel >= 0 else BLOCKED
 
 
 @njit(parallel=True, cache=True)
@@ -158,7 +161,7 @@ def _set_up(probes, cell, axes):
 
 
 @njit(parallel=True, cache=True)
-def _trace(voxels, pages, position, cell, fibonacci, probes, rays, reads, distance):
+def _trace(voxels, faces, patch_spot, position, cell, fibonacci, probes, rays, reads, distance):
     """Trace the rays of some probes that have a bit in rays [P] u64."""
     for i in prange(len(probes)):
         p = probes[i]
@@ -166,7 +169,7 @@ def _trace(voxels, pages, position, cell, fibonacci, probes, rays, reads, distan
         cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
         for k in range(len(fibonacci)):
             if rays[p] >> np.uint64(k) & np.uint64(1):
-                _trace_one(voxels, pages, position, direction, p, k, reads, distance)
+                _trace_one(voxels, faces, patch_spot, position, direction, p, k, reads, distance)
 
 
 @njit(cache=True)
@@ -208,24 +211,25 @@ def _rays_across(position, cell, fibonacci, axis, alive, distance, low, high, ra
             # The part of the way to the middle that a ray which touches the ball goes along its own direction.
             least = math.sqrt(d2 - r2) - 1e-3 if d2 > r2 else -math.sqrt(d2) - 1.0
             for k in range(first, last):
-                if distance[p, k] < near or rays[p] >> np.uint64(k) & np.uint64(1):
+                reach = 1e4 if distance[p, k] == FARTHEST else distance[p, k] * DISTANCE_UNIT
+                if reach < near or rays[p] >> np.uint64(k) & np.uint64(1):
                     continue
                 if not is_set:
                     cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
                     is_set = True
                 dx, dy, dz = cell_ray(rotation, fibonacci, k)
                 if dx * vx + dy * vy + dz * vz >= least and crosses_box(
-                    px, py, pz, dx, dy, dz, distance[p, k] + 1e-3, low[b], high[b]
+                    px, py, pz, dx, dy, dz, reach + 1e-3, low[b], high[b]
                 ):
                     rays[p] |= np.uint64(1) << np.uint64(k)
 
 
 @njit(parallel=True, cache=True)
-def rows_of_rays(rays, reads, place, page_row, patch_row, ny_bricks, nz_bricks, rows):
+def rows_of_rays(rays, reads, place, faces, patch_row, ny_bricks, nz_bricks, rows):
     """The page that each of some rays [n] (p * K + k) reads: rows [n], -1 none."""
     for i in prange(len(rays)):
         spot = reads[rays[i] // reads.shape[1], rays[i] % reads.shape[1]]
-        rows[i] = row_of_spot(spot, place, page_row, patch_row, ny_bricks, nz_bricks) if spot >= 0 else -1
+        rows[i] = row_of_spot(spot, place, faces, patch_row, ny_bricks, nz_bricks) if spot >= 0 else -1
 
 
 @njit(cache=True)
@@ -250,7 +254,7 @@ def _room_behind(direction, hit_side, distance, p, side):
     for k in range(len(hit_side)):
         backwards = -sign * direction[k, axis]
         if backwards > BACKWARDS and hit_side[k] == side:
-            total += backwards * backwards * backwards * distance[p, k]
+            total += backwards * backwards * backwards * distance[p, k] * DISTANCE_UNIT
             share += backwards * backwards
     room = total / share if share > 0.0 else 0.0
     return room if room < FARTHEST_READER_M else 0.0
@@ -275,13 +279,13 @@ def _weigh(probes, cell, fibonacci, reads, distance, place, patch_row, page_key_
             room = _room_behind(direction, hit_side, distance, p, side)
             total = 0.0
             for k in range(len(fibonacci)):
-                cosine, far = sign * direction[k, axis], distance[p, k]
+                cosine, far = sign * direction[k, axis], distance[p, k] * DISTANCE_UNIT
                 w = max(cosine, 0.0)
                 if room > 0.0 and hit_side[k] >= 0:
                     height = far * cosine + room  # of the hit over the surface behind
                     away2 = far * far + 2.0 * far * room * cosine + room * room
                     turned = height / max(abs(cosine), 0.05) if hit_side[k] // 2 == axis else far
-                    w = height * far * far * turned / (away2 * away2) if height > 1e-3 else 0.0
+                    w = height * far * far * turned / (away2 * away2) if height > LEAST_HEIGHT_M else 0.0
                 weight[p, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
                 total += weight[p, k, side]
             weight_sum[p, side] = total
@@ -324,9 +328,9 @@ class Probes:
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
         self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
         self.reads = np.zeros((0, RAYS), np.int32)  # [P, K] spot (see surface), SKY or BLOCKED
-        self.distance = np.zeros((0, RAYS), np.float32)  # [P, K] metres
+        self.distance = np.zeros((0, RAYS), np.uint16)  # [P, K] in DISTANCE_UNIT
         self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [P, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
-        self.weight_sum = np.zeros((0, 6), np.float32)  # [P, 6] of all rays, in WEIGHT_UNIT
+        self.weight_sum = np.zeros((0, 6), np.uint16)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
         self._free: list[int] = []
         if not is_empty:
@@ -395,9 +399,9 @@ class Probes:
         self, voxels: Voxels, surface: Surface, probes: NDArray[np.int32], rays: NDArray[np.uint64]
     ) -> None:  # fmt: skip
         """Trace the rays of some probes [n] that have a bit in rays [P]."""
-        pages = (surface.page_row, surface.page_texel, surface.patch_spot)
         _trace(
-            voxels, pages, self.position, self.cell, self.fibonacci, probes, rays, self.reads, self.distance
+            voxels, surface.faces, surface.patch_spot, self.position, self.cell, self.fibonacci, probes, rays,
+            self.reads, self.distance,
         )  # fmt: skip
 
     def join(self, voxels: Voxels, probes: NDArray[np.int32]) -> None:
@@ -416,7 +420,7 @@ class Probes:
         """The pages that some rays [n] (p * K + k) read: [n], -1 none."""
         rows = np.empty(len(rays), np.int32)
         _, ny, nz = surface.n_bricks
-        rows_of_rays(rays, self.reads, surface.place, surface.page_row, surface.patch_row, ny, nz, rows)
+        rows_of_rays(rays, self.reads, surface.place, surface.faces, surface.patch_row, ny, nz, rows)
         return rows
 
     def make_room_for_texels(self, before: int, now: int) -> None:

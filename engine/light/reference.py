@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXELS_PER_M
 from engine.light import pages
 from engine.light.cache import LightCache
+from engine.light.faces import page_key, texel_at
 from engine.light.keeping import unpack
 from engine.light.lamps import point_factor
 from engine.light.skylight import sky_towards
-from engine.light.surface import page_key, texel_at
 from engine.light.trace import NOTHING, first_hit
 from engine.view import View
 
@@ -27,7 +27,7 @@ LAMP_RAYS = 64
 
 @njit(parallel=True, cache=True)
 def _gather_at(
-    voxels, page_row, page_texel, radiance, point, side, rays, sun, zenith, horizon, glow, ground, e
+    voxels, faces, radiance, point, side, rays, sun, zenith, horizon, glow, ground, e
 ):  # fmt: skip
     """Indirect e [n, 3] at points [n, 3] of faces: the plain mean over `rays` rays by the cosine law."""
     shape = voxels.material.shape
@@ -48,11 +48,10 @@ def _gather_at(
                     np.float32(d[0]), np.float32(d[1]), np.float32(d[2]), sun, zenith, horizon, glow, ground, light
                 )
             elif face >= 0:
-                t = texel_at(page_row, page_texel, x, y, z, face, shape[1] >> 3, shape[2] >> 3)
+                t = texel_at(faces, x, y, z, face, shape[1] >> 3, shape[2] >> 3)
                 if t < 0:
                     continue
-                for c in range(3):
-                    light[c] = unpack(radiance[t, c])
+                light[0], light[1], light[2] = unpack(radiance[t])
             else:
                 continue
             for c in range(3):
@@ -67,7 +66,7 @@ def pixel_light(
     factor, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     e = np.zeros((len(point), 3), np.float32)
     _gather_at(
-        transport.voxels, transport.surface.page_row, transport.surface.page_texel, cache.radiance, point, side,
+        transport.voxels, transport.surface.faces, cache.radiance, point, side,
         rays, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, e,
     )  # fmt: skip
     for i, (p, s) in enumerate(zip(point, side.tolist(), strict=True)):
@@ -93,7 +92,8 @@ def page_light(cache: LightCache, point: NDArray[np.float64], side: NDArray[np.i
         inside[axis] -= 0.01 * sign
         voxel = np.floor(inside * VOXELS_PER_M).astype(np.int64)
         _, ny, nz = cache.transport.surface.n_bricks
-        slot = int(cache.page_table[page_key(voxel[0], voxel[1], voxel[2], s, ny, nz)])
+        key = page_key(voxel[0], voxel[1], voxel[2], s, ny, nz)
+        slot = int(cache.slots(np.array([key], np.int32))[0])
         u, v = (axis + 1) % 3, (axis + 2) % 3
         at = np.array(
             [p[v] * VOXELS_PER_M - voxel[v] // BRICK * BRICK, p[u] * VOXELS_PER_M - voxel[u] // BRICK * BRICK]

@@ -21,12 +21,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.light.faces import Faces, texel_at
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
 from engine.light.glossy import BLOCK, Pixels, Scene, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
 from engine.light.keeping import unpack
 from engine.light.skylight import sky_towards
-from engine.light.surface import LEVELS, spot_of, texel_at
+from engine.light.surface import LEVELS, spot_of
 from engine.light.trace import INSIDE, NOTHING, Voxels, first_hit
 from engine.state.blueprint import Materials
 from engine.view import Lamps
@@ -73,7 +74,7 @@ def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
     else:
         cu, cv, pu, pv = x, y, px, py
     pu, pv = min(max(pu, float(cu)), cu + 1.0), min(max(pv, float(cv)), cv + 1.0)
-    shape = scene.grid.shape
+    shape, faces = scene.grid.shape, Faces(scene.block, scene.row, scene.bits, scene.first, scene.texel)
     width = 1 << level
     gu, gv = pu / width - 0.5, pv / width - 0.5
     iu, iv = int(math.floor(gu)), int(math.floor(gv))
@@ -93,13 +94,14 @@ def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
             a, c, d = u, v, z
         if a < 0 or c < 0 or d < 0 or a >= shape[0] or c >= shape[1] or d >= shape[2]:
             continue
-        t = texel_at(scene.page_row, scene.page_texel, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
+        t = texel_at(faces, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
         if t >= 0:
             spot = spot_of(t, level, scene.patch_spot)
             total += w
-            r += w * unpack(scene.radiance[spot, 0])
-            g += w * unpack(scene.radiance[spot, 1])
-            b += w * unpack(scene.radiance[spot, 2])
+            red, green, blue = unpack(scene.radiance[spot])
+            r += w * red
+            g += w * green
+            b += w * blue
     if total > 0.0:
         out[0] += share * r / total
         out[1] += share * g / total

@@ -25,7 +25,7 @@ from engine.state.blueprint import Materials
 from engine.view import SkyView, VoxelView
 
 F32 = NDArray[np.float32]
-U16 = NDArray[np.uint16]
+U32 = NDArray[np.uint32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ MANY = 0.4  # a change of more than this part of all texels is followed as a cha
 class Direct(NamedTuple):
     """Light that texels get straight from sources."""
 
-    lamps: F32  # [T, 3] e
+    lamps: U32  # [T] e, packed
     sees_sun: Bool  # [T]
     sun: F32  # [3] e of the sun on a surface that faces it
     sun_direction: F32  # [3] unit, world
@@ -107,16 +107,16 @@ class Relight:
         self._own_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what a probe's own rays bring in the last pass
         self._sky_side = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what the sky brings
         self._sky = b""
-        self._radiance = np.zeros((0, 0, 3), np.uint16)  # [passes + 1, S, 3] packed, by spot
-        self._shown: tuple[U16, F32] | None = None  # radiance and side light of before, while new ones are worked out
+        self._radiance = np.zeros((0, 0), np.uint32)  # [passes + 1, S] packed, by spot
+        self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
-        self._own = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: what a probe's own rays bring
-        self._shared = np.zeros((0, 0, 6, 3), np.uint16)  # [passes, P, 6, 3] packed: shared with its neighbours
+        self._own = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: what a probe's own rays bring
+        self._shared = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: shared with its neighbours
 
     @property
-    def radiance(self) -> U16:
-        """[S, 3] packed, of every spot."""
+    def radiance(self) -> U32:
+        """[S] packed, of every spot."""
         return np.asarray(self._radiance[self._passes]) if self._shown is None else self._shown[0]
 
     @property
@@ -153,11 +153,11 @@ class Relight:
         self._writes = self.stamp + 1 if self._shown is None else UNFINISHED
         if passes != self._passes:
             self._passes, dirty = passes, None
-            self._radiance = np.zeros((passes + 1, 0, 3), np.uint16)
-            self._own, self._shared = (np.zeros((passes, 0, 6, 3), np.uint16) for _ in range(2))
+            self._radiance = np.zeros((passes + 1, 0), np.uint32)
+            self._own, self._shared = (np.zeros((passes, 0, 6), np.uint32) for _ in range(2))
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
         self._grow(scene.transport)
-        anew = np.zeros(len(surface.page_texel), np.bool_)
+        anew = np.zeros(len(surface.page_key_of_row), np.bool_)
         anew[rows] = True
         is_other_sky = _sky_key(scene.sky) != self._sky
         if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
@@ -186,7 +186,7 @@ class Relight:
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
         radiance, side_light = self._shown
         probes, last = scene.transport.probes, self._passes - 1
-        anew = np.zeros(len(scene.transport.surface.page_texel), np.bool_)
+        anew = np.zeros(len(scene.transport.surface.page_key_of_row), np.bool_)
         anew[rows] = True
         shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), side_light.copy()
         self._look_at_sky(scene.transport, scene.sky, fresh)
@@ -217,20 +217,20 @@ class Relight:
         n_spots, before = transport.surface.n_spots, self._n_texels
         if len(self.changed_at) < n_spots:
             for name in ("_radiance", "changed_at"):
-                old = np.moveaxis(getattr(self, name), -2 if name == "_radiance" else -1, 0)
-                grown = np.zeros((n_spots, *old.shape[1:]), old.dtype)
-                grown[:before] = old[:before]
-                grown[n_texels : n_texels + len(old) - before] = old[before:]
-                setattr(self, name, np.ascontiguousarray(np.moveaxis(grown, 0, -2 if name == "_radiance" else -1)))
+                old = getattr(self, name)  # [..., S]
+                grown = np.zeros((*old.shape[:-1], n_spots), old.dtype)
+                grown[..., :before] = old[..., :before]
+                grown[..., n_texels : n_texels + old.shape[-1] - before] = old[..., before:]
+                setattr(self, name, grown)
             self._n_texels = n_texels
 
     def _light_pages(
         self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
-        radiance: U16 | None = None, shared: U16 | None = None,
+        radiance: U32 | None = None, shared: U32 | None = None,
     ) -> None:  # fmt: skip
         transport, surface = scene.transport, scene.transport.surface
         one_pass.light_pages(
-            rows, surface.page_texel, surface.patch_spot, surface.patch_first, surface.patch_count,
+            rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
             self._shared[max(step - 1, 0)] if shared is None else shared, step == 0, wanted,
@@ -295,7 +295,7 @@ class Relight:
         cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.bool_)
         wanted, marked = np.zeros(n_texels, np.bool_), anew.copy()
         wanted[dirty.texels] = True
-        one_pass.mark_rows(dirty.texels, surface.place, surface.page_row, ny, nz, marked)
+        one_pass.mark_rows(dirty.texels, surface.place, surface.faces, ny, nz, marked)
         self.texels_done, todo = 0, np.zeros(0, np.int32)
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
         per_probe = surface.n_with_texels / max(probes.n_alive, 1)
@@ -306,7 +306,7 @@ class Relight:
             known |= sides
             near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
             one_pass.mark_texels(
-                near, surface.page_row, surface.page_texel, surface.place, transport.where, transport.weight, cells,
+                near, surface.faces, surface.place, transport.where, transport.weight, cells,
                 wanted, marked,
             )  # fmt: skip
             sides[todo] = 0
@@ -319,7 +319,7 @@ class Relight:
             mark = np.zeros(len(probes.alive), np.bool_)
             mark[dirty.probes] = True
             one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
-            one_pass.clear(rows, surface.page_texel, surface.patch_first, surface.patch_count, n_texels, changed)
+            one_pass.clear(rows, surface.faces, surface.patch_first, surface.patch_count, n_texels, changed)
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)
             yield math.ceil(len(todo) * per_probe)

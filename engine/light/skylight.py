@@ -3,8 +3,9 @@
 import numpy as np
 from numba import njit, prange
 
+from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.probes import SKY, cell_rays
-from engine.light.surface import PAGE_TEXELS, PAGES_PER_BRICK, face_centre
+from engine.light.surface import face_centre
 from engine.light.trace import NOTHING, crosses_box, first_hit
 
 
@@ -63,7 +64,7 @@ def look_for_sun(voxels, place, sx, sy, sz, texels, sees_sun):
 
 
 @njit(parallel=True, cache=True)
-def sun_crosses(place, page_row, page_texel, has_texels, sx, sy, sz, low, high, dirty):
+def sun_crosses(place, faces, has_texels, sx, sy, sz, low, high, dirty):
     """Marks the texels whose ray to the sun touches one of the boxes [n, 3] (metres)."""
     nx, ny, nz = has_texels.shape
     for column in prange(nx * ny):
@@ -81,12 +82,11 @@ def sun_crosses(place, page_row, page_texel, has_texels, sx, sy, sz, low, high, 
                     continue
                 first = ((bx * ny + by) * nz + bz) * PAGES_PER_BRICK
                 for key in range(first, first + PAGES_PER_BRICK):
-                    if page_row[key] < 0:
+                    row = row_of(faces, key)
+                    if row < 0:
                         continue
-                    for i in range(PAGE_TEXELS):
-                        t = page_texel[page_row[key], i]
-                        if t < 0:
-                            continue
+                    of_page = texels_of(faces, row)
+                    for t in faces.texel[of_page[0] : of_page[1]]:
                         face_centre(place, t, p)
                         if crosses_box(p[0], p[1], p[2], sx, sy, sz, 1e4, low[b], high[b]):
                             dirty[t] = True

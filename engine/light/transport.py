@@ -5,7 +5,8 @@ the voxels that differ:
 
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
 - rays that cross the box, and those that read a page that gained or lost texels: traced again;
-- texels within REACH_M of the box: their weights (rays to probes) and what is near them are done again.
+- texels within REACH_M of the box that look into it, or into the cell of a probe that came, went or moved: their
+  weights (rays to probes) are done again; of those within ABOUT_M also what is near them.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.interpolate import near_shares, probe_seen, texel_weights
+from engine.light.interpolate import NEAR_M, look_into, near_shares, probe_seen, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
@@ -29,6 +30,8 @@ Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy ha
 Bool = NDArray[np.bool_]
 
 REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
+ABOUT_M = NEAR_M + 0.35  # from the middle of a voxel to all that is near before one of its faces
+CELL_M = CELL_VOXELS * VOXEL_M
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
 TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight, weights of all texels too
@@ -71,8 +74,8 @@ class Transport:
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
         self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
-        self.weight = np.zeros((0, 8), np.float32)  # [T, 8] sum 1, or 0 where it sees none
-        self.near = np.zeros(0, np.float32)  # [T] share of what a texel sees that is too near for probes to tell
+        self.weight = np.zeros((0, 8), np.uint8)  # [T, 8] sum WHOLE, or 0 where it sees none
+        self.near = np.zeros(0, np.uint8)  # [T] of NEAR_WHOLE that it sees, how much is too near for probes to tell
         self.readers: RaysOfPages | None = None  # see keep_readers
         if most_bricks is None:
             for _ in self.making(None):
@@ -103,6 +106,7 @@ class Transport:
         probes.join(self.voxels, alive)
         for part in np.array_split(surface.alive(), max(n, 1)):
             self._weigh(part)
+            near_shares(self.voxels, surface.place, part, self.near)
             yield most_bricks
 
     def keep_readers(self) -> None:
@@ -110,7 +114,7 @@ class Transport:
         probes = self.probes
         rows = probes.rows_read(np.arange(probes.reads.size, dtype=np.int32), self.surface)
         rows.reshape(probes.reads.shape)[~probes.alive] = -1
-        self.readers = RaysOfPages(rows, len(self.surface.page_texel))
+        self.readers = RaysOfPages(rows, len(self.surface.page_key_of_row))
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
@@ -166,8 +170,8 @@ class Transport:
 
     def _make_room(self, more: int) -> None:
         self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
-        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.float32)])
-        self.near = np.concatenate([self.near, np.zeros(more, np.float32)])
+        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.uint8)])
+        self.near = np.concatenate([self.near, np.zeros(more, np.uint8)])
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
@@ -178,7 +182,10 @@ class Transport:
             first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)
             last = (b + NEAR_VOXELS) // CELL_VOXELS + 1
             cells[tuple(slice(f, e) for f, e in zip(first, last, strict=True))] = True
-        moved = probes.place(self.voxels, np.argwhere(cells).astype(np.int32))
+        listed = np.argwhere(cells).astype(np.int32)
+        before = probes.probe_of_cell[cells]
+        moved = probes.place(self.voxels, listed)
+        others = np.concatenate([probes.cell[moved], listed[(before >= 0) & (probes.probe_of_cell[cells] < 0)]])
         traced = self._retrace_rays(low, high, moved, rows)
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
@@ -188,11 +195,27 @@ class Transport:
         again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
         probes.measure(surface, again)
 
-        near = np.union1d(surface.within(low - REACH_M, high + REACH_M), fresh).astype(np.int32)
+        near = self._looking_into(low, high, others, fresh)
         self._weigh(near)
+        about = np.union1d(surface.within(low - ABOUT_M, high + ABOUT_M), fresh).astype(np.int32)
+        near_shares(self.voxels, surface.place, about, self.near)
         bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
         return Change(low, high, fresh, gone, near, again, around, rows, n_bricks, int(traced[again].sum()))
+
+    def _looking_into(self, low: F64, high: F64, cells: I32, fresh: I32) -> I32:
+        """The texels whose weights a change of boxes low..high [n, 3] metres may make others, where the probes of some
+        cells [m, 3] are others, and `fresh` ones.
+        """
+        surface = self.surface
+        near = surface.within(low - REACH_M, high + REACH_M)
+        low = np.concatenate([low, cells * CELL_M])
+        high = np.concatenate([high, (cells + 1) * CELL_M])
+        if len(low) > MOST_BOXES:
+            low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
+        looks = np.empty(len(near), np.bool_)
+        look_into(surface.place, near, low, high, looks)
+        return np.union1d(near[looks], fresh).astype(np.int32)
 
     def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> I32:
         """Trace again what a change of boxes low..high [n, 3] metres makes void: all rays of probes that moved, rays
@@ -200,7 +223,7 @@ class Transport:
         """
         surface, probes, readers = self.surface, self.probes, self.readers
         assert readers is not None
-        n_rays, n_rows = probes.reads.shape[1], len(surface.page_texel)
+        n_rays, n_rows = probes.reads.shape[1], len(surface.page_key_of_row)
         known = rows[rows < len(readers.count)]
         strayed = readers.of(known)
         readers.empty(known)
@@ -226,7 +249,7 @@ class Transport:
     def probes_of(self, texels: I32) -> I32:
         """The probes that some texels [n] see, by weight: [n, 8], -1 none."""
         found = np.full((len(texels), 8), -1, np.int32)
-        for i, j in np.argwhere(self.weight[texels] != 0.0).tolist():
+        for i, j in np.argwhere(self.weight[texels]).tolist():
             found[i, j] = probe_seen(self.where, self.surface.place, self.probes.probe_of_cell, texels[i], j)
         return found
 
@@ -242,7 +265,6 @@ class Transport:
             self.where,
             self.weight,
         )
-        near_shares(self.voxels, self.surface.place, texels, self.near)
 
 
 def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:

@@ -132,7 +132,7 @@ def compute_features(targets: Targets) -> Features:
     return Features(share, moment.astype(np.float16), probe.astype(np.float16))
 
 
-def _texels_of_faces(place: I32, texels: I32, faces: I32) -> I32:
+def _texels_of_faces(place: NDArray[np.int16], texels: I32, faces: I32) -> I32:
     """Texel numbers of faces [n, 4], given the places [t, 4] of texels [t]."""
     size = (1024, 1024, 1024, 6)
     keys, wanted = np.ravel_multi_index(tuple(place.T), size), np.ravel_multi_index(tuple(faces.T), size)

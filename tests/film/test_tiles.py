@@ -88,16 +88,15 @@ def test_pages_on_screen_are_seen_once_and_placed():
     coded[:, 24:] = 0x80000123  # a body
     screen.see(coded, 48 * 24)
     assert screen.keys.tolist() == [48 * 5 + 3, 48 * 23]
-    table = np.full(48 * 24, -1, np.int32)
-    table[48 * 5 + 3] = 60
+    slots = np.array([60, -1], np.int32)
     none = np.empty(0, np.int32)
-    changed = screen.place(table, (2, 3, 4), none)
+    changed = screen.place(slots, (2, 3, 4), none)
     assert changed.tolist() == [[True, False]]
     assert (screen.slots[:, :8] == 1 + (1 << 9 | 4 << 3 | 0b110)).all()
     assert not screen.slots[:, 8:].any()
-    assert not screen.place(table, (2, 3, 4), none).any()
-    assert not screen.place(table, (2, 3, 4), np.array([59, 61, 200], np.int32)).any()  # pages that are not on screen
-    assert screen.place(table, (2, 3, 4), np.array([60], np.int32)).tolist() == [[True, False]]
-    table[48 * 23] = 0
-    assert screen.place(table, (2, 3, 4), none).tolist() == [[False, True]]
+    assert not screen.place(slots, (2, 3, 4), none).any()
+    assert not screen.place(slots, (2, 3, 4), np.array([59, 61, 200], np.int32)).any()  # pages that are not on screen
+    assert screen.place(slots, (2, 3, 4), np.array([60], np.int32)).tolist() == [[True, False]]
+    slots[1] = 0
+    assert screen.place(slots, (2, 3, 4), none).tolist() == [[False, True]]
     assert screen.slots[4, 20] == 1 + 0b101

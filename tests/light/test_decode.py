@@ -6,6 +6,7 @@ import pytest
 from engine.light.cache import LightCache
 from engine.light.decode import LEAST_TAKEN
 from engine.light.features import SceneFeatures
+from engine.light.interpolate import WHOLE
 from engine.light.network import Network
 from tests.light.scenes_for_light import (
     lamps,
@@ -85,7 +86,7 @@ def test_hidden_units_leak_below_zero() -> None:
 
 def test_pages_hold_no_negative_light() -> None:
     cache, _, _ = decoded(network_of(out_bias=[-1.0] * 12))
-    cache.decode(np.flatnonzero(cache.transport.surface.page_row >= 0).astype(np.int32))
+    cache.decode(cache.transport.surface.keys())
     assert cache.indirect.min() == 0 and cache.indirect[..., 3].max() == 1
 
 
@@ -93,7 +94,8 @@ def test_the_classical_look_is_the_light_of_the_probes_that_a_texel_sees() -> No
     cache, texels, e = decoded(None, slice(None, None, 7))
     transport, side_light = cache.transport, cache._relit.side_light
     side = transport.surface.place[texels, 3]
-    expected = np.einsum("tp,tpc->tc", transport.weight[texels], side_light[transport.probes_of(texels), side[:, None]])
+    weight = transport.weight[texels] / WHOLE
+    expected = np.einsum("tp,tpc->tc", weight, side_light[transport.probes_of(texels), side[:, None]])
     np.testing.assert_allclose(e, expected, rtol=1e-4, atol=1e-6)
     scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
     scene.look_from(same_texels(cache, texels, scene))

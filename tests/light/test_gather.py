@@ -37,7 +37,7 @@ def traced(scene: SceneFeatures, texels: np.ndarray, furniture=None) -> tuple[np
     hit, code = np.empty((len(texels), TEXEL_RAYS), np.int32), np.empty((len(texels), TEXEL_RAYS), np.uint8)
     surface = scene.surface
     gather.trace_texels(
-        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.page_row, surface.page_texel,
+        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces,
         texels, np.arange(len(texels), dtype=np.int32), np.full(len(texels), ALL_RAYS, np.uint64), hit, code,
     )  # fmt: skip
     return hit, code
@@ -118,9 +118,9 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     hit[rows] = np.where(rng.random((n, TEXEL_RAYS)) < 0.4, rng.integers(PART - 2, 0, (n, TEXEL_RAYS)), hit[rows])
     code = rng.integers(0, 241, hit.shape).astype(np.uint8)
     code[:, :8] = [0, 80, 106, 107, 160, 161, 213, 240]
-    kept = rng.integers(20_000, 40_000, (scene.surface.n_spots, 3)).astype(np.uint16)
+    kept = rng.integers(12 << 27, 20 << 27, scene.surface.n_spots).astype(np.uint32)
     spots = np.concatenate([np.arange(len(place))[:, None], scene.surface.patch_spot], 1)  # [T, 4] by level
-    radiance = np.array([[unpack(c) for c in light] for light in kept], np.float32)[spots]
+    radiance = np.array([unpack(light) for light in kept], np.float32)[spots]
     part = rng.random((3, 3)).astype(np.float32)
     outside = sky(blue=0.6)
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
@@ -161,7 +161,7 @@ def test_neighbours_lie_in_the_plane_and_diagonals_are_joined(scene: SceneFeatur
     surface, number = scene.surface, number_of_places(scene)
     around = np.empty((len(scene.texels), 9), np.int32)
     shape = np.array(scene.transport.grid.shape)
-    gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, scene.texels, around)
+    gather.find_neighbours(surface.place, surface.faces, shape, scene.texels, around)
     for i, texel in enumerate(scene.texels[::7]):
         *voxel, side = surface.place[texel].tolist()
         axis = side // 2
@@ -189,7 +189,7 @@ def test_a_diagonal_past_the_end_of_a_wall_does_not_count() -> None:
     texel = np.array([number[23, 21, 1, 4], number[23, 19, 1, 4]], np.int32)
     around = np.empty((2, 9), np.int32)
     gather.find_neighbours(
-        surface.place, surface.page_row, surface.page_texel, np.array(grid.shape), texel, around
+        surface.place, surface.faces, np.array(grid.shape), texel, around
     )  # fmt: skip
     slipped = number[24, 20, 1, 4]
     assert (24, 21, 1, 4) not in number and (23, 20, 1, 4) not in number
@@ -201,7 +201,7 @@ def test_means_around_are_means(scene: SceneFeatures, rng: np.random.Generator) 
     surface, texels = scene.surface, scene.texels
     around = np.empty((len(texels), 9), np.int32)
     shape = np.array(scene.transport.grid.shape)
-    gather.find_neighbours(surface.place, surface.page_row, surface.page_texel, shape, texels, around)
+    gather.find_neighbours(surface.place, surface.faces, shape, texels, around)
     row_of_texel = np.full(len(surface.place), -1, np.int32)
     row_of_texel[texels] = rng.permutation(len(texels))
     moment = rng.random((len(texels), BINS, 3)).astype(np.float32)
@@ -240,7 +240,7 @@ def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.
     # Those alone are traced again.
     hit, code_again = np.full((len(texels), TEXEL_RAYS), 99, np.int32), np.zeros((len(texels), TEXEL_RAYS), np.uint8)
     gather.trace_texels(
-        scene.transport.voxels, no_furniture(), place, scene.surface.page_row, scene.surface.page_texel, texels,
+        scene.transport.voxels, no_furniture(), place, scene.surface.faces, texels,
         np.arange(len(texels), dtype=np.int32), void, hit, code_again,
     )  # fmt: skip
     assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.light.interpolate import NEAR_M, NEAR_RAYS
+from engine.light.interpolate import NEAR_M, NEAR_RAYS, NEAR_WHOLE
 from engine.light.trace import first_hit_reference
 from engine.light.transport import Transport
 from tests.light.scenes_for_light import open_ground, view_of
@@ -37,5 +37,6 @@ def test_what_is_near_is_found_as_by_marching(x: int, y: int, z: int) -> None:
     texels = np.flatnonzero((transport.surface.place == (x, y, z, 4)).all(1))
     assert len(texels) == 1
     wanted = share_by_marching(grid, x, y, z, 400) * NEAR_RAYS / (NEAR_RAYS + 1)
-    assert transport.near[texels[0]] == pytest.approx(wanted, abs=0.08)
-    assert (transport.near[texels[0]] == 0.0) == (wanted == 0.0)
+    near = transport.near[texels[0]] / NEAR_WHOLE
+    assert near == pytest.approx(wanted, abs=0.08)
+    assert (near == 0.0) == (wanted == 0.0)

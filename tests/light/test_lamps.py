@@ -193,7 +193,7 @@ def test_shadows_are_looked_for_wherever_a_ray_meets_the_box() -> None:
         box_low, box_high = box[None], box[None] + (0.5, 0.25, 0.75)
         mark = np.zeros(surface.capacity, np.int32)
         _mark_shadows(
-            surface.place, surface.page_row, surface.page_texel, surface.has_texels, low, high, 20.0, box_low, box_high,
+            surface.place, surface.faces, surface.has_texels, low, high, 20.0, box_low, box_high,
             mark, 3,
         )  # fmt: skip
         target = random.uniform(low, high, (64, 3))

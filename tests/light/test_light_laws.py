@@ -114,9 +114,9 @@ def test_sources_add(network: Network | None) -> None:
     each = [texel_light(with_crates(view_of(plaza(), x, y), *crates), network)[1] for x, y in parts]
     assert np.abs(total).mean() > 0.05
     # Light is rounded between passes, and a random network takes near light from far: what is left may be small.
-    apart = np.abs(total - sum(each)) - 1e-3 * np.abs(total)
+    apart = np.abs(total - sum(each)) - 1e-3 * np.abs(total).max(-1, keepdims=True)
     bound = (1e-4 if network is None else 2e-3) * np.abs(total).mean()
-    assert (apart <= bound).mean() >= (1.0 if network is None else 0.9999) and apart.max() <= 1.5 * bound
+    assert (apart <= bound).mean() >= (1.0 if network is None else 0.9995) and apart.max() <= 1.5 * bound
 
 
 @ANY

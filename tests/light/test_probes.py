@@ -4,7 +4,16 @@ import numpy as np
 
 from engine.light.cache import LightCache
 from engine.light.features import SceneFeatures
-from engine.light.probes import BACKWARDS, FARTHEST_READER_M, PER_PROBE, SKY, WEIGHT_UNIT
+from engine.light.interpolate import WHOLE
+from engine.light.probes import (
+    BACKWARDS,
+    DISTANCE_UNIT,
+    FARTHEST_READER_M,
+    LEAST_HEIGHT_M,
+    PER_PROBE,
+    SKY,
+    WEIGHT_UNIT,
+)
 from tests.light.scenes_for_light import materials, plaza, view_of
 
 
@@ -16,7 +25,7 @@ def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
     cache = LightCache()
     cache.update(view_of(plaza()))
     texels = cache.transport.surface.alive()
-    np.testing.assert_allclose(cache.transport.weight[texels].sum(1), 1, rtol=1e-5)
+    assert (cache.transport.weight[texels].sum(1) == WHOLE).all()
     place = cache.transport.surface.place[texels]
     axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
     n = np.arange(len(texels))
@@ -59,7 +68,7 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
         arriving = np.where(features.surface.side_of(probes.reads) == shining, 1.0, 0.0)
         light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
         light[alive] /= probes.weight_sum[alive]
-        weight, index = transport.weight[features.texels], transport.probes_of(features.texels)
+        weight, index = transport.weight[features.texels] / WHOLE, transport.probes_of(features.texels)
         e = (weight * light[index, walls[:, None]]).sum(1)
         told[shining] = [e[walls == wall].mean() for wall in range(6)]
     others = told[~np.eye(6, dtype=bool)]
@@ -77,7 +86,7 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
     with_room = 0
     for p in np.flatnonzero(probes.alive)[::11]:
         direction = probes.directions(np.array([p], np.int32))[0].astype(np.float64)
-        far, hits = probes.distance[p].astype(np.float64), probes.reads[p] >= 0
+        far, hits = probes.distance[p] * DISTANCE_UNIT, probes.reads[p] >= 0
         facing = features.surface.side_of(probes.reads[p])  # side of what a ray hits
         for side in range(6):
             normal = np.zeros(3)
@@ -94,7 +103,7 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
                     of_hit = np.eye(3)[facing[k] // 2]
                     slant = max(abs(direction[k] @ of_hit), 0.05 if facing[k] // 2 == side // 2 else 0.0)
                     larger = (far[k] / away) ** 2 * abs(seen @ of_hit) / away / slant
-                    wanted[k] = max(seen @ normal, 0.0) / away * larger if seen @ normal > 1e-3 else 0.0
+                    wanted[k] = max(seen @ normal, 0.0) / away * larger if seen @ normal > LEAST_HEIGHT_M else 0.0
             assert (probes.reads[p][~hits] <= SKY).all()
             got = probes.weight[p, :, side] * WEIGHT_UNIT
             np.testing.assert_allclose(got, np.minimum(wanted, 255 * WEIGHT_UNIT), atol=0.51 * WEIGHT_UNIT)

@@ -29,7 +29,7 @@ def pixels(cache: LightCache, view: View) -> tuple[np.ndarray, np.ndarray]:
 def compare(view: View, network: Network | None) -> tuple[np.ndarray, np.ndarray]:
     cache = LightCache(network)
     cache.update(view)
-    cache.decode(np.flatnonzero(cache.transport.surface.page_row >= 0).astype(np.int32))
+    cache.decode(cache.transport.surface.keys())
     points, sides = pixels(cache, view)
     assert len(points) > 1000
     return page_light(cache, points, sides), pixel_light(cache, view, points, sides, RAYS)

@@ -84,5 +84,5 @@ def assert_lists_are_exact(transport: Transport) -> None:
     assert readers is not None
     rays = np.flatnonzero((probes.reads >= 0).reshape(-1) & np.repeat(probes.alive, probes.reads.shape[1]))
     rows = probes.rows_read(rays.astype(np.int32), surface)
-    for row in range(len(surface.page_texel)):
+    for row in range(len(surface.page_key_of_row)):
         assert sorted(readers.of(np.array([row], np.int32)).tolist()) == rays[rows == row].tolist()
