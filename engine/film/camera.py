@@ -29,7 +29,7 @@ from engine.raster.gbuffer import (
     material_texture,
 )
 from engine.raster.meshes import Meshes, Remeshed
-from engine.raster.resolve import Atlases, Resolve
+from engine.raster.resolve import Atlas, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.state.camera import Camera
@@ -96,7 +96,7 @@ class Renderer:
         self._network = weights if isinstance(weights, Network) else None
         self._weights = weights if isinstance(weights, Path) else SHIPPED
         self._lights: dict[str, LightCache] = {}
-        self._atlases: dict[str, Atlases] = {}
+        self._atlases: dict[str, Atlas] = {}
         self._meshes, self._poser = Meshes(), Poser()
         self._window = Window()
         self._ahead: tuple[Window, LightCache] | None  # the next window, lit before it is shown
@@ -130,7 +130,7 @@ class Renderer:
                 self._network = load(self._weights)
             self._lights[look] = self._new_light(look)
             with self.context:
-                self._atlases[look] = Atlases(self.context)
+                self._atlases[look] = Atlas(self.context)
         self.look = look
         self._ahead = None
         self._drawn: _Drawn | None = None
@@ -219,11 +219,10 @@ class Renderer:
         with self.context:
             self._draw(view, {}, picture=False)
             assert self._gbuffer is not None and self._materials is not None
-            atlases = self._atlases.get(self.look)
-            atlases = atlases if self._is_lit else None
+            atlas = self._atlases.get(self.look) if self._is_lit else None
             self._drawn = None  # the targets hold this view, but no picture was made of it
             return self._resolve.linear(
-                view, self._gbuffer, self._shadow, self._materials[1], atlases, decorated, self._gloss.texture
+                view, self._gbuffer, self._shadow, self._materials[1], atlas, decorated, self._gloss.texture
             )
 
     def gbuffer(self, view: View) -> GBufferArrays:
@@ -317,15 +316,9 @@ class Renderer:
             light.decode(screen.keys, self.texels_per_frame, screen.area_px)
             self._lap(stats, "decode")
             slots = light.slots(screen.keys)
-            of_indirect, of_lamps = light.take_dirty_slots()
-            dirty = np.concatenate([of_indirect, of_lamps])
-            self._atlases[self.look].write(
-                light.indirect,
-                light.lamp,
-                np.unique(of_indirect // SLOTS_PER_BAND).tolist(),
-                np.unique(of_lamps // SLOTS_PER_BAND).tolist(),
-                int(slots.max(initial=-1)),
-            )
+            dirty = light.take_dirty_slots()
+            bands = np.unique(dirty // SLOTS_PER_BAND).tolist()
+            self._atlases[self.look].write(light.atlas, bands, int(slots.max(initial=-1)))
             repaged = screen.place(slots, view.voxels.stamp.shape, dirty)
             if fresh or repaged.any():
                 self._resolve.write_slots(screen.slots)
@@ -491,8 +484,8 @@ class Renderer:
     def release(self) -> None:
         """Give all GPU memory back."""
         with self.context:
-            for atlases in self._atlases.values():
-                atlases.release()
+            for atlas in self._atlases.values():
+                atlas.release()
             for thing in (
                 self._static,
                 self._far_static,

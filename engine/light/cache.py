@@ -37,7 +37,7 @@ FIRST = 3  # an update brings so many times more of the first light: nothing els
 IDLE = 4  # an idle update does a quarter of what it may
 AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too, and so do its bodies and pages
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
-SLOT_BYTES = (pages.INDIRECT_PX**2 + pages.LAMP_PX**2) * 16
+SLOT_BYTES = pages.PAGE_PX**2 * 16
 
 
 @dataclass
@@ -320,7 +320,7 @@ class LightCache:
             self.transport.surface.has_texels.size, max(self.budget_bytes // 2 // SLOT_BYTES, 1)
         )
         self._body_light = BodyLight()
-        self._dirty_slots: list[tuple[I32, NDArray[np.bool_]]] = []  # slots [n], in which atlases they differ [n, 2]
+        self._dirty_slots: list[I32] = []  # slots [n] whose pages look different
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
@@ -449,18 +449,19 @@ class LightCache:
         filled = table.filled_at[slots]
         old = (filled < 0) | (newest > filled)
         slots, texels = slots[old], texels[old]
-        differs = np.empty((len(slots), 2), np.bool_)
+        differs = np.empty(len(slots), np.bool_)
         pages.fill_pages(
-            slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_lamp, table.indirect, table.lamp, differs
+            slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_near, pool.crease, pool.e_lamp, table.atlas,
+            differs,
         )  # fmt: skip
-        differs |= (filled[old] < 0)[:, None]
+        differs |= filled[old] < 0
         table.filled_at[slots] = pool.now
         self.stats.pages_regenerated += len(slots)
-        self._dirty_slots.append((slots, differs))
+        self._dirty_slots.append(slots[differs])
 
     def _texels_of(self, keys: I32) -> I32:
         """The texels [n, PX, PX] that pages show, with those around them."""
-        surface, texels = self.transport.surface, np.empty((len(keys), pages.INDIRECT_PX, pages.INDIRECT_PX), np.int32)
+        surface, texels = self.transport.surface, np.empty((len(keys), pages.TEXELS_PX, pages.TEXELS_PX), np.int32)
         pages.page_texels(keys, surface.faces, np.array(self.transport.grid.shape), texels)
         return texels
 
@@ -540,14 +541,9 @@ class LightCache:
         return self.table.slots(keys)
 
     @property
-    def indirect(self) -> F32:
-        """Atlas [bands, 10, 560, 4] of indirect e."""
-        return self.table.indirect
-
-    @property
-    def lamp(self) -> F32:
-        """Atlas [bands, 18, 1008, 4] of direct lamp e."""
-        return self.table.lamp
+    def atlas(self) -> F32:
+        """Atlas [bands, 18, 1008, 4] of e but for the sun's own."""
+        return self.table.atlas
 
     @property
     def stale_slots(self) -> I32:
@@ -556,14 +552,10 @@ class LightCache:
         stale = (table.key_of_slot >= 0) & (table.last_seen == table.last_seen.max(initial=0))
         return np.flatnonzero(stale & (table.checked != self._relit.stamp)).astype(np.int32)
 
-    def take_dirty_slots(self) -> tuple[I32, I32]:
-        """Slots of the indirect atlas [n] and of that of lamps [m] whose pages look different since the last call."""
-        none, found = np.zeros(0, np.int32), self._dirty_slots
-        of_indirect, of_lamps = (
-            np.unique(np.concatenate([none, *(slots[differs[:, k]] for slots, differs in found)])) for k in range(2)
-        )
-        self._dirty_slots = []
-        return of_indirect, of_lamps
+    def take_dirty_slots(self) -> I32:
+        """Slots [n] whose pages look different since the last call."""
+        found, self._dirty_slots = self._dirty_slots, []
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *found]))
 
     def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
         """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and

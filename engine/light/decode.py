@@ -44,9 +44,10 @@ def _gains(own, near, wide, w1, b1, w2, b2, x, y, gain):
 
 @njit(parallel=True, cache=True)
 def gathered_light(
-    rows, around, row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2, e
+    rows, around, row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2, e, e_near
 ):  # fmt: skip
     """Indirect e [R, 3] at `rows`: gains of the network times the light that came home, bin by bin; linear in light.
+    e_near [R, 3] is what of it comes from the nearest bin.
 
     `around` [n, 9] says where the means over 3 x 3 texels lie whose mean is that over 5 x 5 (peaked in the middle).
     """
@@ -76,3 +77,5 @@ def gathered_light(
                 total += gain[b] * moment[row, b, c] + gain[BINS + b] * near_moment[row, b, c]
                 total += gain[2 * BINS + b] * (wide_moment[b, c] / n)
             e[row, c] = total
+            e_near[row, c] = gain[0] * moment[row, 0, c] + gain[BINS] * near_moment[row, 0, c]
+            e_near[row, c] += gain[2 * BINS] * (wide_moment[0, c] / n)

@@ -1,8 +1,9 @@
 """Surface pages: where decoded light waits for the camera.
 
-Two atlases, one slot per resident page: indirect light at one texel per voxel face (8 x 8 and a border of one),
-direct lamp light at two (16 x 16 and a border). Borders are copies of the neighbours' values, so a picture needs one
-filtered fetch. Colour is multiplied by validity and validity is the fourth channel: dividing after filtering leaves
+An atlas, one slot per resident page: light of lamps and of all that bounces at 2 x 2 points per voxel face (16 x 16 and
+a border of one). Borders hold the neighbours' values, so a picture needs one filtered fetch. What bounced is known
+per face: it runs from one to the next, and within a face as creases.py tells. Colour is multiplied by validity and
+validity is the fourth channel: dividing after filtering leaves
 out texels that are not there. Those beside others are made up: there light goes on as it came, up to the corner.
 """
 
@@ -16,8 +17,9 @@ from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texe
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
 BRICK_M = BRICK * VOXEL_M
 RELEASE_TO = 0.85  # part of the slots that is left in use when pages must be thrown out
-INDIRECT_PX = 10
-LAMP_PX = 18
+TEXELS_PX = 10  # edge of a page with its border, in texels
+PAGE_PX = 18  # in quarters of them, as the atlas has it
+LEAST_PART = np.float32(0.02)  # of a view, near or far, that light is divided by
 
 
 @njit(cache=True)
@@ -111,11 +113,11 @@ def _put(atlas, band, v, u, c, value):
 
 @njit(cache=True)
 def _go_on(page):
-    """Let light go on past the last texel before a corner as it came: page [n, n, 4], validity is the last channel.
+    """Let light go on past the last texel before a corner as it came: page [n, n, C], validity is the last channel.
 
     Else it would be even from the middle of that texel to the corner, where light changes most.
     """
-    n, there = len(page), page[:, :, 3].copy()
+    n, there, last = len(page), page[:, :, -1].copy(), page.shape[2] - 1
     for v in range(n):
         for u in range(n):
             if there[v, u] > 0.0:
@@ -128,51 +130,80 @@ def _go_on(page):
                 near, far = page[v + dv, u + du], page[v + 2 * dv, u + 2 * du]
                 if there[v + dv, u + du] > 0.0 and there[v + 2 * dv, u + 2 * du] > 0.0:
                     count += np.float32(1.0)
-                    for c in range(3):
+                    for c in range(last):
                         page[v, u, c] += 2 * near[c] - far[c]
             if count > 0.0:
-                page[v, u, 3] = 1.0
-                for c in range(3):
+                page[v, u, last] = 1.0
+                for c in range(last):
                     page[v, u, c] /= count
 
 
-@njit(parallel=True, cache=True)
-def fill_pages(slots, texels, row_of_texel, e_indirect, e_lamp, indirect, lamp, differs):
-    """Write some pages into the atlases from per-row light: e_indirect [R, 3], e_lamp [R, 4, 3].
+@njit(cache=True)
+def _between(page, v, u, out):
+    """Light [7] of a page of whole texels [10, 10, 8] at texel (v, u) of the atlas, in the middle of a quarter."""
+    near_v, near_u = (v + 1) // 2, (u + 1) // 2
+    far_v, far_u = near_v + (-1 if v & 1 else 1), near_u + (-1 if u & 1 else 1)
+    out[:] = 0.0
+    whole = np.float32(0.0)
+    for k in range(4):
+        y, x = (far_v if k & 2 else near_v), (far_u if k & 1 else near_u)
+        if 0 <= y < TEXELS_PX and 0 <= x < TEXELS_PX and page[y, x, 7] > 0.0:
+            weight = np.float32((0.25 if k & 2 else 0.75) * (0.25 if k & 1 else 0.75))
+            whole += weight
+            for c in range(7):
+                out[c] += weight * page[y, x, c]
+    for c in range(7):
+        out[c] /= whole
 
-    differs [n, 2] says in which atlases a page looks different than what lay in its slot.
+
+@njit(cache=True)
+def _part(share):
+    """A share of a view that light may be divided by, and its rest."""
+    return min(max(share, LEAST_PART), np.float32(1.0) - LEAST_PART)
+
+
+@njit(parallel=True, cache=True)
+def fill_pages(slots, texels, row_of_texel, e_indirect, e_near, crease, e_lamp, atlas, differs):
+    """Write some pages into the atlas from per-row light: e_indirect [R, 3], what of it comes from near, e_near [R, 3],
+    how much of what a quarter sees is near, crease [R, 4], and e_lamp [R, 4, 3].
+
+    differs [n] says which pages look different than what lay in their slots.
     """
     for i in prange(len(slots)):
         band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND
         differs[i] = False
-        page = np.zeros((INDIRECT_PX, INDIRECT_PX, 4), np.float32)
-        for v in range(INDIRECT_PX):
-            for u in range(INDIRECT_PX):
+        whole, between = np.zeros((TEXELS_PX, TEXELS_PX, 8), np.float32), np.empty(7, np.float32)
+        for v in range(TEXELS_PX):
+            for u in range(TEXELS_PX):
                 t = texels[i, v, u]
                 row = row_of_texel[t] if t >= 0 else -1
                 if row >= 0:
-                    page[v, u, 3] = 1.0
                     for c in range(3):
-                        page[v, u, c] = max(e_indirect[row, c], np.float32(0.0))
-        _go_on(page)
-        for v in range(INDIRECT_PX):
-            for u in range(INDIRECT_PX):
-                for c in range(4):
-                    differs[i, 0] |= _put(indirect, band, v, x * INDIRECT_PX + u, c, page[v, u, c])
-        page = np.zeros((LAMP_PX, LAMP_PX, 4), np.float32)
-        for v in range(LAMP_PX):
-            for u in range(LAMP_PX):
+                        e = max(e_indirect[row, c], np.float32(0.0))
+                        whole[v, u, c] = min(max(e_near[row, c], np.float32(0.0)), e)
+                        whole[v, u, 3 + c] = e - whole[v, u, c]
+                    whole[v, u, 6], whole[v, u, 7] = crease[row].mean(), 1.0
+        _go_on(whole)
+        page = np.zeros((PAGE_PX, PAGE_PX, 4), np.float32)
+        for v in range(PAGE_PX):
+            for u in range(PAGE_PX):
                 t = texels[i, (v + 1) // 2, (u + 1) // 2]
                 row = row_of_texel[t] if t >= 0 else -1
-                if row >= 0:
-                    # Atlas column 1 is the page's first half texel: odd columns are the lower quarter of a face.
-                    page[v, u, 3] = 1.0
-                    page[v, u, :3] = e_lamp[row, (1 - (v & 1)) * 2 + (1 - (u & 1))]
+                if row < 0:
+                    continue
+                # Column 1 is the page's first half texel: odd columns are the lower quarter of a face.
+                quarter = (1 - (v & 1)) * 2 + (1 - (u & 1))
+                _between(whole, v, u, between)
+                own, mean = _part(crease[row, quarter]), _part(between[6])
+                near, far = own / mean, (1 - own) / (1 - mean)
+                page[v, u, 3] = 1.0
+                for c in range(3):
+                    page[v, u, c] = near * between[c] + far * between[3 + c] + e_lamp[row, quarter, c]
         _go_on(page)
-        for v in range(LAMP_PX):
-            for u in range(LAMP_PX):
+        for v in range(PAGE_PX):
+            for u in range(PAGE_PX):
                 for c in range(4):
-                    differs[i, 1] |= _put(lamp, band, v, x * LAMP_PX + u, c, page[v, u, c])
+                    differs[i] |= _put(atlas, band, v, x * PAGE_PX + u, c, page[v, u, c])
 
 
 @njit(cache=True)
@@ -197,7 +228,7 @@ def _pages_showing(place, n_bricks, block, slot, mark):
 
 
 class PageTable:
-    """Which page lies in which slot, and the atlases."""
+    """Which page lies in which slot, and the atlas."""
 
     def __init__(self, n_bricks: int, n_slots: int) -> None:
         """Pages of `n_bricks`, room for `n_slots` (rounded up to whole bands), or one picture if that is more."""
@@ -210,15 +241,12 @@ class PageTable:
         self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
         self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void
         self.evicted = 0  # pages thrown out so far
-        self.indirect = np.zeros((0, INDIRECT_PX, SLOTS_PER_BAND * INDIRECT_PX, 4), np.float32)
-        self.lamp = np.zeros((0, LAMP_PX, SLOTS_PER_BAND * LAMP_PX, 4), np.float32)
+        self.atlas = np.zeros((0, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)  # [bands, 18, 1008, 4] e
         self._free: list[int] = []
 
     def _grow(self, n_bands: int) -> None:
         old, more = len(self.key_of_slot), n_bands * SLOTS_PER_BAND
-        self.indirect, self.lamp = (
-            np.concatenate([a, np.zeros((n_bands, *a.shape[1:]), np.float32)]) for a in (self.indirect, self.lamp)
-        )
+        self.atlas = np.concatenate([self.atlas, np.zeros((n_bands, *self.atlas.shape[1:]), np.float32)])
         for name in ("key_of_slot", "last_seen", "filled_at", "checked"):
             setattr(self, name, np.concatenate([getattr(self, name), np.full(more, -1, np.int32)]))
         self._free = list(range(old + more - 1, old - 1, -1)) + self._free
@@ -235,8 +263,8 @@ class PageTable:
 
     @property
     def bytes(self) -> int:
-        """Memory of the atlases."""
-        return self.indirect.nbytes + self.lamp.nbytes
+        """Memory of the atlas."""
+        return self.atlas.nbytes
 
     def admit(self, keys: NDArray[np.int32], now: int) -> None:
         """Give every key [n] a slot, taking those of the least recently seen pages if it must."""
@@ -252,7 +280,7 @@ class PageTable:
             self.evicted += len(old)
         short = len(missing) - len(self._free)
         if short > 0:
-            bands = len(self.indirect)  # as many again, so that they are copied seldom
+            bands = len(self.atlas)  # as many again, so that they are copied seldom
             self._grow(max(-(-short // SLOTS_PER_BAND), min(max(bands, 1), self._most_bands - bands)))
         slots = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
         blocks = self._blocks_for(missing)

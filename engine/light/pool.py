@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light import decode, gather, interpolate
+from engine.light import creases, decode, gather, interpolate
 from engine.light.furniture import Furniture
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
@@ -25,7 +25,7 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10) + 8 + 3
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7) + 8 + 4
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
@@ -209,6 +209,9 @@ class TexelPool:
         self.lamps_wait = np.zeros(0, np.bool_)  # [R] shows coarse lamp light until its factors are worked out
         self.lit_checked = np.zeros(0, np.int32)  # [R] relight at which `e_lamp` was right, -1 none
         self.e_indirect = np.zeros((0, 3), np.float32)  # [R, 3]
+        self.crease = np.zeros((0, 4), np.float32)  # [R, 4] share of what each quarter of the face sees that is near
+        self.crease_void = np.zeros(0, np.bool_)  # [R] whose `crease` must be worked out
+        self.e_near = np.zeros((0, 3), np.float32)  # [R, 3] what of `e_indirect` comes from near
         self.e_lamp = np.zeros((0, 4, 3), np.float32)  # [R, 4, 3]
         self.e_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` was worked out, -1 never
         self.changed_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` or `e_lamp` changed
@@ -246,6 +249,7 @@ class TexelPool:
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
             _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
+        creases.near_boxes(place, texels, rows, change.low, change.high, self.crease_void)
         around = self.row_of_texel[change.reweighed]
         around = around[around >= 0]
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
@@ -323,6 +327,7 @@ class TexelPool:
         self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
         self.waits_since[fresh] = -1
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
+        self.crease[fresh], self.crease_void[fresh] = 0.0, True
         self._is_new[missing] = False
         return self.row_of_texel[texels]
 
@@ -398,6 +403,12 @@ class TexelPool:
         newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
         _state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
         rows = self.row_of_texel[texels]
+        void, before = np.flatnonzero(self.crease_void[rows] & (self.rays_void[rows] == 0)), self.crease[rows]
+        creases.look_near(
+            transport.voxels, furniture, surface.place, texels[void], rows[void], self.ray_code, self.crease
+        )
+        self.crease_void[rows[void]] = False
+        self._note(rows, before, self.crease)
         done = whole[rows]
         todo = done & ((self.e_at[rows] < newest[rows]) | self.rays_wait[rows])
 
@@ -409,15 +420,16 @@ class TexelPool:
             self.row_of_texel[ring[needed]], around_ring[needed], self.row_of_texel, self.moment, self.share,
             self.near_moment, self.near_share,
         )  # fmt: skip
-        before = self.e_indirect[rows]
+        light, light_near = self.e_indirect[rows], self.e_near[rows]
         decode.gathered_light(
             rows[todo], around[todo], self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
-            network.w1, network.b1, network.w2, network.b2, self.e_indirect,
+            network.w1, network.b1, network.w2, network.b2, self.e_indirect, self.e_near,
         )  # fmt: skip
         self.e_at[rows[todo]] = self.now
         self.rays_wait[rows] = ~done
         self._from_probes(texels[~done & (self.e_at[rows] < 0)], transport, relit)  # others show the light of before
-        self._note(rows, before, self.e_indirect)
+        self._note(rows, light, self.e_indirect)
+        self._note(rows, light_near, self.e_near)
 
     def take_from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
         """Indirect light of some texels as the classical look has it."""
@@ -445,6 +457,7 @@ class TexelPool:
             rows,
             self.e_indirect,
         )
+        self.e_near[rows] = self.e_indirect[rows] * self.crease[rows].mean(1)[:, None]  # near is as bright as far
 
     def light_lamps(
         self, texels: I32, transport: Transport, lamps: LampTransport, radiance: F32, changed_at: I32, stamp: int,

@@ -99,9 +99,8 @@ def page_light(cache: LightCache, point: NDArray[np.float64], side: NDArray[np.i
             [p[v] * VOXELS_PER_M - voxel[v] // BRICK * BRICK, p[u] * VOXELS_PER_M - voxel[u] // BRICK * BRICK]
         )
         band, column = slot // pages.SLOTS_PER_BAND, slot % pages.SLOTS_PER_BAND
-        for atlas, size, scale in ((cache.indirect, pages.INDIRECT_PX, 1), (cache.lamp, pages.LAMP_PX, 2)):
-            page = atlas[band, :, column * size : (column + 1) * size]
-            e[i] += _bilinear(page, 1 + scale * at - 0.5)
+        page = cache.atlas[band, :, column * pages.PAGE_PX : (column + 1) * pages.PAGE_PX]
+        e[i] = _bilinear(page, 1 + 2 * at - 0.5)
     return e
 
 

@@ -23,7 +23,7 @@ EDGE_PX = 3  # how far the edge filter looks
 HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
 FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
-INDIRECT_PX, LAMP_PX = 10, 18  # edge of a page with its apron, texels
+PAGE_PX = 18  # edge of a page with its border, texels
 PARTS = ("SKY", "SURFACES", "GLOSSY", "LINEAR", "SURE")  # what passes of one picture differ in
 # Depths of the passes, see Resolve._cover: each leaves alone what those before it have written
 SKY, SURE_AND_REST = -0.3, {"glossy": (-0.2, -0.1), "plain": (0.0, 0.1)}
@@ -66,8 +66,8 @@ def point_lamps(lamps: Lamps, eye: F64) -> tuple[F32, F32]:
     return place, power
 
 
-class Atlases:
-    """Copies of a light cache's pages on the GPU: half floats, filtered.
+class Atlas:
+    """A copy of a light cache's pages on the GPU: half floats, filtered.
 
     Sizes are powers of two and the shader rounds places in a page to 1/256 texel, so that texture coordinates are exact
     and a page gives the same light to the last bit wherever in the atlas it lies.
@@ -75,49 +75,35 @@ class Atlases:
 
     def __init__(self, context: moderngl.Context) -> None:
         self.context = context
-        self.indirect, self.lamp = self._atlas(1, INDIRECT_PX), self._atlas(1, LAMP_PX)
-        self._bands = 0  # how many bands the textures have, 0 before the first write
+        self.texture = self._of(1)
+        self._bands = 0  # how many bands the texture has, 0 before the first write
 
-    def _atlas(self, bands: int, page_px: int) -> moderngl.Texture:
-        width, height = (1 << (n - 1).bit_length() for n in (PAGES_PER_BAND * page_px, bands * page_px))
+    def _of(self, bands: int) -> moderngl.Texture:
+        width, height = (1 << (n - 1).bit_length() for n in (PAGES_PER_BAND * PAGE_PX, bands * PAGE_PX))
         texture = self.context.texture((width, height), 4, dtype="f2")
         texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
         texture.repeat_x = texture.repeat_y = False
         return texture
 
-    def write(
-        self,
-        indirect: NDArray[np.floating],
-        lamp: NDArray[np.floating],
-        dirty_indirect: list[int],
-        dirty_lamp: list[int],
-        last_slot: int,
-    ) -> None:
-        """Send the dirty bands of pages [bands, 10, 560, 4] and [bands, 18, 1008, 4].
+    def write(self, pages: NDArray[np.floating], dirty: list[int], last_slot: int) -> None:
+        """Send the dirty bands of pages [bands, 18, 1008, 4].
 
-        The textures have as many bands as slots in use need (rounded up to a power of two), not as the cache might
-        have.
+        The texture has as many bands as slots in use need (rounded up to a power of two), not as the cache might have.
         """
         needed = last_slot // PAGES_PER_BAND + 1
         if needed > self._bands:
-            self._bands = min(1 << (needed - 1).bit_length(), len(indirect))
-            self.indirect.release()
-            self.lamp.release()
-            self.indirect, self.lamp = self._atlas(self._bands, INDIRECT_PX), self._atlas(self._bands, LAMP_PX)
-            dirty_indirect = dirty_lamp = list(range(needed))
-        for texture, pages, page_px, dirty in (
-            (self.indirect, indirect, INDIRECT_PX, dirty_indirect),
-            (self.lamp, lamp, LAMP_PX, dirty_lamp),
-        ):
-            for band in dirty:
-                if band < self._bands:
-                    rows = np.clip(pages[band], -HALF_MOST, HALF_MOST).astype(np.float16)
-                    texture.write(rows, (0, band * page_px, PAGES_PER_BAND * page_px, page_px))
+            self._bands = min(1 << (needed - 1).bit_length(), len(pages))
+            self.texture.release()
+            self.texture = self._of(self._bands)
+            dirty = list(range(needed))
+        for band in dirty:
+            if band < self._bands:
+                rows = np.clip(pages[band], -HALF_MOST, HALF_MOST).astype(np.float16)
+                self.texture.write(rows, (0, band * PAGE_PX, PAGES_PER_BAND * PAGE_PX, PAGE_PX))
 
     def release(self) -> None:
-        """Give the textures back."""
-        self.indirect.release()
-        self.lamp.release()
+        """Give the texture back."""
+        self.texture.release()
 
 
 @dataclass(frozen=True)
@@ -208,7 +194,7 @@ class Resolve:
         gbuffer: GBuffer,
         shadow: SunShadow,
         materials: moderngl.Texture,
-        atlases: Atlases | None,
+        atlas: Atlas | None,
         decorated: bool,
         reflections: moderngl.Texture | None,
     ) -> _Inputs:
@@ -216,9 +202,8 @@ class Resolve:
         place, power = point_lamps(view.lamps, np.asarray(view.camera.position))
         stars = star_radiance(view.sky) if decorated else 0.0
         parts: dict[str, bool | int] = {
-            "PAGES": atlases is not None,
-            "LAMPS": len(place) if atlases is None else 0,
-            "LAMPS_LIT": bool(view.lamps.radiance.any()),
+            "PAGES": atlas is not None,
+            "LAMPS": len(place) if atlas is None else 0,
             "SUN": bool(view.sky.sun.any()),
             "BODIES_CAST": shadow.bodies_cast,
             "EXACT_SUN": bool(view.sky.sun.any()) and shadow.occupancy.reaches,
@@ -240,10 +225,9 @@ class Resolve:
             "body_cells": shadow.body_cells,
         }
         values: dict[str, object] = {}
-        if atlases is not None:
-            textures |= {"slot_map": self._slots, "indirect_atlas": atlases.indirect, "lamp_atlas": atlases.lamp}
-            values["indirect_scale"] = (1.0 / atlases.indirect.width, 1.0 / atlases.indirect.height)
-            values["lamp_scale"] = (1.0 / atlases.lamp.width, 1.0 / atlases.lamp.height)
+        if atlas is not None:
+            textures |= {"slot_map": self._slots, "atlas": atlas.texture}
+            values["atlas_scale"] = (1.0 / atlas.texture.width, 1.0 / atlas.texture.height)
         elif len(place):
             values |= {"lamp_place": place.tobytes(), "lamp_power": power.tobytes()}
         if shadow.occupancy.reaches:
@@ -265,7 +249,7 @@ class Resolve:
             "fog_density": float(sky.fog_density) if decorated else 0.0,
             "ambient_up": tuple(0.45 * up_e),  # less than half of the sky is open to a place among walls
             "ambient_down": tuple(0.45 * down_e),
-            "far_ambient": 1.0 if atlases is None else FAR_AMBIENT,
+            "far_ambient": 1.0 if atlas is None else FAR_AMBIENT,
             "sun_direction": tuple(float(x) for x in sky.sun_direction),
             "sun": tuple(float(x) for x in sky.sun),
             "sky_zenith": tuple(float(x) for x in sky.zenith),
@@ -289,18 +273,18 @@ class Resolve:
         gbuffer: GBuffer,
         shadow: SunShadow,
         materials: moderngl.Texture,
-        atlases: Atlases | None,
+        atlas: Atlas | None,
         regions: Mapping[str, list[Rect]],
         antialias: bool = True,
         reflections: moderngl.Texture | None = None,
     ) -> None:
-        """Make some rectangles of the picture, by region. `atlases` None is the raster look.
+        """Make some rectangles of the picture, by region. `atlas` None is the raster look.
 
         Regions are "sky" (rectangles that hold all of the sky to be drawn), "glossy" (surfaces with `reflections`, see
         film/gloss.py) and "plain" (other surfaces; what lies in both of the last is glossy).
         """
         target = self._shade_target if antialias else self._finish_target
-        inputs = self._inputs(view, gbuffer, shadow, materials, atlases, True, reflections)
+        inputs = self._inputs(view, gbuffer, shadow, materials, atlas, True, reflections)
         self._done_only.clear(depth=1.0)
         if regions["sky"]:
             self._cover(target, self._prepare(inputs, SKY=True), regions["sky"], SKY)
@@ -336,14 +320,14 @@ class Resolve:
         gbuffer: GBuffer,
         shadow: SunShadow,
         materials: moderngl.Texture,
-        atlases: Atlases | None,
+        atlas: Atlas | None,
         decorated: bool = False,
         reflections: moderngl.Texture | None = None,
     ) -> F32:
         """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars and fog if `decorated`."""
         if self._linear_target is None:
             self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
-        inputs = self._inputs(view, gbuffer, shadow, materials, atlases, decorated, reflections)
+        inputs = self._inputs(view, gbuffer, shadow, materials, atlas, decorated, reflections)
         glossy = reflections is not None
         chosen = self._prepare(inputs, SKY=True, SURFACES=True, GLOSSY=glossy, LINEAR=True)
         self._cover(self._linear_target, chosen, None)

@@ -6,44 +6,83 @@ from hypothesis import strategies as st
 
 from engine.light import pages
 
-light = st.floats(0.0, 60000.0, width=32)
+light = st.floats(0.0, 30000.0, width=32)
+
+
+def filled(texels: np.ndarray, e: np.ndarray, near: np.ndarray, crease: np.ndarray, lamp: np.ndarray) -> np.ndarray:
+    """The page [18, 18, 4] of texels [10, 10] whose rows are their numbers."""
+    atlas, differs = np.zeros((1, 18, 1008, 4), np.float32), np.empty(1, np.bool_)
+    light = (a.astype(np.float32) for a in (e, near, crease, lamp))
+    rows = np.arange(len(e), dtype=np.int32)
+    pages.fill_pages(np.zeros(1, np.int32), texels.astype(np.int32)[None], rows, *light, atlas, differs)
+    assert differs[0]
+    return atlas[0, :, :18]
 
 
 @given(light, light, st.floats(-0.01, 0.01))
 def test_a_page_differs_where_half_floats_do(first: float, other: float, nudge: float) -> None:
     """Never less often, and oftener only for light that is fainter than half floats are exact."""
-    atlases = np.zeros((1, 10, 560, 4), np.float32), np.zeros((1, 18, 1008, 4), np.float32)
+    atlas = np.zeros((1, 18, 1008, 4), np.float32)
     texels, rows = np.zeros((1, 10, 10), np.int32), np.zeros(1, np.int32)
-    slots, differs = np.array([3], np.int32), np.empty((1, 2), np.bool_)
+    slots, differs, flat = np.array([3], np.int32), np.empty(1, np.bool_), np.zeros((1, 4), np.float32)
 
-    def fill(e: float, lamp: float) -> list[bool]:
+    def fill(e: float, lamp: float) -> bool:
         e_indirect, e_lamp = np.full((1, 3), e, np.float32), np.full((1, 4, 3), lamp, np.float32)
-        pages.fill_pages(slots, texels, rows, e_indirect, e_lamp, *atlases, differs)
-        return [bool(x) for x in differs[0]]
+        pages.fill_pages(slots, texels, rows, e_indirect, flat[:, :3], flat, e_lamp, atlas, differs)
+        return bool(differs[0])
 
-    assert fill(first, other) == [True, True]  # validity came
-    assert fill(first, other) == [False, False]
-    near = float(np.float32(first * (1.0 + nudge)))
-    seen = [bool(np.float16(first) != np.float16(near)), False]
-    assert fill(near, other) == seen or (first < 1e-4 and not seen[0])
-    assert (atlases[0][0, :, 30:40, :3] == np.float32(near)).all() and (atlases[1][0, :, 54:72, 3] == 1.0).all()
+    assert fill(first, other)  # validity came
+    assert not fill(first, other)
+    before = atlas[0, :, 54:72].copy()
+    said, now = fill(float(np.float32(first * (1.0 + nudge))), other), atlas[0, :, 54:72]
+    seen = bool((before.astype(np.float16) != now.astype(np.float16)).any())
+    assert said == seen or (before.min() < 1e-4 and not seen)
+    np.testing.assert_allclose(now[..., :3], np.float32(first * (1.0 + nudge)) + np.float32(other), rtol=1e-6)
+    assert (now[..., 3] == 1.0).all() and not atlas[0, :, :54].any()
 
 
 def test_light_goes_on_past_the_last_texel_as_it_came() -> None:
-    """A plane of light that ends at a corner: linear up to it, in both atlases; a texel by itself stays even."""
-    atlases = np.zeros((1, 10, 560, 4), np.float32), np.zeros((1, 18, 1008, 4), np.float32)
+    """A plane of light that ends at a corner: linear up to it, between texels too; a texel by itself stays even."""
     v, u = np.mgrid[:10, :10]
     there = ((u < 6) & (v > 3)) | ((u == 8) & (v == 1))
-    texels = np.where(there, np.arange(100).reshape(10, 10), -1).astype(np.int32)[None]
-    e = (7.0 - u + 0.5 * v).reshape(100, 1) * np.ones(3, np.float32)
+    texels = np.where(there, np.arange(100).reshape(10, 10), -1)
+    e, flat = (9.0 - u + 0.5 * v).reshape(100, 1) * np.ones(3), np.zeros((100, 4))
     quarter = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]]) @ [-1.0, 0.5]
-    rows, differs = np.arange(100, dtype=np.int32), np.empty((1, 2), np.bool_)
-    e_lamp = (e[:, None] + quarter[:, None]).astype(np.float32)
-    pages.fill_pages(np.zeros(1, np.int32), texels, rows, e.astype(np.float32), e_lamp, *atlases, differs)
-    indirect, lamp = atlases[0][0, :, :10], atlases[1][0, :, :18]
-    np.testing.assert_allclose(indirect[4:, 6, 0], 7.0 - 6 + 0.5 * v[4:, 6])
-    np.testing.assert_allclose(indirect[3, :6, 0], 7.0 - u[3, :6] + 0.5 * 3)
-    assert not indirect[3, 6:].any() and not indirect[:, 7, 3].any()  # nothing beyond, nor across a diagonal
-    assert indirect[1, 8, 3] == 1 and indirect[:3, :, 3].sum() == 1
-    np.testing.assert_allclose(lamp[7:, 11, 0], lamp[7:, 10, 0] - 0.5, atol=1e-6)
-    assert lamp[7:, 11, 3].all() and not lamp[7:, 12:, 3].any()
+    bounced = filled(texels, e, flat[:, :3], flat, np.zeros((100, 4, 3)))
+    lamp = filled(texels, 0 * e, flat[:, :3], flat, e[:, None] + quarter[:, None])
+    for page in (bounced, lamp):
+        y, x = np.mgrid[8:18, 0:12] / 2 + 0.25  # middles of quarters, in texels whose middles are whole numbers
+        np.testing.assert_allclose(page[8:, :12, 0], 9.0 - x + 0.5 * y, atol=1e-5)
+        assert page[7:, 11, 3].all() and not page[7:, 12:, 3].any()  # nothing beyond,
+        assert page[1:3, 15:17, 3].all() and (page[:5, :, 3] > 0).sum() <= 4 + 8  # and nothing across a diagonal
+    assert (bounced[1:3, 15:17, 0] == e[18, 0]).all()
+
+
+def test_what_is_near_tells_the_quarters_of_a_face_apart() -> None:
+    """A face by itself: each quarter takes as much from near and from afar as it sees of both, and the mean stays."""
+    texels = np.full((10, 10), -1)
+    texels[5, 5] = 0
+    e, near, crease = np.array([[1.0, 2.0, 3.0]]), np.array([[0.0, 1.0, 3.0]]), np.array([[0.5, 0.5, 0.1, 0.1]])
+    page = filled(texels, e, near, crease, np.zeros((1, 4, 3)))
+    np.testing.assert_allclose(page[9, 9:11, :3], [[0.5 / 0.7, 0.5 / 0.3 + 0.5 / 0.7, 5.0]] * 2, rtol=1e-5)
+    np.testing.assert_allclose(page[10, 9:11, :3], [[0.9 / 0.7, 0.1 / 0.3 + 0.9 / 0.7, 1.0]] * 2, rtol=1e-5)
+    np.testing.assert_allclose(page[9:11, 9:11, :3].mean((0, 1)), e[0], rtol=1e-5)
+
+
+def test_light_that_is_the_same_near_and_far_has_no_creases() -> None:
+    crease = np.random.default_rng(5).uniform(0.1, 0.6, (100, 4))
+    e = np.ones((100, 3))
+    page = filled(np.arange(100).reshape(10, 10), e, e * 0, crease * 0, np.zeros((100, 4, 3)))
+    np.testing.assert_allclose(page[..., :3], 1.0, rtol=1e-6)
+    even = filled(np.arange(100).reshape(10, 10), e, e * 0.3, 0.3 + 0 * crease, np.zeros((100, 4, 3)))
+    np.testing.assert_allclose(even[..., :3], 1.0, rtol=1e-5)
+
+
+def test_creases_that_run_on_evenly_add_nothing() -> None:
+    """Where what is near grows evenly from face to face, the light between the faces says it all."""
+    v, u = np.mgrid[:10, :10]
+    crease = (0.04 * u.reshape(100, 1) + 0.04 * np.array([-0.25, 0.25, -0.25, 0.25])) + 0.1
+    e, lamp = (3.0 - 0.1 * u).reshape(100, 1) * np.ones(3), np.zeros((100, 4, 3))
+    plain = filled(v * 10 + u, e, e / 4, np.full((100, 4), 0.25), lamp)
+    creased = filled(v * 10 + u, e, e / 4, crease, lamp)
+    np.testing.assert_allclose(creased[1:-1, 1:-1], plain[1:-1, 1:-1], rtol=1e-5)

@@ -133,7 +133,7 @@ def test_lamps_of_the_raster_look_light_what_faces_them(renderer):
 
 
 def test_pages_are_fetched_at_the_right_place(gl):
-    """Atlases that hold the position of each texel: the picture must be the position of each pixel."""
+    """An atlas that holds the position of each texel: the picture must be the position of each pixel."""
     view = views.courtyard("night")
     view = dataclasses.replace(view, bodies=views.bodies([]))
     meshes = Meshes()
@@ -161,24 +161,21 @@ def test_pages_are_fetched_at_the_right_place(gl):
     kept = np.setdiff1d(screen.keys, left_out)
     page_table[kept] = np.arange(len(kept))[::-1]  # more than one band
     bands = -(-len(kept) // 56)
-    indirect = np.zeros((bands, 10, 560, 4), np.float16)
-    lamp = np.zeros((bands, 18, 1008, 4), np.float16)
+    pages = np.zeros((bands, 18, 1008, 4), np.float16)
     for key in kept.tolist():
         slot, brick, axis = page_table[key], key // 48, key % 48 // 16
         low = np.array([brick // (bricks[1] * bricks[2]), brick // bricks[2] % bricks[1], brick % bricks[2]]) * 2.0
-        for atlas, px, texel_m in ((indirect, 10, 0.25), (lamp, 18, 0.125)):
-            local = (np.arange(px) - 0.5) * texel_m  # centre of texel i: (i + 0.5 - apron) texels
-            page = np.zeros((px, px, 4), np.float16)
-            page[..., (axis + 1) % 3] = low[(axis + 1) % 3] + local[None, :]
-            page[..., (axis + 2) % 3] = low[(axis + 2) % 3] + local[:, None]
-            page[..., 3] = 1
-            x = slot % 56 * px
-            atlas[slot // 56, :, x : x + px] = page
-    atlases = resolve.Atlases(gl)
-    atlases.write(indirect, lamp, list(range(bands)), list(range(bands)), int(page_table.max()))
+        local = (np.arange(18) - 0.5) * 0.125  # centre of texel i: (i + 0.5 - border) texels
+        page = np.zeros((18, 18, 4), np.float16)
+        page[..., (axis + 1) % 3] = low[(axis + 1) % 3] + local[None, :]
+        page[..., (axis + 2) % 3] = low[(axis + 2) % 3] + local[:, None]
+        page[..., 3] = 1
+        pages[slot // 56, :, slot % 56 * 18 : slot % 56 * 18 + 18] = page
+    atlas = resolve.Atlas(gl)
+    atlas.write(pages, list(range(bands)), int(page_table.max()))
     screen.place(page_table[screen.keys], bricks, np.empty(0, np.int32))
     passes.write_slots(screen.slots)
-    got = passes.linear(view, buffer, shadow, table, atlases)
+    got = passes.linear(view, buffer, shadow, table, atlas)
 
     place = (
         np.asarray(view.camera.position)
@@ -186,14 +183,14 @@ def test_pages_are_fetched_at_the_right_place(gl):
     )
     across = np.abs(arrays.normal) > 0.5
     resident = np.isin(arrays.page, kept)
-    wanted = np.where(across, 0.0, 2 * place)  # indirect + lamp
+    wanted = np.where(across, 0.0, place)
     assert resident.sum() > 1000
     assert np.abs(got - wanted)[resident & away_from_edges(arrays)].max() < 0.06  # half floats near 48: steps of 1/32
     assert np.abs(got - wanted)[resident].max() < 0.2
     fallback = np.isin(arrays.page, left_out)
     up, _ = resolve.sky_e(view.sky)
     assert fallback.any() and (got[fallback] <= up * 0.46).all() and (got[fallback] > 0).all()
-    for thing in (static, bodies, buffer, passes, shadow, atlases, table):
+    for thing in (static, bodies, buffer, passes, shadow, atlas, table):
         thing.release()
 
 

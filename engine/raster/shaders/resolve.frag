@@ -40,9 +40,8 @@ vec3 sun_highlight(vec3 normal, vec3 to_eye, vec3 albedo, vec2 polish) {
 
 #ifdef PAGES
 uniform usampler2D slot_map;      // 0: not resident, else 1 + (band << 9 | slot in the band << 3 | parity of the brick)
-uniform sampler2D indirect_atlas;
-uniform sampler2D lamp_atlas;
-uniform vec2 indirect_scale, lamp_scale;  // 1 / atlas size
+uniform sampler2D atlas;
+uniform vec2 atlas_scale;         // 1 / atlas size
 
 vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     if (entry == 0u) return fallback;
@@ -52,15 +51,10 @@ vec3 page_light(uint entry, vec3 place, int axis, vec3 fallback) {
     vec3 local = place / VOXEL_M - 8.0 * parity;
     local -= 16.0 * floor(local / 16.0 + 0.25);
     vec2 at = clamp(axis == 0 ? local.yz : axis == 1 ? local.zx : local.xy, 0.0, 8.0);
-    at = floor(at * 256.0 + 0.5) / 256.0;  // exact wherever the page lies: see Atlases
+    at = floor(at * 256.0 + 0.5) / 256.0;  // exact wherever the page lies: see Atlas in resolve.py
     vec2 page = vec2(entry >> 3u & 63u, entry >> 9u);
-    vec4 indirect = textureLod(indirect_atlas, (page * 10.0 + 1.0 + at) * indirect_scale, 0.0);
-    vec3 light = indirect.rgb / max(indirect.a, 1e-3);
-#ifdef LAMPS_LIT
-    vec4 lamp = textureLod(lamp_atlas, (page * 18.0 + 1.0 + 2.0 * at) * lamp_scale, 0.0);
-    light += lamp.rgb / max(lamp.a, 1e-3);
-#endif
-    return max(light, 0.0);  // past the last texel before a corner light goes on as it came, and may fall below
+    vec4 light = textureLod(atlas, (page * 18.0 + 1.0 + 2.0 * at) * atlas_scale, 0.0);
+    return max(light.rgb / max(light.a, 1e-3), 0.0);  // past the last texel before a corner light goes on as it came, and may fall below
 }
 #elif LAMPS > 0
 uniform vec4 lamp_place[LAMPS];   // metres, world; 1 / squared reach
