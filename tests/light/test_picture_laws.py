@@ -50,8 +50,8 @@ def switched(*on: float) -> Lamps:
 
 
 def assert_alike(one: np.ndarray, two: np.ndarray, tolerance: float) -> None:
-    """Difference at every pixel relative to its brightest colour, for what bounces has one exponent for all three, with a
-    floor of a hundredth of the mean where light cancels or is absent.
+    """Difference at every pixel relative to its brightest colour, for what bounces has one exponent for all three, with
+    a floor of a hundredth of the mean where light cancels or is absent.
     """
     bound = tolerance * (np.abs(two).max(-1, keepdims=True) + 0.01 * np.abs(two).mean())
     np.testing.assert_array_less(np.abs(one - two) - bound, 1e-12)
