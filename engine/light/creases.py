@@ -62,18 +62,3 @@ def look_near(voxels, furniture, place, texels, rows, ray_code, crease):
                     )  # fmt: skip
                 near += 1.0 - min(bin_of_distance(t), 1.0)
             crease[row, s] = near / QUARTER_RAYS
-
-
-@njit(parallel=True, cache=True)
-def near_boxes(place, texels, rows, low, high, void):
-    """Set void [R] at the rows of those texels [n] whose quarters may see something of the boxes low..high [m, 3]."""
-    for i in prange(len(texels)):
-        p = np.empty(3, np.float64)
-        face_centre(place, texels[i], p)
-        for b in range(len(low)):
-            d2 = 0.0
-            for axis in range(3):
-                d2 += max(low[b, axis] - p[axis], 0.0, p[axis] - high[b, axis]) ** 2
-            if d2 < (REACH_M + 0.2) ** 2:
-                void[rows[i]] = True
-                break

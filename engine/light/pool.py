@@ -249,7 +249,9 @@ class TexelPool:
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
             _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
-        creases.near_boxes(place, texels, rows, change.low, change.high, self.crease_void)
+        near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
+        _in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
+        self.crease_void[rows[near]] = True
         around = self.row_of_texel[change.reweighed]
         around = around[around >= 0]
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.light import creases, furniture, gather, passes, pool
+from engine.light import furniture, gather, passes, pool
 from engine.light import lamps as lamps_module
 from engine.light.cache import LightCache
 from engine.light.faces import page_key
@@ -146,7 +146,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     if what == "rays of texels":
         monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
     elif what == "what is near quarters":
-        monkeypatch.setattr(creases, "near_boxes", lambda *arguments: None)
+        monkeypatch.setattr(pool, "_in_reach", lambda *arguments: arguments[-1].fill(False))
     elif what == "rays of probes":
         none = np.zeros(len(cache.transport.probes.alive), np.uint64)
         monkeypatch.setattr(Probes, "rays_across", lambda *arguments: none)

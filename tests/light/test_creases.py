@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.light import creases, gather
+from engine.light import creases, gather, pool
 from engine.light.features import SceneFeatures
 from engine.light.furniture import Furniture, first_part_met, furniture_of, no_furniture
 from engine.light.surface import face_centre
@@ -70,9 +70,15 @@ def test_furniture_counts_as_near(scene: SceneFeatures) -> None:
 
 
 def test_texels_near_a_change_look_again_and_only_those(scene: SceneFeatures) -> None:
+    """Whatever quarters see that is near lies within the reach in which the pool looks for changes."""
     low, high = np.array([[4.0, 4.0, 0.5]]), np.array([[4.5, 4.5, 1.0]])
-    rows, void = np.arange(len(scene.texels), dtype=np.int32), np.zeros(len(scene.texels), np.bool_)
-    creases.near_boxes(scene.surface.place, scene.texels, rows, low, high, void)
-    centre = np.array([[*p] for p in (scene.surface.place[scene.texels, :3] + 0.5) * 0.25])
+    near = np.zeros(len(scene.texels), np.bool_)
+    reach = np.full(1, creases.REACH_M + 0.1, np.float32)
+    pool._in_reach(scene.surface.place, scene.texels, low, high, reach, near)
+    centre = np.empty((len(scene.texels), 3))
+    for texel, at in zip(scene.texels, centre, strict=True):
+        face_centre(scene.surface.place, int(texel), at)
     away = np.linalg.norm(np.maximum(np.maximum(low - centre, centre - high), 0), axis=1)
-    assert void[away < creases.REACH_M + 0.05].all() and not void[away > creases.REACH_M + 0.4].any()
+    assert (
+        near[away < creases.REACH_M + math.hypot(0.125, 0.125)].all() and not near[away > creases.REACH_M + 0.3].any()
+    )
