@@ -15,6 +15,7 @@ from engine.film.tiles import tile_grid
 from engine.light.cache import LightCache
 from engine.light.glossy import Pixels, scene_of
 from engine.light.reflections import Reflections
+from engine.light.transport import Transport
 from engine.raster.gbuffer import FAR
 from engine.view import View
 
@@ -80,7 +81,10 @@ class Gloss:
         self.tiles = tile_grid(size_px)  # which tiles hold glossy pixels
         self.rows = np.empty(0, np.int32)  # [n] glossy pixels
         self.traced = 0  # of them traced rays in the last update
-        self._key: tuple[object, ...] = ()
+        self._key: tuple[object, ...] = ()  # what light is read by
+        self._seen: tuple[object, ...] = ()  # what rays are sent out by, beside voxels
+        self._transport: Transport | None = None  # whose voxels were met
+        self._n_changes = 0  # of them so far
         self._target: moderngl.Framebuffer | None = None
 
     def _make(self) -> None:
@@ -106,26 +110,34 @@ class Gloss:
         glossy[: len(view.materials.glossy)] = view.materials.glossy
         if not glossy.any():
             self.rows = np.empty(0, np.int32)
-            self.tiles = changed
+            self.tiles, self._transport = changed, None
             return changed
         if self.texture is None:
             self._make()
         assert self.texture is not None
-        key = (view.camera, light is None, -1 if light is None else light.light_stamp, _sky_key(view, light))
-        if not (drawn or fresh) and key == self._key:
-            return changed
-        elsewhere = fresh or key != self._key
-        if elsewhere:
-            self._reflections.forget()
-        self._key = key
-        if drawn or fresh:
-            self._read(view, surface, glossy, elsewhere)
-        if not len(self.rows):
-            return changed
         pixels = Pixels(
             self.size_px[0], np.asarray(view.camera.position, np.float64), self._kind, self._place, self._normal,
             self._albedo, self._own, self._is_body,
         )  # fmt: skip
+        transport = None if light is None else light.transport
+        n_changes = 0 if transport is None else transport.n_changes
+        key = (-1 if light is None else light.light_stamp, n_changes, _lamps_key(view))
+        seen = (view.camera, _sky_key(view))
+        fresh = fresh or seen != self._seen or transport is not self._transport
+        if not (drawn or fresh) and key == self._key:
+            return changed
+        boxes = None if fresh or transport is None else transport.boxes_since(self._n_changes)
+        if fresh or (transport is not None and boxes is None):
+            self._reflections.forget()
+        elif boxes is not None and len(boxes[0]):
+            self._reflections.forget_across(pixels, view.lamps, *boxes)
+        if key != self._key:
+            self._reflections.forget_light()
+        self._key, self._seen, self._transport, self._n_changes = key, seen, transport, n_changes
+        if drawn or fresh:
+            self._read(view, surface, glossy, fresh)
+        if not len(self.rows):
+            return changed
         angle = 2.0 * math.tan(view.camera.fov_y / 2) / self.size_px[1]
         self._reflections.update(
             scene_of(view.sky, light), view.lamps, pixels, angle, view.materials, self.rows, changed
@@ -168,10 +180,12 @@ class Gloss:
             self.texture = None
 
 
-def _sky_key(view: View, light: LightCache | None) -> tuple[bytes, ...]:
-    """What reflections read that the light's stamp does not tell: in the raster look, sky and lamps."""
-    if light is not None:
-        return ()
-    sky, lamps = view.sky, view.lamps
-    parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, lamps.centre, lamps.size, lamps.radiance)
-    return tuple(np.asarray(part).tobytes() for part in parts)
+def _sky_key(view: View) -> bytes:
+    sky = view.sky
+    parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
+    return b"".join(np.asarray(part).tobytes() for part in parts)
+
+
+def _lamps_key(view: View) -> bytes:
+    lamps = view.lamps
+    return lamps.centre.tobytes() + lamps.size.tobytes() + lamps.radiance.tobytes()

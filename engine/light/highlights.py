@@ -61,10 +61,12 @@ def _open_part(scene, balls, lamp, o):
 
 @njit(cache=True)
 def _highlight(scene, balls, lamp, o, n, v, nv, alpha, f0, found):
-    """What one lamp's highlight is before its radiance and Fresnel term, shadowed; found[0] takes Schlick's weight.
+    """What one lamp's highlight is before its radiance and Fresnel term, shadowed; found[0] takes Schlick's weight,
+    found[1] is 1 if shadow rays were asked.
 
     `f0` is the largest channel's; highlights fainter than FAINT are let go.
     """
+    found[1] = 0.0
     dx, dy, dz = balls.centre[lamp, 0] - o[0], balls.centre[lamp, 1] - o[1], balls.centre[lamp, 2] - o[2]
     radius = balls.radius[lamp]
     r2 = dx * dx + dy * dy + dz * dz
@@ -110,15 +112,19 @@ def _highlight(scene, balls, lamp, o, n, v, nv, alpha, f0, found):
         return 0.0
     if scene.traced:
         value *= _open_part(scene, balls, lamp, o)
+        found[1] = 1.0
     x = min((brightest - FAINT) / FAINT, 1.0)
     return value * x * x * (3.0 - 2.0 * x)
 
 
 @njit(parallel=True, cache=True)
-def light_lobes(scene, balls, pixels, roughness, metal, rows, lamps):
-    """Fill lamps [n, 6] at some rows: what the lamps' highlights are with F0 0 (the first three), and what F0 adds."""
+def light_lobes(scene, balls, pixels, roughness, metal, rows, lamps, slot, asked):
+    """Fill lamps [n, 6] at some rows: what the lamps' highlights are with F0 0 (the first three), and what F0 adds.
+
+    asked [slots] at the slots [n] of rows gets the lamps that shadow rays went to, a bit each, the last for all others.
+    """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        o, n, v, found = np.empty(3), np.empty(3), np.empty(3), np.empty(1)
+        o, n, v, found = np.empty(3), np.empty(3), np.empty(3), np.empty(2)
         for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
             i = rows[k]
             m = pixels.kind[i]
@@ -127,8 +133,11 @@ def light_lobes(scene, balls, pixels, roughness, metal, rows, lamps):
             f0 = max(pixels.albedo[i, 0], pixels.albedo[i, 1], pixels.albedo[i, 2])
             f0 = VARNISH_F0 * (1.0 - metal[m]) + metal[m] * f0
             lamps[i] = 0.0
+            asked[slot[i]] = np.uint64(0)
             for lamp in range(len(balls.radius)):
                 value = _highlight(scene, balls, lamp, o, n, v, nv, roughness[m] * roughness[m], f0, found)
+                if found[1] > 0.0:
+                    asked[slot[i]] |= np.uint64(1) << np.uint64(min(lamp, 63))
                 if value > 0.0:
                     for c in range(3):
                         lamps[i, c] += value * balls.radiance[lamp, c] * found[0]

@@ -28,7 +28,7 @@ from engine.light.highlights import Balls, balls_of, light_lobes
 from engine.light.keeping import unpack
 from engine.light.skylight import sky_towards
 from engine.light.surface import LEVELS, spot_of
-from engine.light.trace import INSIDE, NOTHING, Voxels, first_hit
+from engine.light.trace import INSIDE, NOTHING, Voxels, crosses_box, first_hit
 from engine.state.blueprint import Materials
 from engine.view import Lamps
 
@@ -45,6 +45,9 @@ LEAST_LOBE = 0.7  # alpha over the tent's reach (radians) below which a tent wou
 ALONE_RAYS = 8  # of a rough pixel that has no neighbours to share with
 ALIKE = 0.97  # cosine between normals of pixels that share what they see
 LEAST_SHARE = 0.25  # part of the tent: a pixel with less traces for itself
+FARTHEST = 1e4  # metres
+READS = 8  # texels that a ray reads at most: four of each of two widths
+ELSEWHERE, NO_RAY = -1, -2  # in place of a level: no texel is read, no ray went out
 AMBIENT = 0.45  # part of the sky that the raster look takes to be open, as in its diffuse light
 
 
@@ -61,8 +64,9 @@ def widest_step(roughness: float, pixel_angle: float) -> int:
 
 
 @njit(cache=True)
-def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
-    """Add `share` of the light of patches of one width, blended in the plane of the face that was hit, to out[3].
+def _read_patches(scene, x, y, z, side, px, py, pz, level, share, texel, weight):
+    """Where the light of patches of one width is read, blended in the plane of the face that was hit: texel [4], -1
+    none, and weight [4], which add up to `share`.
 
     `p` is the place in voxels. A patch is read at its texel nearest to the place; hidden ones are left out.
     """
@@ -79,8 +83,9 @@ def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
     gu, gv = pu / width - 0.5, pv / width - 0.5
     iu, iv = int(math.floor(gu)), int(math.floor(gv))
     fu, fv = gu - iu, gv - iv
-    total, r, g, b = 0.0, 0.0, 0.0, 0.0
+    total = 0.0
     for k in range(4):
+        texel[k], weight[k] = -1, 0.0
         w = (fu if k & 1 else 1.0 - fu) * (fv if k & 2 else 1.0 - fv)
         if w <= 0.0:
             continue
@@ -94,59 +99,62 @@ def _patch_light(scene, x, y, z, side, px, py, pz, level, share, out):
             a, c, d = u, v, z
         if a < 0 or c < 0 or d < 0 or a >= shape[0] or c >= shape[1] or d >= shape[2]:
             continue
-        t = texel_at(faces, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
-        if t >= 0:
-            spot = spot_of(t, level, scene.patch_spot)
+        texel[k] = texel_at(faces, a, c, d, side, shape[1] >> 3, shape[2] >> 3)
+        if texel[k] >= 0:
+            weight[k] = w * share
             total += w
-            red, green, blue = unpack(scene.radiance[spot])
-            r += w * red
-            g += w * green
-            b += w * blue
-    if total > 0.0:
-        out[0] += share * r / total
-        out[1] += share * g / total
-        out[2] += share * b / total
+    for k in range(4):
+        if total > 0.0:
+            weight[k] /= total
 
 
 @njit(cache=True)
-def _seen(scene, ox, oy, oz, dx, dy, dz, angle, own, out):
-    """Radiance along a ray of unit direction and of some width (metres a metre) into out[3]."""
+def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
+    """What a ray of unit direction and of some width (metres a metre) reads: texel [8] and weight [8], half of them of
+    patches of a level that is returned, the others one level wider; and what it brings besides, out [3]. Returns
+    ELSEWHERE if it meets no voxel. end [3] metres is as far as it looked.
+    """
     out[:] = 0.0
+    texel[:] = -1
+    weight[:] = 0.0
     if scene.traced:
-        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied), ox, oy, oz, dx, dy, dz, 1e4)
+        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied), ox, oy, oz, dx, dy, dz, FARTHEST)
+        end[0], end[1], end[2] = ox + t * dx, oy + t * dy, oz + t * dz
         if side == INSIDE:
             for c in range(3):
                 out[c] = own[c]
-            return
+            return ELSEWHERE
         if side != NOTHING:
             level = min(max(math.log2(max(t * angle * 4.0, 1.0)), 0.0), LEVELS - 1.0)
             low = min(int(level), LEVELS - 2)
             px, py, pz = (ox + t * dx) * 4.0, (oy + t * dy) * 4.0, (oz + t * dz) * 4.0
-            _patch_light(scene, x, y, z, side, px, py, pz, low, 1.0 - (level - low), out)
+            _read_patches(scene, x, y, z, side, px, py, pz, low, 1.0 - (level - low), texel[:4], weight[:4])
             if level > low:
-                _patch_light(scene, x, y, z, side, px, py, pz, low + 1, level - low, out)
-            return
+                _read_patches(scene, x, y, z, side, px, py, pz, low + 1, level - low, texel[4:], weight[4:])
+            return low
     f = np.float32
     sky_towards(f(dx), f(dy), f(dz), scene.sun, scene.zenith, scene.horizon, scene.glow, scene.ground, out)
     if not scene.traced:
         for c in range(3):
             out[c] *= f(AMBIENT)
+    return ELSEWHERE
 
 
 @njit(cache=True)
-def _lobe(scene, o, n, v, roughness, own, first, step, count, light, out):
-    """Mean radiance that the lobe at a place brings to the eye, without its Fresnel term, into out[3].
+def _lobe(scene, o, n, v, roughness, own, first, step, count, light, texel, weight, level, end, rest):
+    """What the lobe at a place reads for its mean radiance towards the eye, without its Fresnel term: by ray texel
+    [count, 8], weight, level [count] and end [count, 3], see `_look`, and rest [3] of what is no texel's.
 
     o, n, v [3]: where rays begin, the normal, the direction to the eye. Of `step * count` points the ones `first`,
     `first + step`... are traced; one ray alone goes in the mirror's direction.
     """
     alpha = roughness * roughness
     nv = min(max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.01), 1.0)
-    out[:] = 0.0
+    rest[:] = 0.0
     if count == 1:
         angle = math.sqrt(4.0 * nv / max(distribution(1.0, alpha) * shadowing(nv, alpha), 1e-9))
         dx, dy, dz = 2.0 * nv * n[0] - v[0], 2.0 * nv * n[1] - v[1], 2.0 * nv * n[2] - v[2]
-        _seen(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, out)
+        level[0] = _look(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[0], weight[0], end[0], rest)
         return
     tx, ty, tz = v[0] - nv * n[0], v[1] - nv * n[1], v[2] - nv * n[2]
     length = math.sqrt(tx * tx + ty * ty + tz * tz)
@@ -158,34 +166,43 @@ def _lobe(scene, o, n, v, roughness, own, first, step, count, light, out):
     tx, ty, tz = tx / length, ty / length, tz / length
     bx, by, bz = n[1] * tz - n[2] * ty, n[2] * tx - n[0] * tz, n[0] * ty - n[1] * tx
     side = math.sqrt(max(1.0 - nv * nv, 0.0))
-    total = 0.0
+    total = np.float32(0.0)
     for k in range(count):
         point = first + step * k
         hx, hy, hz = visible_facet(nv, alpha, (point + 0.5) / (step * count), point * 0.6180339887498949 % 1.0)
         vh = hx * side + hz * nv
         lx, ly, lz = 2.0 * vh * hx - side, 2.0 * vh * hy, 2.0 * vh * hz - nv
+        texel[k], level[k] = -1, NO_RAY
         if lz <= 0.0:
             continue
         density = distribution(hz, alpha) * shadowing(nv, alpha) / (4.0 * nv)
         angle = 1.0 / math.sqrt(max(count * density, 1e-6))
         dx, dy, dz = lx * tx + ly * bx + lz * n[0], lx * ty + ly * by + lz * n[1], lx * tz + ly * bz + lz * n[2]
-        _seen(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, light)
-        w = shadowing(lz, alpha)
+        level[k] = _look(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[k], weight[k], end[k], light)
+        w = np.float32(shadowing(lz, alpha))
         total += w
+        for j in range(READS):
+            weight[k, j] *= w
         for c in range(3):
-            out[c] += w * light[c]
+            rest[c] += w * light[c]
     for c in range(3):
-        out[c] = out[c] / total if total > 0.0 else own[c]
+        rest[c] = rest[c] / total if total > 0.0 else own[c]
+    for k in range(count):
+        for j in range(READS):
+            if texel[k, j] >= 0:
+                weight[k, j] /= total
 
 
 @njit(parallel=True, cache=True)
-def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, incoming):
-    """Fill incoming [n, 3] at some rows: their part of the rays on a grid of some step; at step 1 each stands alone."""
+def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight, level, end, rest):
+    """Find what some rows read, see `_lobe`, in their slots [n]: their part of the rays on a grid of some step; at step
+    1 each stands alone.
+    """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         o, n, v, light = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.float32)
         for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
             i = rows[k]
-            m = pixels.kind[i]
+            m, s = pixels.kind[i], slot[i]
             stand(pixels, i, o, n, v)
             count, first, step = rays[m], 0, 1
             if grid_step > 1:
@@ -193,7 +210,70 @@ def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, incoming):
                 first, step = _turn(x // grid_step, y // grid_step), TURNS * TURNS
             elif count > 1:
                 count = ALONE_RAYS
-            _lobe(scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, incoming[i])
+            level[s] = NO_RAY
+            _lobe(
+                scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s], weight[s], level[s],
+                end[s], rest[s],
+            )  # fmt: skip
+
+
+@njit(parallel=True, cache=True)
+def gather_lobes(scene, rows, slot, texel, weight, level, rest, incoming):
+    """Fill incoming [n, 3] at some rows: mean radiance of what they read."""
+    for k in prange(len(rows)):
+        i = rows[k]
+        s = slot[i]
+        red, green, blue = rest[s, 0], rest[s, 1], rest[s, 2]
+        for ray in range(level.shape[1]):
+            if level[s, ray] < 0:
+                continue
+            for j in range(READS):
+                if texel[s, ray, j] >= 0:
+                    spot = spot_of(texel[s, ray, j], level[s, ray] + j // 4, scene.patch_spot)
+                    r, g, b = unpack(scene.radiance[spot])
+                    red += weight[s, ray, j] * r
+                    green += weight[s, ray, j] * g
+                    blue += weight[s, ray, j] * b
+        incoming[i, 0], incoming[i, 1], incoming[i, 2] = red, green, blue
+
+
+@njit(parallel=True, cache=True)
+def cross_lobes(pixels, rows, slot, level, end, balls, asked, low, high, holds, lamps_hold):
+    """Mark pixels among some rows that may read something else since voxels changed in boxes low..high [m, 3] metres:
+    they no longer hold [n], or their lamps do not. asked [slots] are the lamps that shadow rays were sent to.
+    """
+    for k in prange(len(rows)):
+        i = rows[k]
+        s = slot[i]
+        o, n, v = np.empty(3), np.empty(3), np.empty(3)
+        wide_low, wide_high = np.empty(3), np.empty(3)
+        stand(pixels, i, o, n, v)
+        for b in range(len(low)):
+            for ray in range(level.shape[1]):
+                if level[s, ray] == NO_RAY:
+                    continue
+                x, y, z = end[s, ray, 0], end[s, ray, 1], end[s, ray, 2]
+                # Of a patch the texel nearest to the place is read: from there to the voxel before its face.
+                margin = 0.25 * ((1 << level[s, ray]) + 2.0) if level[s, ray] >= 0 else 0.0
+                beside = True
+                for c in range(3):
+                    beside &= low[b, c] - margin <= end[s, ray, c] <= high[b, c] + margin
+                if beside or crosses_box(
+                    o[0], o[1], o[2], x - o[0], y - o[1], z - o[2], 1.0, low[b], high[b]
+                ):  # fmt: skip
+                    holds[i] = False
+                    break
+            for lamp in range(len(balls.radius)):
+                if not asked[s] >> np.uint64(min(lamp, 63)) & np.uint64(1):
+                    continue
+                for c in range(3):
+                    wide_low[c], wide_high[c] = low[b, c] - balls.radius[lamp], high[b, c] + balls.radius[lamp]
+                if crosses_box(
+                    o[0], o[1], o[2], balls.centre[lamp, 0] - o[0], balls.centre[lamp, 1] - o[1],
+                    balls.centre[lamp, 2] - o[2], 1.0, wide_low, wide_high,
+                ):  # fmt: skip
+                    lamps_hold[i] = False
+                    break
 
 
 @njit(cache=True)
@@ -312,31 +392,82 @@ def shade(pixels, roughness, metal, table, rows, incoming, lamps, out, tiles):
 
 
 class _Traced:
-    """What pixels of one grid traced, kept while a pixel and the light are the same."""
+    """What pixels of one grid traced: what their rays read, kept while the pixel and the voxels are the same, and the
+    light there, while that is.
+    """
 
-    def __init__(self, n: int, step: int) -> None:
+    def __init__(self, n: int, step: int, rays: int) -> None:
         self.step = step  # pixels; 1 is those that trace for themselves
         self.incoming = np.zeros((n, 3), np.float32)
         self.lamps = np.zeros((n, 6), np.float32)
-        self.holds = np.zeros(n, np.bool_)  # where both are what tracing would give
+        self.holds = np.zeros(n, np.bool_)  # where what rays read is what tracing would give
+        self.lamps_hold = np.zeros(n, np.bool_)
+        self.is_lit = np.zeros(n, np.bool_)  # where `incoming` is the light of what is read
+        self.slot = np.full(n, -1, np.int32)  # [n] where the following are kept, -1 nowhere
+        self._used = 0
+        self.texel = np.zeros((0, rays, READS), np.int32)  # see `_look`
+        self.weight = np.zeros((0, rays, READS), np.float32)
+        self.level = np.zeros((0, rays), np.int8)
+        self.end = np.zeros((0, rays, 3), np.float32)
+        self.rest = np.zeros((0, 3), np.float32)
+        self.asked = np.zeros(0, np.uint64)  # lamps that shadow rays went to, a bit each, the last for all others
+
+    def forget(self) -> None:
+        """Nothing holds."""
+        self.holds[:] = self.lamps_hold[:] = False
+        self.slot[:] = -1
+        self._used = 0
+
+    def admit(self, rows: I32) -> None:
+        """Give slots to those of some rows [n] that have none."""
+        new = rows[self.slot[rows] < 0]
+        self.slot[new] = np.arange(self._used, self._used + len(new))
+        self._used += len(new)
+        more = self._used - len(self.level)
+        if more > 0:
+            for name in ("texel", "weight", "level", "end", "rest", "asked"):
+                array = getattr(self, name)
+                room = np.zeros((max(more, len(array) // 4), *array.shape[1:]), array.dtype)
+                setattr(self, name, np.concatenate([array, room]))
 
 
 class Reflections:
-    """The reflections of one picture, kept from frame to frame where a pixel and the light are the same."""
+    """The reflections of one picture, kept from frame to frame where a pixel and what it reads are the same."""
 
     def __init__(self, n: int) -> None:
         """`n` pixels."""
         self.values = np.zeros((n, 4), np.float32)  # what `shade` makes; the resolve shader reads it
-        self._grids, self._alone = [_Traced(n, step) for step in STEPS], _Traced(n, 1)
+        self._grids = [_Traced(n, step, RAYS_OF[-1][1]) for step in STEPS]
+        self._mirrors, self._alone = _Traced(n, 1, 1), _Traced(n, 1, ALONE_RAYS)
+        self._kept = (*self._grids, self._mirrors, self._alone)
         self._blended, self._incoming = np.zeros((n, 3), np.float32), np.zeros((n, 3), np.float32)
         self._lamps = np.zeros((n, 6), np.float32)
         self._grid_share, self._share = np.zeros(n, np.float32), np.zeros(n, np.float32)
+        self._balls = b""  # lamps that highlights are of
         self.traced = 0  # pixels that traced rays in the last update
 
     def forget(self, pixels: NDArray[np.bool_] | None = None) -> None:
         """What some pixels [n] traced no longer holds; None is all of them."""
-        for kept in (*self._grids, self._alone):
-            kept.holds[slice(None) if pixels is None else pixels] = False
+        for kept in self._kept:
+            if pixels is None:
+                kept.forget()
+            else:
+                kept.holds[pixels] = kept.lamps_hold[pixels] = False
+
+    def forget_light(self) -> None:
+        """What rays read has other light."""
+        for kept in self._kept:
+            kept.is_lit[:] = False
+
+    def forget_across(self, pixels: Pixels, lamps: Lamps, low: F64, high: F64) -> None:
+        """What was traced across boxes low..high [n, 3] metres no longer holds."""
+        balls = balls_of(lamps)  # if they are others by now `update` forgets all highlights
+        for kept in self._kept:
+            rows = np.flatnonzero(kept.holds | kept.lamps_hold).astype(np.int32)
+            cross_lobes(
+                pixels, rows, kept.slot, kept.level, kept.end, balls, kept.asked, low, high, kept.holds,
+                kept.lamps_hold,
+            )  # fmt: skip
 
     def update(
         self, scene: Scene, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32,
@@ -346,10 +477,15 @@ class Reflections:
 
         `pixel_angle` is a pixel's width in radians.
         """
+        balls = balls_of(lamps)
+        if _key(balls) != self._balls:
+            self._balls = _key(balls)
+            for kept in self._kept:
+                kept.lamps_hold[:] = False
         rough = np.where(materials.glossy, materials.roughness, 1.0).astype(np.float32)
         rays = np.array([rays_of(float(r)) for r in rough], np.int64)
         widest = np.array([widest_step(float(r), pixel_angle) for r in rough])[pixels.kind[rows]]
-        parts = (scene, balls_of(lamps), pixels, rough, materials.metal, rays)
+        parts = (scene, balls, pixels, rough, materials.metal, rays)
         column, line = rows % pixels.width, rows // pixels.width
         on_grid = np.empty(len(pixels.kind), np.bool_)
         self._share[rows] = 0.0
@@ -366,17 +502,31 @@ class Reflections:
                 pixels, on_grid, step, rows[wanted], self._blended, grid.lamps, self._grid_share, self._incoming,
                 self._lamps, self._share,
             )  # fmt: skip
-        alone = rows[self._share[rows] < LEAST_SHARE]
-        self._trace(parts, alone, self._alone)
-        self._incoming[alone], self._lamps[alone] = self._alone.incoming[alone], self._alone.lamps[alone]
+        alone, is_mirror = self._share[rows] < LEAST_SHARE, rays[pixels.kind[rows]] == 1
+        for kept, at in ((self._mirrors, rows[alone & is_mirror]), (self._alone, rows[alone & ~is_mirror])):
+            self._trace(parts, at, kept)
+            self._incoming[at], self._lamps[at] = kept.incoming[at], kept.lamps[at]
         shade(pixels, rough, materials.metal, lobe_table(), rows, self._incoming, self._lamps, self.values, tiles)
 
     def _trace(self, parts: tuple[Scene, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, kept: _Traced) -> None:
-        """Trace what of some rows is not kept."""
+        """Bring what some rows see up to date: trace what is not kept, and read the light of what is read."""
         scene, balls, pixels, rough, metal, rays = parts
-        rows = rows[~kept.holds[rows]]
-        if len(rows):
-            trace_lobes(scene, pixels, rough, rays, rows, kept.step, kept.incoming)
-            light_lobes(scene, balls, pixels, rough, metal, rows, kept.lamps)
-            kept.holds[rows] = True
-            self.traced += len(rows)
+        kept.admit(rows)
+        todo = rows[~kept.holds[rows]]
+        if len(todo):
+            trace_lobes(
+                scene, pixels, rough, rays, todo, kept.step, kept.slot, kept.texel, kept.weight, kept.level, kept.end,
+                kept.rest,
+            )  # fmt: skip
+            kept.holds[todo], kept.is_lit[todo] = True, False
+            self.traced += len(todo)
+        todo = rows[~kept.is_lit[rows]]
+        gather_lobes(scene, todo, kept.slot, kept.texel, kept.weight, kept.level, kept.rest, kept.incoming)
+        kept.is_lit[todo] = True
+        todo = rows[~kept.lamps_hold[rows]]
+        light_lobes(scene, balls, pixels, rough, metal, todo, kept.lamps, kept.slot, kept.asked)
+        kept.lamps_hold[todo] = True
+
+
+def _key(balls: Balls) -> bytes:
+    return b"".join(part.tobytes() for part in balls)

@@ -77,6 +77,8 @@ class Transport:
         self.weight = np.zeros((0, 8), np.uint8)  # [T, 8] sum WHOLE, or 0 where it sees none
         self.near = np.zeros(0, np.uint8)  # [T] of NEAR_WHOLE that it sees, how much is too near for probes to tell
         self.readers: RaysOfPages | None = None  # see keep_readers
+        self.n_changes = 0  # so far
+        self._boxes: list[tuple[F64, F64]] = []  # [n, 3] of the last of them
         if most_bricks is None:
             for _ in self.making(None):
                 pass
@@ -177,6 +179,7 @@ class Transport:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
+        self._note_boxes(low, high)
         cells = np.zeros(probes.n_cells, np.bool_)
         for a, b in zip(low_vox, high_vox, strict=True):
             first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)
@@ -245,6 +248,22 @@ class Transport:
         traced = np.bincount(some[which], minlength=len(bits))
         traced[~probes.alive] = 0
         return traced.astype(np.int32)
+
+    def boxes_since(self, n_changes: int) -> tuple[F64, F64] | None:
+        """Boxes low, high [n, 3] metres that hold all voxels that differ since there were so many changes; None if that
+        is too long ago to tell.
+        """
+        more = self.n_changes - n_changes
+        if more > len(self._boxes):
+            return None
+        last = [(np.zeros((0, 3)), np.zeros((0, 3))), *self._boxes[len(self._boxes) - more :]]
+        return np.concatenate([low for low, _ in last]), np.concatenate([high for _, high in last])
+
+    def _note_boxes(self, low: F64, high: F64) -> None:
+        self.n_changes += 1
+        self._boxes.append((low, high))
+        while sum(len(boxes) for boxes, _ in self._boxes) > MOST_BOXES:
+            del self._boxes[0]
 
     def probes_of(self, texels: I32) -> I32:
         """The probes that some texels [n] see, by weight: [n, 8], -1 none."""

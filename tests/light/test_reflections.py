@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from engine.film.camera import Renderer
-from engine.light import ggx, lobe_reference
+from engine.light import ggx, lobe_reference, reflections
 from engine.state.camera import Camera
 from engine.view import VoxelView
 from tests.light import glossy_scenes, scenes_for_light
@@ -213,4 +213,37 @@ def test_a_body_that_walks_by_makes_few_pixels_trace_again(gl_context):
     assert 0 < some["reflections"]["regenerated"] < 0.35 * whole["regenerated"]
     same = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, position=step), tick=9)
     assert renderer.render(same).stats["reflections"]["regenerated"] == 0
+    renderer.release()
+
+
+def test_only_pixels_whose_rays_cross_a_changed_voxel_trace_again(gl_context):
+    """Though all light is another; one by one, so that what was kept of each change is asked about the next."""
+    rng = np.random.default_rng(3)
+    lamp = scenes_for_light.lamps(((5.0, 3.0, 1.7), 0.4, (20.0, 15.0, 9.0)))
+    view = glossy_scenes.yard(glossy_scenes.materials(0.3, 0.7), None, lamp, with_ball=True)
+    renderer = Renderer(SIZE_PX, "classical", context=gl_context)
+    whole = renderer.render(view).stats["reflections"]["regenerated"]
+    traced = []
+    for _ in range(6):
+        grid = view.voxels.material.copy()
+        x, y, z = rng.integers((10, 4, 1), (27, 26, 14))
+        grid[x, y, z] = 0 if grid[x, y, z] else RED
+        view = scenes_for_light.with_voxels(view, grid)
+        frame = renderer.render(view)
+        traced.append(frame.stats["reflections"]["regenerated"])
+        np.testing.assert_array_equal(frame.rgb, fresh(gl_context, view))
+    assert max(traced) > 0 and np.mean(traced) < 0.3 * whole
+    renderer.release()
+
+
+def test_rays_that_forgot_a_wall_would_be_seen(gl_context, monkeypatch):
+    """The comparisons above can fail."""
+    view = glossy_scenes.yard(glossy_scenes.materials(0.08, 1.0))
+    grid = view.voxels.material.copy()
+    grid[20:22, 8:10, 1:7] = RED
+    walled = scenes_for_light.with_voxels(view, grid)
+    renderer = Renderer(SIZE_PX, "classical", context=gl_context)
+    renderer.render(view)
+    monkeypatch.setattr(reflections, "cross_lobes", lambda *arguments: None)
+    assert (renderer.render(walled).rgb != fresh(gl_context, walled)).any()
     renderer.release()
