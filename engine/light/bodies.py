@@ -23,7 +23,7 @@ from engine.light.faces import texel_at
 from engine.light.fixtures import far_share, fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors, far_factor
 from engine.light.furniture import told_apart
-from engine.light.gather import CODE, bin_of_distance, patch_level
+from engine.light.gather import BLOCKED, SKY
 from engine.light.interpolate import air_weights
 from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
@@ -38,6 +38,7 @@ from engine.view import Bodies, SkyView, View
 F32 = NDArray[np.float32]
 KNOWN, PROBES, RAYS = 0, 1, 2  # how cubes come about
 DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, world: rays from each corner of a box
+FARTHEST_M = 1e4
 
 
 @njit(cache=True)
@@ -66,36 +67,51 @@ def _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube):
 
 
 @njit(cache=True)
-def _look_about(
-    voxels, faces, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow,
-    ground, x, y, z, low, high, cube,
-):  # fmt: skip
-    """An ambient cube [6, 3] by rays from a place of a body with the box low..high [3]."""
+def _look_about(voxels, faces, x, y, z, hit, far):
+    """Rays from a place: hit [128] the texel that each meets, SKY or BLOCKED, after far [128] metres."""
     shape = voxels.material.shape
+    for k in range(len(DIRECTIONS)):
+        t, side, vx, vy, vz = first_hit(
+            voxels, x, y, z, DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2], FARTHEST_M
+        )
+        hit[k], far[k] = BLOCKED, t
+        if side == NOTHING:
+            hit[k] = SKY
+        elif side >= 0:
+            texel = texel_at(faces, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
+            if texel >= 0:
+                hit[k] = texel
+
+
+@njit(cache=True)
+def _gather_about(
+    grid, place, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow, ground, x, y, z,
+    hit, far, low, high, cube,
+):  # fmt: skip
+    """An ambient cube [6, 3] of what rays from a place of a body with the box low..high [3] read."""
     light, total = np.empty(3, np.float32), np.zeros(6, np.float32)
     is_day = sun[0] + sun[1] + sun[2] > 0.0  # `sees_sun` is not kept in step at night
     for k in range(len(DIRECTIONS)):
         dx, dy, dz = DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2]
-        t, side, vx, vy, vz = first_hit(voxels, x, y, z, dx, dy, dz, 1e4)
+        t, texel = far[k], hit[k]
         light[:] = 0.0
-        if side == NOTHING:
+        if texel == SKY:
             sky_towards(
                 np.float32(dx), np.float32(dy), np.float32(dz), sun_direction, zenith, horizon, glow, ground, light
             )
-        elif side >= 0:
-            texel = texel_at(faces, vx, vy, vz, side, shape[1] >> 3, shape[2] >> 3)
-            if texel >= 0:
-                spot = spot_of(texel, patch_level(math.ceil(bin_of_distance(t) * CODE)), patch_spot)
-                light[0], light[1], light[2] = unpack(radiance[spot])
-                facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
-                if is_day and sees_sun[texel] and facing > 0.0 and crosses_box(
-                    x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
-                    high,
-                ):  # fmt: skip
-                    light[0], light[1], light[2] = unpack(radiance[texel])
-                    for c in range(3):
-                        taken = albedo[voxels.material[vx, vy, vz], c] * facing * sun[c]
-                        light[c] = max(light[c] - taken, np.float32(0.0))
+        elif texel >= 0:
+            level = (t > 2.0) + (t > 4.0) + (t > 8.0)  # as `gather.patch_level`
+            light[0], light[1], light[2] = unpack(radiance[spot_of(texel, level, patch_spot)])
+            side = place[texel, 3]
+            facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
+            if is_day and sees_sun[texel] and facing > 0.0 and crosses_box(
+                x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
+                high,
+            ):  # fmt: skip
+                light[0], light[1], light[2] = unpack(radiance[texel])
+                m = grid[place[texel, 0], place[texel, 1], place[texel, 2]]
+                for c in range(3):
+                    light[c] = max(light[c] - albedo[m, c] * facing * sun[c], np.float32(0.0))
         for axis in range(3):
             towards = 2 * axis + (1 if DIRECTIONS[k, axis] < 0.0 else 0)
             cosine = np.float32(abs(DIRECTIONS[k, axis]))
@@ -108,14 +124,43 @@ def _look_about(
 
 
 @njit(parallel=True, cache=True)
+def corners_cross(grid, corner, far, low, high, crosses):
+    """Which corners [n, 3] (metres; eight of a box follow each other) may see something else since voxels changed in
+    boxes low..high [m, 3], where their rays went far [n, 128]: crosses [n].
+    """
+    for i in prange(len(corner)):
+        at, first = np.empty(3, np.float64), i // 8 * 8
+        _stand_clear(grid, corner, i, at)
+        crosses[i] = False
+        for b in range(len(low)):
+            dx, dy, dz = (low[b] + high[b]) * 0.5 - at
+            r2 = ((high[b] - low[b]) ** 2).sum() * 0.25
+            r, d2 = math.sqrt(r2), dx * dx + dy * dy + dz * dz
+            middle = (corner[first] + corner[first + 7]) * np.float32(0.5) - corner[i]
+            crosses[i] |= crosses_box(
+                corner[i, 0], corner[i, 1], corner[i, 2], middle[0], middle[1], middle[2], 1.0, low[b], high[b]
+            )
+            for k in range(len(DIRECTIONS)):
+                if crosses[i]:
+                    break
+                along = DIRECTIONS[k, 0] * dx + DIRECTIONS[k, 1] * dy + DIRECTIONS[k, 2] * dz
+                if along < -r or along - r > far[i, k] or d2 - along * along > r2 + 1e-3:
+                    continue  # passes by the ball around the box
+                crosses[i] = crosses_box(
+                    at[0], at[1], at[2], DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2], far[i, k], low[b],
+                    high[b],
+                )  # fmt: skip
+
+
+@njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, position, side_light, faces, patch_spot, radiance, albedo, sees_sun, sun,
-    sun_direction, zenith, horizon, glow, ground, corner, asks, low, high, lamp_centre, lamp_size, lamp_reach, cube,
-    reaches,
+    voxels, probe_of_cell, position, side_light, faces, place, patch_spot, radiance, albedo, sees_sun, sun,
+    sun_direction, zenith, horizon, glow, ground, corner, asks, holds, low, high, lamp_centre, lamp_size, lamp_reach,
+    hit, far, cube, reaches,
 ):  # fmt: skip
     """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres; eight of a box follow each other) and which lamps reach
     them, reaches [n, L] uint8. By box, [n / 8]: what asks for its cubes, KNOWN if they are there, and its body's own
-    box low, high [., 3].
+    box low, high [., 3]. Rays meet hit, far [n, 128], see `_look_about`: traced where these do not hold [n].
 
     radiance [S, 3] by spot is packed (keeping.py), sees_sun [T] and sun [3] tell what of it a body's shadow takes away.
     """
@@ -126,9 +171,11 @@ def corner_light(
         if asks[box] != KNOWN:
             cube[i] = 0.0
         if asks[box] == RAYS:
-            _look_about(
-                voxels, faces, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith,
-                horizon, glow, ground, x, y, z, low[box], high[box], cube[i],
+            if not holds[i]:
+                _look_about(voxels, faces, x, y, z, hit[i], far[i])
+            _gather_about(
+                voxels.material, place, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon,
+                glow, ground, x, y, z, hit[i], far[i], low[box], high[box], cube[i],
             )  # fmt: skip
         elif asks[box] == PROBES:
             _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube[i])
@@ -242,6 +289,7 @@ Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and w
 
 
 _NOWHERE = np.full((2, 3), np.inf, np.float32)
+_NO_HITS, _NO_WAY = np.zeros((0, len(DIRECTIONS)), np.int32), np.zeros((0, len(DIRECTIONS)), np.float32)
 
 
 @dataclass(eq=False)
@@ -255,6 +303,9 @@ class _Kept:
     cube_of: tuple[int, int]  # of which light they are, and whether the body stands
     lamps: set[tuple[bytes, ...]]  # near it when it was lit
     bounds: F32  # [2, 3] metres, world: low and high of those corners
+    hit: NDArray[np.int32]  # [c, 128] what rays from there meet, if it stands,
+    far: F32  # [c, 128] after so many metres
+    n_changes: int  # changes of voxels after which that was so
 
 
 class BodyLight:
@@ -288,7 +339,7 @@ class BodyLight:
         seen: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0), set(), _NOWHERE)
+            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
@@ -311,7 +362,7 @@ class BodyLight:
     def bytes(self) -> int:
         """Memory of what is kept."""
         return sum(
-            kept.e.nbytes + kept.cube.nbytes + sum(f.nbytes for f in kept.factors.values())
+            sum(part.nbytes for part in (kept.e, kept.cube, kept.hit, kept.far, *kept.factors.values()))
             for kept in self._kept.values()
         )
 
@@ -354,15 +405,18 @@ class BodyLight:
         for b, rows in corners.items():
             if todo[b].cube_of == cube_of[b]:
                 cube[rows], asks[rows.start // 8 : rows.stop // 8] = todo[b].cube, KNOWN
+        hit, far, holds = self._rays(todo, corners, boxes.corner, transport)
         corner_light(
-            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.faces,
+            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.faces, surface.place,
             surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
-            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks,
+            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks, holds,
             posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
-            shapes.reach[on] * REACH_SHARE, cube, reaches,
+            shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,
         )  # fmt: skip
         for b, rows in corners.items():
             todo[b].cube, todo[b].cube_of = cube[rows].copy(), cube_of[b]
+            if asks[rows.start // 8] == RAYS:
+                todo[b].hit, todo[b].far, todo[b].n_changes = hit[rows].copy(), far[rows].copy(), transport.n_changes
             todo[b].bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
             todo[b].lamps = {self._lamps[k] for k in on[_near(todo[b].bounds, view, shapes, on)].tolist()}
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
@@ -382,6 +436,27 @@ class BodyLight:
             start - posed.first_vertex[body], np.concatenate([np.zeros((0, 2), np.float32), *found]), shapes.tint[on],
             view.lamps.radiance[on], e,
         )  # fmt: skip
+
+    def _rays(
+        self, todo: dict[int, _Kept], corners: dict[int, slice], corner: F32, transport: Transport
+    ) -> tuple[NDArray[np.int32], F32, NDArray[np.bool_]]:
+        """What rays from the corners [c, 3] of some bodies meet, [c, 128], after how many metres, and where that holds
+        [c].
+        """
+        shape = len(corner), len(DIRECTIONS)
+        hit, far = np.empty(shape, np.int32), np.empty(shape, np.float32)
+        since = np.full(len(corner), -1)  # changes after which it was so, -1 never
+        for b, rows in corners.items():
+            if len(todo[b].hit):
+                hit[rows], far[rows], since[rows] = todo[b].hit, todo[b].far, todo[b].n_changes
+        holds = since == transport.n_changes
+        for n_changes in np.unique(since[(since >= 0) & ~holds]).tolist():
+            boxes, same = transport.boxes_since(n_changes), np.flatnonzero(since == n_changes)
+            if boxes is not None:
+                crosses = np.empty(len(same), np.bool_)
+                corners_cross(transport.grid, corner[same], far[same], *boxes, crosses)
+                holds[same] = ~crosses
+        return hit, far, holds
 
     def _find_factors(
         self, posed: PosedBodies, todo: dict[int, _Kept], pairs: list[tuple[int, int, Lamp]], shapes: LampShapes

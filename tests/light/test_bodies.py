@@ -16,7 +16,7 @@ from engine.sim.extract import extract
 from engine.state.camera import Camera
 from engine.state.world import new_state
 from engine.view import Bodies, View
-from tests.light.scenes_for_light import closed_room, lamps, sky, view_of
+from tests.light.scenes_for_light import closed_room, lamps, sky, view_of, with_voxels
 from tests.worlds_for_tests import box_prefab
 
 NIGHT = sky(sun=0.0, blue=0.0)
@@ -338,3 +338,30 @@ def test_high_above_the_ground_where_no_probes_are_it_is_as_light_as_nearer_to_i
     _, high = light_of(with_boxes(view, (6, 6, 5.0)))
     assert (high > 0.05).all()
     np.testing.assert_allclose(high[normal[:, 2] > 0.9], low[normal[:, 2] > 0.9], rtol=0.25)
+
+
+def test_what_stands_traces_again_only_what_crosses_changed_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And has the light of a fresh cache after each of many changes, though all that its rays read is another; without
+    the test which rays a change crosses it would not.
+    """
+    rng, held = np.random.default_rng(4), []
+    near = bodies.corners_cross
+
+    def crossing(*args: object) -> None:
+        near(*args)
+        held.append(1 - np.mean(args[-1]))
+
+    monkeypatch.setattr(bodies, "corners_cross", crossing)
+    view = with_boxes(view_of(open_ground(), lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0))), sky()), (6.0, 6.0, 0.5))
+    view, cache, wrong = standing(view), LightCache(), 0
+    for last in (False,) * 8 + (True,):
+        grid = view.voxels.material.copy()
+        low = np.array([24, 24, 2]) + rng.integers((-12, -12, -1), (12, 12, 4)) if not last else np.array([20, 24, 2])
+        box = tuple(slice(a, a + b) for a, b in zip(low, (2, 2, 6) if last else rng.integers(1, 4, 3), strict=True))
+        grid[box] = 0 if grid[box].any() else 2
+        view = with_voxels(view, grid)
+        if last:
+            monkeypatch.setattr(bodies, "corners_cross", lambda *args: args[-1].fill(False))
+        wrong += (light_of(view, cache)[1] != light_of(view)[1]).any()
+    assert wrong == 1, "only the last, for which nobody asked"
+    assert len(held) == 7 and 0.2 < np.mean(held) < 1.0
