@@ -235,7 +235,7 @@ class LightCache:
         direct = Direct(self._lamps.e, sees_sun, sky.sun, sky.sun_direction)
         scene = Scene(transport, materials.albedo, materials.emission, direct, sky)
         if change is not None and most_bricks is not None and self.is_built:
-            self._relit.stand_in(scene, change.retraced, rows)
+            self._relit.stand_in(scene, change.probes, rows)
             self._show_lamps(view, True)
             yield most_bricks  # that is enough for this update
         yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks)
@@ -249,10 +249,10 @@ class LightCache:
         """What reads something else than it did: texels whose direct light differs, and what a change touched."""
         place = self.transport.surface.place
         found = np.zeros(len(place), np.bool_)
-        for texels in lit if change is None else [*lit, change.reweighed]:
+        for texels in lit if change is None else [*lit, change.texels]:
             found[texels] = True
         texels = np.flatnonzero(found & (place[:, 3] >= 0)).astype(np.int32)
-        return Dirty(texels) if change is None else Dirty(texels, change.retraced, change.linked)
+        return Dirty(texels) if change is None else Dirty(texels, change.probes, change.linked)
 
     def _show_lamps(self, view: View, anyway: bool = False) -> None:
         """From now on things are lit by the lamps as they are, though what these throw on them has not bounced yet;

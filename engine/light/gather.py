@@ -34,6 +34,8 @@ BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ALL_RAYS = np.uint64(2**TEXEL_RAYS - 1)
 SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
+BIN_OF_CODE = np.minimum((np.arange(256) / CODE).astype(np.int64), BINS - 2)  # the nearer of the two bins of a code
+FAR_OF_CODE = (np.arange(256) / CODE - BIN_OF_CODE).astype(np.float32)  # and the share of the other
 REACH_OF_CODE = 0.5 * 2.0 ** (1.5 * np.arange(256) / CODE) + 1e-3  # metres
 SPIRAL_COS, SPIRAL_SIN = np.cos(SPIRAL), np.sin(SPIRAL)
 
@@ -132,11 +134,10 @@ def patch_level(code):
 @njit(cache=True)
 def _add_to_bins(code, light, bins):
     """Add light [3] to the two bins [4, 3] between which a code lies."""
-    at = np.float32(code) / np.float32(CODE)
-    b = min(int(at), BINS - 2)
-    far = at - np.float32(b)
+    b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
+    near = np.float32(1.0) - far
     for c in range(3):
-        bins[b, c] += (1 - far) * light[c]
+        bins[b, c] += near * light[c]
         bins[b + 1, c] += far * light[c]
 
 
@@ -191,10 +192,8 @@ def ray_shares(rows, ray_hit, ray_code, share):
         for k in range(TEXEL_RAYS):
             if ray_hit[row, k] == BLOCKED:
                 continue
-            at = np.float32(ray_code[row, k]) / np.float32(CODE)
-            b = min(int(at), BINS - 2)
-            far = at - np.float32(b)
-            share[row, b] += (1 - far) / np.float32(TEXEL_RAYS)
+            b, far = BIN_OF_CODE[ray_code[row, k]], FAR_OF_CODE[ray_code[row, k]]
+            share[row, b] += (np.float32(1.0) - far) / np.float32(TEXEL_RAYS)
             share[row, b + 1] += far / np.float32(TEXEL_RAYS)
 
 

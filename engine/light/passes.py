@@ -12,6 +12,7 @@ from engine.light.interpolate import NEAR_WHOLE, WHOLE, cell_around, cell_step
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
 from engine.light.surface import LEVELS
+from engine.light.trace import RAYS
 
 NEAR_LAMPS = 0.75  # of the lamps' light on a texel falls on what is near it: not all of that faces them
 BLOCK = 64  # pages, or probes, that a thread works through with the same scratch
@@ -47,20 +48,32 @@ def _texel_light(
         out[c] = emission[m, c] + albedo[m, c] * ((lamp[c] + seen * sun[c]) + e)
 
 
+@njit(cache=True)
+def _reads_any(t, side, cell, steps, where, weight, sides):
+    """Whether texel t reads a side of a probe that is noted at its cell."""
+    found = np.uint8(0)
+    for j in range(8):
+        has = np.int64(weight[t, j] != 0)  # no branches: nobody could guess them
+        found |= sides[np.uint64(has * (cell + steps[where[t, j]]))] * np.uint8(has)
+    return found >> side & 1 != 0
+
+
 @njit(parallel=True, cache=True)
 def light_pages(
     rows, faces, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, where, weight, near,
-    probe_of_cell, albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, radiance, compares,
-    changed, is_last, stamp, anew, changed_at,
+    probe_of_cell, albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, cells, radiance,
+    compares, changed, done, is_last, stamp, anew, changed_at,
 ):  # fmt: skip
     """Light of the texels and patches of some pages, from the probes' light shared [P, 6] of the last pass: packed,
-    radiance [S] by spot. Of texels those that are wanted [T], all if wanted is empty. changed [S] says which spots
-    differ (those worked out, if not `compares`); nobody asks if it is empty.
+    radiance [S] by spot. Of texels those that are wanted [T] or read a side that is noted in cells [CX, CY, CZ] (bits),
+    all if wanted is empty: done [n_pages] is how many. changed [S] says which spots differ (those worked out, if not
+    `compares`); nobody asks for either if it is empty.
 
     In the last pass changed_at [S] gets the stamp where a spot differs, and in all of a page whose spots were given out
     `anew` [n_pages]: what was there before is another's.
     """
-    shape, flat = probe_of_cell.shape, probe_of_cell.reshape(-1)
+    shape, flat, noted = probe_of_cell.shape, probe_of_cell.reshape(-1), cells.reshape(-1)
+    everyone, is_asked = len(wanted) == 0, len(changed) > 0
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         texel, steps = np.empty(PAGE_TEXELS, np.int64), np.empty(64, np.int64)
         for code in range(64):
@@ -71,29 +84,37 @@ def light_pages(
             row = rows[i]
             side = page_key_of_row[row] % PAGES_PER_BRICK // BRICK
             cosine = sun_direction[side // 2] * np.float32(1 - 2 * (side % 2))
-            n = 0
+            n, n_done, differs = 0, 0, everyone or anew[row]
             of_page = texels_of(faces, row)
             for t in faces.texel[of_page[0] : of_page[1]]:
                 texel[n] = t
-                if len(wanted) == 0 or wanted[t]:
+                n += 1
+                cell = cell_around(place, t, shape)
+                if everyone or wanted[t] or _reads_any(t, side, cell, steps, where, weight, noted):
+                    n_done += 1
                     m = grid[place[t, 0], place[t, 1], place[t, 2]]
                     seen = cosine if sees_sun[t] else np.float32(0.0)
                     share = np.float32(near[t] / NEAR_WHOLE)
                     _texel_light(
-                        t, m, side, seen, cell_around(place, t, shape), steps, where, weight, share, flat, albedo,
-                        emission, lamps, sun, shared, is_first, out,
+                        t, m, side, seen, cell, steps, where, weight, share, flat, albedo, emission, lamps, sun, shared,
+                        is_first, out,
                     )  # fmt: skip
                     if _keep(out, radiance, t):
+                        differs = True
                         if is_last:
                             changed_at[t] = stamp
-                        elif len(changed):
+                        elif is_asked:
                             changed[t] = True
-                    elif len(changed) and not compares:
-                        changed[t] = True
+                    elif is_asked and not compares:
+                        differs = changed[t] = True
                 if is_last and anew[row]:
                     changed_at[t] = stamp
-                light[n, 0], light[n, 1], light[n, 2] = unpack(radiance[t])
-                n += 1
+            if is_asked:
+                done[row] = n_done
+            if not differs:
+                continue
+            for k in range(n):
+                light[k, 0], light[k, 1], light[k, 2] = unpack(radiance[texel[k]])
             first = len(place) + patch_first[row]
             n_patches = patch_count[row]
             total[:n_patches] = 0.0
@@ -114,9 +135,9 @@ def light_pages(
                 if _keep(out, radiance, first + patch) or (is_last and anew[row]):
                     if is_last:
                         changed_at[first + patch] = stamp
-                    elif len(changed):
+                    elif is_asked:
                         changed[first + patch] = True
-                elif len(changed) and not compares:
+                elif is_asked and not compares:
                     changed[first + patch] = True
 
 
@@ -141,12 +162,12 @@ def mark_rows(texels, place, faces, ny_bricks, nz_bricks, mark):
 @njit(parallel=True, cache=True)
 def mark_probes(rows, start, count, rays, reads, changed, mark):
     """Mark the probes with a ray into some pages that reads something that changed."""
-    n_rays = reads.shape[1]
     for i in prange(len(rows)):
         first = start[rows[i]]
         for k in range(first, first + count[rows[i]]):
-            p = rays[k] // n_rays
-            if not mark[p] and changed[reads[p, rays[k] % n_rays]]:
+            ray = np.uint32(rays[k])
+            p = ray // np.uint32(RAYS)
+            if not mark[p] and changed[reads[p, ray % np.uint32(RAYS)]]:
                 mark[p] = True
 
 
@@ -240,8 +261,8 @@ def share_probes(probes, link, own, shared, sides, is_last, own_light, side_ligh
 
 @njit(cache=True)
 def mark_bricks(probes, sides, cell, reach_m, cells, mark):
-    """Note the sides [P] (bits) of some probes at their cells [CX, CY, CZ], and mark the bricks [BX, BY, BZ] that hold
-    every texel that may see one with any.
+    """Note the sides [P] (bits) of some probes at their cells [CX, CY, CZ], and in the bricks [BX, BY, BZ] that hold
+    every texel that may see them.
     """
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)
     for i in range(len(probes)):
@@ -256,33 +277,17 @@ def mark_bricks(probes, sides, cell, reach_m, cells, mark):
         for x in range(first[0], last[0] + 1):
             for y in range(first[1], last[1] + 1):
                 for z in range(first[2], last[2] + 1):
-                    mark[x, y, z] = True
+                    mark[x, y, z] |= sides[p]
 
 
-@njit(parallel=True, cache=True)
-def mark_texels(bricks, faces, place, where, weight, cells, wanted, mark):
-    """Mark, in some bricks, the texels wanted [T] that read a side of a probe that is noted at its cell, and their
-    pages.
-    """
-    shape, flat = cells.shape, cells.reshape(-1)
-    for i in prange(len(bricks)):
-        steps = np.empty(64, np.int64)
-        for code in range(64):
-            steps[code] = cell_step(code, shape)
-        first = bricks[i] * PAGES_PER_BRICK
+@njit(cache=True)
+def mark_pages(bricks, sides, faces, mark):
+    """Mark the pages of some bricks that look to one of the sides (bits) noted there, sides [bricks of the world]."""
+    for brick in bricks:
         for page in range(PAGES_PER_BRICK):
-            row, side = row_of(faces, first + page), page // BRICK
-            if row < 0:
-                continue
-            of_page = texels_of(faces, row)
-            for t in faces.texel[of_page[0] : of_page[1]]:
-                if wanted[t]:
-                    continue
-                cell = cell_around(place, t, shape)
-                for j in range(8):
-                    if weight[t, j] != 0 and flat[np.uint64(cell + steps[where[t, j]])] >> side & 1:
-                        wanted[t] = mark[row] = True
-                        break
+            row = row_of(faces, brick * PAGES_PER_BRICK + page)
+            if row >= 0 and sides[brick] >> page // BRICK & 1:
+                mark[row] = True
 
 
 @njit(parallel=True, cache=True)

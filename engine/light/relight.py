@@ -36,6 +36,7 @@ PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
+NO_CELLS = np.zeros((0, 0, 0), np.uint8)
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
@@ -225,7 +226,8 @@ class Relight:
             self._n_texels = n_texels
 
     def _light_pages(
-        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
+        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE,
+        cells: NDArray[np.uint8] = NO_CELLS, changed: Bool = NOBODY_ASKS, done: I32 = NO_PAGES,
         radiance: U32 | None = None, shared: U32 | None = None,
     ) -> None:  # fmt: skip
         transport, surface = scene.transport, scene.transport.surface
@@ -233,8 +235,8 @@ class Relight:
             rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
-            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0, wanted,
-            self._radiance[step] if radiance is None else radiance, self._compares, changed,
+            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0, wanted, cells,
+            self._radiance[step] if radiance is None else radiance, self._compares, changed, done,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
@@ -291,28 +293,24 @@ class Relight:
         n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
         sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
-        known = np.zeros(len(probes.alive), np.uint8)  # [P] sides that differed before: their readers are found
-        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.bool_)
-        wanted, marked = np.zeros(n_texels, np.bool_), anew.copy()
+        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.uint8)
+        wanted, always = np.zeros(n_texels, np.bool_), anew.copy()
         wanted[dirty.texels] = True
-        one_pass.mark_rows(dirty.texels, surface.place, surface.faces, ny, nz, marked)
+        one_pass.mark_rows(dirty.texels, surface.place, surface.faces, ny, nz, always)
+        done = np.zeros(len(anew), np.int32)  # [n_pages] texels worked out in this pass
         self.texels_done, todo = 0, np.zeros(0, np.int32)
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
         per_probe = surface.n_with_texels / max(probes.n_alive, 1)
         for step in range(self._passes + 1):
-            # Whoever read a change in one pass is looked at in all that follow: mostly it reads one there too.
-            cells[:], bricks[:] = 0, False
-            one_pass.mark_bricks(todo, sides & ~known, probes.cell, REACH_M, cells, bricks)
-            known |= sides
-            near = np.flatnonzero(bricks & surface.has_texels).astype(np.int32)
-            one_pass.mark_texels(
-                near, surface.faces, surface.place, transport.where, transport.weight, cells,
-                wanted, marked,
-            )  # fmt: skip
+            cells[:], bricks[:], marked = 0, 0, always.copy()
+            one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
+            near = np.flatnonzero((bricks != 0) & surface.has_texels)
+            one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
-            self.texels_done += int(np.count_nonzero(wanted))
-            self._light_pages(scene, step, rows, anew, wanted, changed)
+            self._light_pages(scene, step, rows, anew, wanted, cells, changed, done)
+            rows = rows[(done[rows] > 0) | anew[rows]]
+            self.texels_done += int(done[rows].sum())
             yield math.ceil(len(rows) * per_page)
             if step == self._passes:
                 break

@@ -46,9 +46,11 @@ class Change:
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
     gone: I32  # [g] numbers of texels that went (some may be among the fresh)
-    reweighed: I32  # [n] texels whose weights were worked out again; all whose voxel differs are among them
+    reweighed: I32  # [n] texels whose weights were worked out again
     retraced: I32  # [n] probes with at least one ray traced
-    linked: I32  # [n] probes whose neighbours were looked for again
+    texels: I32  # [n] that are other voxels' or have other weights: a few of those
+    probes: I32  # [n] whose rays read something else
+    linked: I32  # [n] probes that see other neighbours
     rows: I32  # [n] pages that gained or lost texels
     bricks: int  # in which anything was worked out again
     rays: int  # traced
@@ -57,7 +59,7 @@ class Change:
 def change_of_boxes(low: F64, high: F64) -> Change:
     """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
     none = np.zeros(0, np.int32)
-    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, 0, 0)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, none, none, 0, 0)
 
 
 class Transport:
@@ -124,7 +126,7 @@ class Transport:
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
         bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.reads.shape[1]
-        return Change(low, high, texels, texels[:0], texels, probes, probes, rows, bricks, rays)
+        return Change(low, high, texels, texels[:0], texels, probes, texels, probes, probes, rows, bricks, rays)
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid has another stamp than the one that was read last."""
@@ -189,22 +191,30 @@ class Transport:
         before = probes.probe_of_cell[cells]
         moved = probes.place(self.voxels, listed)
         others = np.concatenate([probes.cell[moved], listed[(before >= 0) & (probes.probe_of_cell[cells] < 0)]])
-        traced = self._retrace_rays(low, high, moved, rows)
+        again, differ, n_rays = self._retrace_rays(low, high, moved, rows)
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
         around = probes.probe_of_cell[cells]
         around = around[around >= 0]
+        links = probes.link[around]
         probes.join(self.voxels, around)
-        again = np.flatnonzero((traced > 0) & probes.alive).astype(np.int32)
-        probes.measure(surface, again)
+        linked = around[(probes.link[around] != links).any(1)]
 
         near = self._looking_into(low, high, others, fresh)
+        before = self._seen_by(near)
         self._weigh(near)
         about = np.union1d(surface.within(low - ABOUT_M, high + ABOUT_M), fresh).astype(np.int32)
         near_shares(self.voxels, surface.place, about, self.near)
+        others = np.union1d(surface.within(low, high), fresh)
+        texels = np.union1d(near[(self._seen_by(near) != before).any(1)], others).astype(np.int32)
         bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
-        return Change(low, high, fresh, gone, near, again, around, rows, n_bricks, int(traced[again].sum()))
+        return Change(low, high, fresh, gone, near, again, texels, differ, linked, rows, n_bricks, n_rays)
+
+    def _seen_by(self, texels: I32) -> NDArray[np.uint8]:
+        """All that the light of some texels [n] depends on beside their voxels, as bytes [n, 17]."""
+        weight = self.weight[texels]
+        return np.concatenate([weight, np.where(weight > 0, self.where[texels], 0), self.near[texels, None]], 1)
 
     def _looking_into(self, low: F64, high: F64, cells: I32, fresh: I32) -> I32:
         """The texels whose weights a change of boxes low..high [n, 3] metres may make others, where the probes of some
@@ -220,9 +230,10 @@ class Transport:
         look_into(surface.place, near, low, high, looks)
         return np.union1d(near[looks], fresh).astype(np.int32)
 
-    def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> I32:
+    def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> tuple[I32, I32, int]:
         """Trace again what a change of boxes low..high [n, 3] metres makes void: all rays of probes that moved, rays
-        that cross a box, and rays that read pages whose texels differ. Returns how many of each probe [P].
+        that cross a box, and rays that read pages whose texels differ. Returns the probes of these, those of them that
+        moved or read something else now, and how many rays they are.
         """
         surface, probes, readers = self.surface, self.probes, self.readers
         assert readers is not None
@@ -242,12 +253,16 @@ class Transport:
         rays = (some[which] * n_rays + ray).astype(np.int32)
         before = probes.rows_read(rays, surface)
         before[np.isin(rays, strayed)] = -1  # their lists are empty, whatever their spots belong to now
-        probes.trace(self.voxels, surface, some[probes.alive[some]], bits)
+        again = some[probes.alive[some]]
+        light_from = [(of, of[again]) for of in (probes.reads, probes.weight, probes.weight_sum)]
+        probes.trace(self.voxels, surface, again, bits)
         probes.reads[gone] = BLOCKED
         readers.move(rays, before, probes.rows_read(rays, surface), n_rows)
-        traced = np.bincount(some[which], minlength=len(bits))
-        traced[~probes.alive] = 0
-        return traced.astype(np.int32)
+        probes.measure(surface, again)
+        differs = np.isin(again, moved)
+        for now, was in light_from:
+            differs |= (now[again] != was).reshape(len(again), -1).any(1)
+        return again, again[differs], int(np.bitwise_count(bits[again]).sum())
 
     def boxes_since(self, n_changes: int) -> tuple[F64, F64] | None:
         """Boxes low, high [n, 3] metres that hold all voxels that differ since there were so many changes; None if that
