@@ -382,8 +382,9 @@ class BodyLight:
             return
         lamps = {one[:-1] for one in other}
         new = [k for k, one in zip(on, shine, strict=True) if one in other]
-        for known in self._kept.values():
-            if not known.lamps.isdisjoint(lamps) or _near(known.bounds, view, shapes, new).any():
+        near = _near([known.bounds for known in self._kept.values()], view, shapes, new)
+        for known, is_near in zip(self._kept.values(), near, strict=True):
+            if is_near.any() or not known.lamps.isdisjoint(lamps):
                 known.stamp = -1
 
     def _light(
@@ -414,11 +415,17 @@ class BodyLight:
             shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,
         )  # fmt: skip
         for b, rows in corners.items():
-            todo[b].cube, todo[b].cube_of = cube[rows].copy(), cube_of[b]
+            known = todo[b]
+            known.cube, known.cube_of = cube[rows].copy(), cube_of[b]
+            if known.bounds is _NOWHERE:
+                known.bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
             if asks[rows.start // 8] == RAYS:
-                todo[b].hit, todo[b].far, todo[b].n_changes = hit[rows].copy(), far[rows].copy(), transport.n_changes
-            todo[b].bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
-            todo[b].lamps = {self._lamps[k] for k in on[_near(todo[b].bounds, view, shapes, on)].tolist()}
+                known.n_changes = transport.n_changes
+                if not holds[rows].all():
+                    known.hit, known.far = hit[rows].copy(), far[rows].copy()
+        near = _near([todo[b].bounds for b in corners], view, shapes, on)
+        for b, is_near in zip(corners, near, strict=True):
+            todo[b].lamps = {self._lamps[k] for k in on[is_near].tolist()}
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
@@ -477,11 +484,12 @@ class BodyLight:
             todo[b].factors[key] = part.copy()
 
 
-def _near(bounds: F32, view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]) -> NDArray[np.bool_]:
-    """Which of some lamps [n] are near a body in a box [2, 3]."""
+def _near(bounds: list[F32], view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]) -> NDArray[np.bool_]:
+    """Which of some lamps [n] are near some bodies in boxes [2, 3]: [B, n]."""
+    low, high = np.moveaxis(np.array(bounds, np.float32).reshape(-1, 2, 1, 3), 1, 0)
     centre, reach = view.lamps.centre[lamps], shapes.reach[lamps] * (REACH_SHARE * NEAR_SHARE)
-    away = np.maximum(np.maximum(bounds[0] - centre, centre - bounds[1]), 0.0)
-    return np.asarray((away**2).sum(1) < reach**2)
+    away = np.maximum(np.maximum(low - centre, centre - high), 0.0)
+    return np.asarray((away**2).sum(-1) < reach**2)
 
 
 def _poses(bodies: Bodies) -> list[Pose]:

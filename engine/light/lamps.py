@@ -502,7 +502,9 @@ class LampTransport:
         in mark [T].
         """
         surface, low, high, reach = self._surface, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
-        boxes = np.unique(np.concatenate([np.hstack([change.low, change.high]) for change in changes]), axis=0)
+        boxes = np.concatenate([np.hstack([change.low, change.high]) for change in changes])
+        if len(changes) > 1:  # the same place may have changed again and again
+            boxes = np.unique(boxes, axis=0)
         near = (boxes[:, :3] <= high + reach + 1.0).all(1) & (boxes[:, 3:] >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
@@ -513,9 +515,9 @@ class LampTransport:
         fresh = np.unique(np.concatenate([change.fresh for change in changes]))
         again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), fresh])
         lit, redone = self._light(lamp, again)
-        shaded = texels[mark[texels] == lamp + 1]
-        self._dirty += [shaded, lit]
-        kept = (mark[texels] >= 0) & (mark[texels] != lamp + 1)
+        marked = mark[texels]
+        self._dirty += [texels[marked == lamp + 1], lit]
+        kept = (marked >= 0) & (marked != lamp + 1)
         return np.concatenate([texels[kept], lit]), np.concatenate([factor[kept], redone])
 
     def from_unseen(self, texels: NDArray[np.int32], radiance: F32) -> F32:

@@ -179,22 +179,22 @@ def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own, is_
     """
     for i in prange(len(probes)):
         p = probes[i]
-        total = sky_side[p].copy()
-        for k in range(reads.shape[1]):
+        total = sky_side[p].T.copy()  # [3, 6]: one colour of all sides at a time is faster
+        for k in range(RAYS):
             spot = reads[p, k]
             if spot < 0:
                 continue
             r, g, b = unpack(radiance[spot])
             for side in range(6):
                 q = np.float32(weight[p, k, side])
-                total[side, 0] += q * r
-                total[side, 1] += q * g
-                total[side, 2] += q * b
+                total[0, side] += q * r
+                total[1, side] += q * g
+                total[2, side] += q * b
         differs[i] = False
+        light = np.empty(3, np.float32)
         for side in range(6):
-            light = total[side]
             for c in range(3):
-                light[c] /= max(np.float32(weight_sum[p, side]), np.float32(1.0))
+                light[c] = total[c, side] / max(np.float32(weight_sum[p, side]), np.float32(1.0))
                 if is_last and light[c] != own_light[p, side, c]:
                     own_light[p, side, c] = light[c]
                     differs[i] = True
@@ -284,10 +284,14 @@ def mark_bricks(probes, sides, cell, reach_m, cells, mark):
 def mark_pages(bricks, sides, faces, mark):
     """Mark the pages of some bricks that look to one of the sides (bits) noted there, sides [bricks of the world]."""
     for brick in bricks:
-        for page in range(PAGES_PER_BRICK):
-            row = row_of(faces, brick * PAGES_PER_BRICK + page)
-            if row >= 0 and sides[brick] >> page // BRICK & 1:
-                mark[row] = True
+        block = faces.block[brick]
+        if block < 0:
+            continue
+        for side in range(6):
+            if sides[brick] >> side & 1:
+                for row in faces.row[block, side * BRICK : side * BRICK + BRICK]:
+                    if row >= 0:
+                        mark[row] = True
 
 
 @njit(parallel=True, cache=True)

@@ -25,7 +25,8 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7) + 8 + 4
+ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
+BESIDE_M = 0.6  # a face that comes or goes is at most a voxel from the change, and the faces around it one more
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
@@ -188,6 +189,8 @@ class TexelPool:
         self._free: list[int] = []
         self.texel_of_row = np.zeros(0, np.int32)  # [R] -1 free
         self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
+        self.around = np.zeros((0, gather.NEIGHBOURS), np.int32)  # [R, 9] texels around, -1 none, itself first
+        self.around_void = np.zeros(0, np.bool_)  # [R] whose `around` must be looked up
         self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 64] texel, SKY or BLOCKED
         self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 64] how far, see gather.py
         self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for every ray that must be traced
@@ -249,6 +252,8 @@ class TexelPool:
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
             _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
+        beside = self.row_of_texel[transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)]
+        self.around_void[beside[beside >= 0]] = True
         near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
         _in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
         self.crease_void[rows[near]] = True
@@ -327,7 +332,7 @@ class TexelPool:
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
         self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
-        self.waits_since[fresh] = -1
+        self.waits_since[fresh], self.around_void[fresh] = -1, True
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self.crease[fresh], self.crease_void[fresh] = 0.0, True
         self._is_new[missing] = False
@@ -357,6 +362,7 @@ class TexelPool:
         """
         surface = transport.surface
         around, ring = self._around(texels, transport)
+        self.admit(ring, surface.place)
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
         void = np.flatnonzero(self.rays_void[rows])
@@ -519,10 +525,13 @@ class TexelPool:
 
     def _around(self, texels: I32, transport: Transport) -> tuple[I32, I32]:
         """Neighbours [n, 9] of some texels, -1 where there is none, and all texels among them."""
-        surface = transport.surface
-        around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
+        surface, rows = transport.surface, self.row_of_texel[texels]
+        void = self.around_void[rows]
+        looked_up = np.empty((np.count_nonzero(void), gather.NEIGHBOURS), np.int32)
         shape = np.array(transport.grid.shape)
-        gather.find_neighbours(surface.place, surface.faces, shape, texels, around)
+        gather.find_neighbours(surface.place, surface.faces, shape, texels[void], looked_up)
+        self.around[rows[void]], self.around_void[rows] = looked_up, False
+        around = self.around[rows]
         found = np.zeros(len(surface.place) + 1, np.bool_)
         found[around] = True
         return around, np.flatnonzero(found[:-1]).astype(np.int32)
