@@ -20,6 +20,7 @@ from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.formfactor import LampShapes
 from engine.light.furniture import AtHome, Furniture, furniture_change, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
+from engine.light.movers import Cast, Shade, no_movers
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
 from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, Scene, passes_for_world
@@ -84,6 +85,7 @@ class LightCache:
         self._looking: Iterator[None] | None = None  # what lamps that are off will light, found out in idle updates
         self._share = 1  # part that it may do in an update of what is allowed: one in so many
         self._behind = 0  # updates that it has taken so far
+        self._cast, self._movers = Cast(), no_movers()
 
     def is_of(self, view: View) -> bool:
         """Whether light of the view's world is there at all."""
@@ -104,6 +106,7 @@ class LightCache:
         pass; bounces follow. What stands differently while something waits has the rest done in its update.
         """
         self.stats = LightStats()
+        self._movers = self._cast.of(view)
         if self._is_another_world(view):
             self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
             self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks)
@@ -320,6 +323,8 @@ class LightCache:
             self.transport.surface.has_texels.size, max(self.budget_bytes // 2 // SLOT_BYTES, 1)
         )
         self._body_light = BodyLight()
+        self._shade = Shade()
+        self._shaded: tuple[object, int, I32] = (None, -1, np.zeros(0, np.int32))  # movers, light and pages of `_shade`
         self._dirty_slots: list[I32] = []  # slots [n] whose pages look different
 
     def _follow(self, change: Change) -> None:
@@ -431,33 +436,82 @@ class LightCache:
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)
-        keys, slots, area = keys[stale], slots[stale], area[stale]
-        if not len(keys):
+        is_empty = table.filled_at[slots] < 0
+        if not (stale | is_empty).any() and self._is_shaded(keys):
             return
+        near = self._near_movers(keys, slots) | is_empty
+        pool, work = self._pool, stale | near
+        asked = np.flatnonzero(work)  # among the pages that `_near_movers` was asked about
+        keys, slots, area, stale, near = keys[work], slots[work], area[work], stale[work], near[work]
         texels = self._texels_of(keys)
-        area_of_texel = np.zeros(surface.capacity + 1, np.int32)
+        rows = np.append(pool.row_of_texel, -1)[texels]
+        pool.last_wanted[rows[near[:, None, None] & (rows >= 0)]] = pool.now + 1
+        stale |= near & ((rows < 0) & (texels >= 0)).any((1, 2))
+        to_fill = table.filled_at[slots] < 0
+        if stale.any():
+            self._decode_pages(texels[stale], slots[stale], area[stale], most_texels)
+            newest = np.append(pool.changed_at, -1)[np.append(pool.row_of_texel, -1)[texels]].max((1, 2))
+            to_fill |= stale & (newest > table.filled_at[slots])
+            self.stats.pages_regenerated += int((to_fill & stale).sum())
+        to_fill |= self._shade_pages(texels[near], asked[near], slots)
+        slots, texels = slots[to_fill], texels[to_fill]
+        differs = table.filled_at[slots] < 0
+        pages.fill_pages(
+            slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_near, pool.crease, pool.e_lamp,
+            self._shade.of_rows(pool.row_of_texel, len(pool.moment)), self._shade.lost, self._shade.left, table.atlas,
+            differs,
+        )  # fmt: skip
+        table.filled_at[slots] = pool.now
+        self._dirty_slots.append(slots[differs])
+
+    def _is_shaded(self, keys: I32) -> bool:
+        """Whether what moves, light and pages are those of the last look."""
+        movers, stamp, shown = self._shaded
+        return movers is self._movers and stamp == self._relit.stamp and np.array_equal(keys, shown)
+
+    def _near_movers(self, keys: I32, slots: I32) -> NDArray[np.bool_]:
+        """Which pages [n] what moves may darken, or darkened."""
+        self._shaded = self._movers, self._relit.stamp, keys
+        grid, lamps = self.transport.grid, self._lamps
+        near = self._shade.look(self._movers, keys, grid.shape, lamps.shapes, self._lamp_radiance)
+        return near | self._showing(self._shade.texels)[slots]
+
+    def _shade_pages(self, texels: I32, page: NDArray[np.intp], slots: I32) -> NDArray[np.bool_]:
+        """Bring up to date what moves keeps from the texels of some pages [m, PX, PX], which are page [m] of those last
+        asked about. Returns in which of the slots [n], of pages in the picture, that differs; others are filled anew
+        when they are seen again.
+        """
+        pool, surface = self._pool, self.transport.surface
+        page_of = np.full(surface.capacity + 1, -1, np.int32)
+        page_of[texels] = page[:, None, None]
+        found = np.flatnonzero(page_of[:-1] >= 0).astype(np.int32)
+        changed = self._shade.update(
+            self._movers, found, page_of[found], pool.row_of_texel[found], surface.place, self._lamps.shapes,
+            self._lamp_radiance, pool.lamp_of, pool.factor_of, pool.glow_of, pool.lamps_wait,
+        )  # fmt: skip
+        shows = self._showing(changed)
+        in_picture = np.zeros(len(shows), np.bool_)
+        in_picture[slots] = True
+        self.table.filled_at[shows & ~in_picture] = -1
+        return np.asarray(shows[slots])
+
+    def _showing(self, texels: I32) -> NDArray[np.bool_]:
+        """Slots [S] whose pages show some texels [n], those that are still there, or have one in their border."""
+        place = self.transport.surface.place[texels]
+        return self.table.showing(place[place[:, 3] >= 0], self.transport.surface.n_bricks)
+
+    def _decode_pages(self, texels: I32, slots: I32, area: I32, most_texels: int | None) -> None:
+        """Work out the light of some pages' texels [n, PX, PX], or of `most_texels`, and note which still wait."""
+        pool, capacity = self._pool, self.transport.surface.capacity
+        area_of_texel = np.zeros(capacity + 1, np.int32)
         least_first = np.argsort(area, kind="stable")  # a texel in the borders of several pages counts for the largest
         area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
         wanted = np.flatnonzero(area_of_texel[:-1]).astype(np.int32)
         self.decode_texels(wanted, most_texels, area_of_texel[wanted])
-        pool = self._pool
         rows = np.append(pool.row_of_texel, -1)[texels]
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
-        newest = np.append(pool.changed_at, -1)[rows].max((1, 2))
-        table.checked[slots] = np.where(waits, -1, stamp)
+        self.table.checked[slots] = np.where(waits, -1, self._relit.stamp)
         self.stats.pages_stale += int(waits.sum())
-        filled = table.filled_at[slots]
-        old = (filled < 0) | (newest > filled)
-        slots, texels = slots[old], texels[old]
-        differs = np.empty(len(slots), np.bool_)
-        pages.fill_pages(
-            slots, texels, pool.row_of_texel, pool.e_indirect, pool.e_near, pool.crease, pool.e_lamp, table.atlas,
-            differs,
-        )  # fmt: skip
-        differs |= filled[old] < 0
-        table.filled_at[slots] = pool.now
-        self.stats.pages_regenerated += len(slots)
-        self._dirty_slots.append(slots[differs])
 
     def _texels_of(self, keys: I32) -> I32:
         """The texels [n, PX, PX] that pages show, with those around them."""

@@ -2,7 +2,7 @@
 
 Prefabs are finer than voxels and stay out of the grid: a bench may not block the probes' rays. But a bench has a shadow
 under every lamp and darkens the floor beneath it, so the rays that only light what the camera sees (gather.py,
-lamps.py) meet its parts. People and doors that swing move too often for kept light; they are left out.
+lamps.py) meet its parts. People and doors that swing move too often for kept light: see movers.py.
 
 A ray that begins in a part, or meets it within a few centimetres, passes: the place is covered by the body, and nobody
 sees it, but its texel reaches out to where it is seen.
@@ -57,7 +57,7 @@ def furniture_of(view: View, known: AtHome | None = None) -> tuple[Furniture, F3
     for b in np.flatnonzero(bodies.stands):
         key = int(bodies.prefab[b]), bodies.orientation[b].tobytes()
         if key not in at_home:
-            at_home[key] = known.get(key) or _parts_of(view.prefabs[key[0]], view.materials, bodies.orientation[b])
+            at_home[key] = known.get(key) or parts_of(view.prefabs[key[0]], view.materials, bodies.orientation[b])
         home, albedo = at_home[key]
         if len(home.box):
             solids = moved(home, bodies.position[b].astype(np.float64))
@@ -74,7 +74,7 @@ def furniture_of(view: View, known: AtHome | None = None) -> tuple[Furniture, F3
     return made, np.array(albedos, np.float32).reshape(-1, 3), at_home
 
 
-def _parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[Solids, list[F32]]:
+def parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[Solids, list[F32]]:
     """The dark parts of a turned prefab, and the mean albedo [3] of each."""
     dark = parts_that(prefab, materials.emission, shine=False)
     if not dark.any():

@@ -163,15 +163,17 @@ def _part(share):
 
 
 @njit(parallel=True, cache=True)
-def fill_pages(slots, texels, row_of_texel, e_indirect, e_near, crease, e_lamp, atlas, differs):
+def fill_pages(
+    slots, texels, row_of_texel, e_indirect, e_near, crease, e_lamp, shade_of_row, lost, left, atlas, differs
+):  # fmt: skip
     """Write some pages into the atlas from per-row light: e_indirect [R, 3], what of it comes from near, e_near [R, 3],
-    how much of what a quarter sees is near, crease [R, 4], and e_lamp [R, 4, 3].
+    how much of what a quarter sees is near, crease [R, 4], and e_lamp [R, 4, 3]. Rows with a shade_of_row [R] lose
+    lost [., 4, 3] of lamps to what moves, and of all other light left [., 4] is left.
 
-    differs [n] says which pages look different than what lay in their slots.
+    differs [n] becomes true for pages that look different than what lay in their slots.
     """
     for i in prange(len(slots)):
         band, x = slots[i] // SLOTS_PER_BAND, slots[i] % SLOTS_PER_BAND
-        differs[i] = False
         whole, between = np.zeros((TEXELS_PX, TEXELS_PX, 8), np.float32), np.empty(7, np.float32)
         for v in range(TEXELS_PX):
             for u in range(TEXELS_PX):
@@ -197,8 +199,14 @@ def fill_pages(slots, texels, row_of_texel, e_indirect, e_near, crease, e_lamp, 
                 own, mean = _part(crease[row, quarter]), _part(between[6])
                 near, far = own / mean, (1 - own) / (1 - mean)
                 page[v, u, 3] = 1.0
+                shade, stays = shade_of_row[row], np.float32(1.0)
+                if shade >= 0:
+                    stays = left[shade, quarter]
                 for c in range(3):
-                    page[v, u, c] = near * between[c] + far * between[3 + c] + e_lamp[row, quarter, c]
+                    lamp = e_lamp[row, quarter, c]
+                    if shade >= 0:
+                        lamp = max(lamp - lost[shade, quarter, c], np.float32(0.0))
+                    page[v, u, c] = stays * (near * between[c] + far * between[3 + c]) + lamp
         _go_on(page)
         for v in range(PAGE_PX):
             for u in range(PAGE_PX):

@@ -879,8 +879,8 @@ def test_lamps_that_are_off_follow_edits_when_they_shine(n_edits: int, monkeypat
 
 
 def test_furniture_that_moves_keeps_its_parts_until_it_is_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    view, taken, real = view_of(plaza(), LAMPS), [], furniture._parts_of
-    monkeypatch.setattr(furniture, "_parts_of", lambda *a: taken.append(0) or real(*a))
+    view, taken, real = view_of(plaza(), LAMPS), [], furniture.parts_of
+    monkeypatch.setattr(furniture, "parts_of", lambda *a: taken.append(0) or real(*a))
     cache = warm(with_crates(view, (5.0, 9.0, 0.5)))
     painted = dataclasses.replace(view, materials=repainted(view.materials, 0.2))
     for other, again in (

@@ -9,12 +9,28 @@ from engine.light import pages
 light = st.floats(0.0, 30000.0, width=32)
 
 
-def filled(texels: np.ndarray, e: np.ndarray, near: np.ndarray, crease: np.ndarray, lamp: np.ndarray) -> np.ndarray:
+Shade = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def no_shade(n_rows: int) -> Shade:
+    """Nothing that moves is near."""
+    return np.full(n_rows, -1, np.int32), np.zeros((0, 4, 3), np.float32), np.ones((0, 4), np.float32)
+
+
+def filled(
+    texels: np.ndarray,
+    e: np.ndarray,
+    near: np.ndarray,
+    crease: np.ndarray,
+    lamp: np.ndarray,
+    shade: Shade | None = None,
+) -> np.ndarray:
     """The page [18, 18, 4] of texels [10, 10] whose rows are their numbers."""
-    atlas, differs = np.zeros((1, 18, 1008, 4), np.float32), np.empty(1, np.bool_)
+    atlas, differs = np.zeros((1, 18, 1008, 4), np.float32), np.zeros(1, np.bool_)
     light = (a.astype(np.float32) for a in (e, near, crease, lamp))
     rows = np.arange(len(e), dtype=np.int32)
-    pages.fill_pages(np.zeros(1, np.int32), texels.astype(np.int32)[None], rows, *light, atlas, differs)
+    shade = shade or no_shade(len(e))
+    pages.fill_pages(np.zeros(1, np.int32), texels.astype(np.int32)[None], rows, *light, *shade, atlas, differs)
     assert differs[0]
     return atlas[0, :, :18]
 
@@ -24,11 +40,12 @@ def test_a_page_differs_where_half_floats_do(first: float, other: float, nudge: 
     """Never less often, and oftener only for light that is fainter than half floats are exact."""
     atlas = np.zeros((1, 18, 1008, 4), np.float32)
     texels, rows = np.zeros((1, 10, 10), np.int32), np.zeros(1, np.int32)
-    slots, differs, flat = np.array([3], np.int32), np.empty(1, np.bool_), np.zeros((1, 4), np.float32)
+    slots, differs, flat = np.array([3], np.int32), np.zeros(1, np.bool_), np.zeros((1, 4), np.float32)
 
     def fill(e: float, lamp: float) -> bool:
         e_indirect, e_lamp = np.full((1, 3), e, np.float32), np.full((1, 4, 3), lamp, np.float32)
-        pages.fill_pages(slots, texels, rows, e_indirect, flat[:, :3], flat, e_lamp, atlas, differs)
+        differs[:] = False
+        pages.fill_pages(slots, texels, rows, e_indirect, flat[:, :3], flat, e_lamp, *no_shade(1), atlas, differs)
         return bool(differs[0])
 
     assert fill(first, other)  # validity came
@@ -86,3 +103,13 @@ def test_creases_that_run_on_evenly_add_nothing() -> None:
     plain = filled(v * 10 + u, e, e / 4, np.full((100, 4), 0.25), lamp)
     creased = filled(v * 10 + u, e, e / 4, crease, lamp)
     np.testing.assert_allclose(creased[1:-1, 1:-1], plain[1:-1, 1:-1], rtol=1e-5)
+
+
+def test_what_moves_takes_its_part_of_each_quarter() -> None:
+    texels = np.full((10, 10), -1)
+    texels[5, 5] = 1
+    e, flat, lamp = np.full((2, 3), 2.0), np.zeros((2, 4)), np.full((2, 4, 3), 5.0)
+    lost, left = np.array([[[1.0, 2, 3], [0, 0, 0], [6, 6, 6], [5, 5, 5]]]), np.array([[1.0, 0.5, 0.25, 0.0]])
+    shade = np.array([-1, 0], np.int32), lost.astype(np.float32), left.astype(np.float32)
+    page = filled(texels, e, flat[:, :3], flat, lamp, shade)[9:11, 9:11, :3]
+    np.testing.assert_allclose(page, [[[6, 5, 4], [6, 6, 6]], [[0.5, 0.5, 0.5], [0, 0, 0]]], rtol=1e-6)
