@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.film.tiles import tile_grid
 from engine.light.cache import LightCache
+from engine.light.furniture import Furniture, furniture_change, no_furniture
 from engine.light.glossy import Pixels, scene_of
 from engine.light.reflections import Reflections
 from engine.light.transport import Transport
@@ -21,6 +22,8 @@ from engine.view import View
 
 F32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
+
+MOST_MOVED = 64  # boxes around bodies that moved, before and now: beyond, all is traced again
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -85,6 +88,7 @@ class Gloss:
         self._seen: tuple[object, ...] = ()  # what rays are sent out by, beside voxels
         self._transport: Transport | None = None  # whose voxels were met
         self._n_changes = 0  # of them so far
+        self._bodies = no_furniture()  # that were met
         self._target: moderngl.Framebuffer | None = None
 
     def _make(self) -> None:
@@ -123,29 +127,41 @@ class Gloss:
         n_changes = 0 if transport is None else transport.n_changes
         key = (-1 if light is None else light.light_stamp, n_changes, _lamps_key(view))
         seen = (view.camera, _sky_key(view))
+        bodies = no_furniture() if light is None else light.bodies_met
         fresh = fresh or seen != self._seen or transport is not self._transport
-        if not (drawn or fresh) and key == self._key:
+        if not (drawn or fresh) and key == self._key and (light is None or bodies is self._bodies):
             return changed
         boxes = None if fresh or transport is None else transport.boxes_since(self._n_changes)
         if fresh or (transport is not None and boxes is None):
             self._reflections.forget()
-        elif boxes is not None and len(boxes[0]):
-            self._reflections.forget_across(pixels, view.lamps, *boxes)
+        else:
+            if boxes is not None and len(boxes[0]):
+                self._reflections.forget_across(pixels, view.lamps, *boxes)
+            self._follow_bodies(pixels, view, bodies)
         if key != self._key:
             self._reflections.forget_light()
         self._key, self._seen, self._transport, self._n_changes = key, seen, transport, n_changes
+        self._bodies = bodies
         if drawn or fresh:
             self._read(view, surface, glossy, fresh)
         if not len(self.rows):
             return changed
         angle = 2.0 * math.tan(view.camera.fov_y / 2) / self.size_px[1]
-        self._reflections.update(
-            scene_of(view.sky, light), view.lamps, pixels, angle, view.materials, self.rows, changed
-        )
+        self._reflections.update(scene_of(view, light), view.lamps, pixels, angle, view.materials, self.rows, changed)
         self.traced = self._reflections.traced
         if fresh or changed.any():
             self.texture.write(self._reflections.values)
         return changed
+
+    def _follow_bodies(self, pixels: Pixels, view: View, bodies: Furniture) -> None:
+        """Forget what was traced across bodies that came, went or moved."""
+        if bodies is self._bodies:
+            return
+        change = furniture_change(self._bodies, bodies)
+        if len(change.low) > MOST_MOVED:
+            self._reflections.forget()
+        elif len(change.low):
+            self._reflections.forget_across(pixels, view.lamps, change.low, change.high)
 
     def values(self) -> F32:
         """What `texture` holds, [H, W, 4]; 0 where a pixel is not glossy."""

@@ -18,7 +18,7 @@ from engine.light.bodies import BodyLight
 from engine.light.faces import Faces
 from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.formfactor import LampShapes
-from engine.light.furniture import AtHome, Furniture, furniture_change, furniture_of, no_furniture, part_light
+from engine.light.furniture import AtHome, Furniture, both, furniture_change, furniture_of, no_furniture, part_light
 from engine.light.lamps import LampTransport
 from engine.light.movers import Cast, Shade, no_movers
 from engine.light.network import Network
@@ -326,6 +326,7 @@ class LightCache:
         self._shade = Shade()
         self._shaded: tuple[object, int, I32] = (None, -1, np.zeros(0, np.int32))  # movers, light and pages of `_shade`
         self._dirty_slots: list[I32] = []  # slots [n] whose pages look different
+        self._met: tuple[object, object, Furniture] = (None, None, no_furniture())  # furniture, movers, all of both
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
@@ -397,15 +398,18 @@ class LightCache:
 
     def _light_furniture(self, view: View) -> None:
         """Work out what the parts of furniture shine with, and remember where that changed."""
-        before, probes, sky, on = self._part_radiance, self.transport.probes, view.sky, self._lamp_radiance.any(1)
+        before, self._part_radiance = self._part_radiance, self._shine(view, self.furniture, self._part_albedo)
+        self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
+
+    def _shine(self, view: View, bodies: Furniture, albedo: F32) -> F32:
+        """Radiance [N, 3] of the parts of some bodies, of albedo [N, 3]."""
+        probes, sky, on, shine = self.transport.probes, view.sky, self._lamp_radiance.any(1), np.zeros_like(albedo)
         lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
-        shine = np.zeros_like(self._part_albedo)
         part_light(
-            self.transport.voxels, self.furniture, probes.probe_of_cell, probes.position, self._relit.side_light,
+            self.transport.voxels, bodies, probes.probe_of_cell, probes.position, self._relit.side_light,
             sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], self._lamp_radiance[on], shine,
         )  # fmt: skip
-        self._part_radiance = shine * self._part_albedo
-        self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
+        return shine * albedo
 
     # ---- camera side ----
 
@@ -598,6 +602,17 @@ class LightCache:
     def atlas(self) -> F32:
         """Atlas [bands, 18, 1008, 4] of e but for the sun's own."""
         return self.table.atlas
+
+    @property
+    def bodies_met(self) -> Furniture:
+        """All bodies, as reflections meet them: the same object as long as all are where they were."""
+        if self._met[0] is not self.furniture or self._met[1] is not self._movers:
+            self._met = self.furniture, self._movers, both(self.furniture, self._cast.furniture()[0])
+        return self._met[2]
+
+    def body_radiance(self, view: View) -> F32:
+        """Radiance [N, 3] of the parts of `bodies_met`."""
+        return np.concatenate([self._part_radiance, self._shine(view, *self._cast.furniture())])
 
     @property
     def stale_slots(self) -> I32:

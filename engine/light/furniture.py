@@ -133,6 +133,14 @@ def no_furniture() -> Furniture:
     return Furniture(none, none, np.zeros(0, np.int32), np.zeros(1, np.int32), *joined([]))
 
 
+def both(one: Furniture, other: Furniture) -> Furniture:
+    """Two lists of bodies as one."""
+    first_part = np.concatenate([one.first_part, one.first_part[-1] + other.first_part[1:]])
+    first_plane = np.concatenate([one.part_first_plane, one.part_first_plane[-1] + other.part_first_plane[1:]])
+    arrays = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in Furniture._fields}
+    return Furniture(**arrays | {"first_part": first_part, "part_first_plane": first_plane})
+
+
 @njit(cache=True)
 def bodies_between(furniture, low, high, margin, near):
     """Bodies whose boxes touch the box low..high [3] widened by a margin (metres): their number, and which in near."""

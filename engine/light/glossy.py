@@ -1,14 +1,15 @@
 """What reflections are worked out from: the glossy pixels of a picture, and the scene that their rays meet."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from engine.light.cache import LightCache
-from engine.view import SkyView
+from engine.light.furniture import Furniture, no_furniture
+from engine.view import View
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -50,19 +51,40 @@ class Scene(NamedTuple):
     horizon: F32
     glow: F32
     ground: F32
+    body_low: F64  # and those of Furniture: all bodies
+    body_high: F64
+    body_entity: I32
+    body_first_part: I32
+    part_box: F64
+    part_plane: F64
+    part_first_plane: I32
+    part_radiance: F32  # [N, 3]
+    everybody: I32  # [B] their numbers
 
 
-def scene_of(sky: SkyView, light: LightCache | None) -> Scene:
+def scene_of(view: View, light: LightCache | None) -> Scene:
     """What rays meet in a view whose light is current in a cache; None is the raster look."""
+    sky = view.sky
     sky_parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
-    parts = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
+    parts: list[Any] = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
+    bodies = no_furniture() if light is None else light.bodies_met
+    parts += [*bodies, np.zeros((0, 3), np.float32) if light is None else light.body_radiance(view)]
+    parts.append(np.arange(len(bodies.low), dtype=np.int32))
     if light is None:
         grid, occupied = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)
         none, patches, dark = np.zeros(1, np.int32), np.zeros((1, 3), np.int32), np.zeros(1, np.uint32)
         return Scene(False, grid, occupied, none, patches, none.astype(np.uint64), none, none, patches, dark, *parts)
     surface = light.transport.surface
-    return Scene(
-        True, *light.transport.voxels, *surface.faces, surface.patch_spot, light.radiance, *parts  # type: ignore[arg-type]
+    parts = [*light.transport.voxels, *surface.faces, surface.patch_spot, light.radiance, *parts]
+    return Scene(True, *parts)
+
+
+@njit(cache=True)
+def bodies_of(scene):
+    """The bodies of a scene."""
+    return Furniture(
+        scene.body_low, scene.body_high, scene.body_entity, scene.body_first_part, scene.part_box, scene.part_plane,
+        scene.part_first_plane,
     )  # fmt: skip
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.light.furniture import is_unblocked
 from engine.light.ggx import VARNISH_F0, distribution, schlick, shadowing
-from engine.light.glossy import BLOCK, stand
+from engine.light.glossy import BLOCK, bodies_of, stand
 from engine.light.trace import Voxels, is_clear
 from engine.view import Lamps
 
@@ -28,6 +29,7 @@ class Balls(NamedTuple):
     centre: F64  # [L, 3] metres
     radius: F64  # [L] metres
     radiance: F64  # [L, 3]
+    entity: NDArray[np.int32]  # [L] the bodies that carry them, which stop nothing of them
 
 
 def balls_of(lamps: Lamps) -> Balls:
@@ -35,7 +37,8 @@ def balls_of(lamps: Lamps) -> Balls:
     lit = np.flatnonzero(lamps.radiance.any(-1)) if len(lamps.radiance) else np.zeros(0, np.int64)
     x, y, z = lamps.size[lit].astype(np.float64).T
     radius = np.sqrt(2 * (x * y + y * z + z * x) / (4 * math.pi))
-    return Balls(lamps.centre[lit].astype(np.float64), radius, lamps.radiance[lit].astype(np.float64))
+    entity = lamps.entity[lit].astype(np.int32)
+    return Balls(lamps.centre[lit].astype(np.float64), radius, lamps.radiance[lit].astype(np.float64), entity)
 
 
 @njit(cache=True)
@@ -54,8 +57,9 @@ def _open_part(scene, balls, lamp, o):
             return 0.5 * seen  # opposite ends agree, and speak for the rest
         a, b = OFF_CENTRE[k, 0] * radius, OFF_CENTRE[k, 1] * radius
         x, y, z = cx + a * sx + b * tx, cy + a * sy + b * ty, cz + b * tz
-        if is_clear(voxels, o[0], o[1], o[2], x, y, z, 0.5 * radius):
-            seen += 1
+        seen += is_clear(voxels, o[0], o[1], o[2], x, y, z, 0.5 * radius) and is_unblocked(
+            bodies_of(scene), scene.everybody, len(scene.everybody), balls.entity[lamp], o[0], o[1], o[2], x, y, z
+        )
     return 0.25 * seen
 
 

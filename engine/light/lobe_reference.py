@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.light.cache import LightCache
 from engine.light.faces import texel_at
-from engine.light.glossy import scene_of
+from engine.light.furniture import first_part_met
 from engine.light.keeping import unpack
 from engine.raster.reference import cast_voxels
 from engine.view import View, sky_radiance
@@ -51,9 +51,10 @@ def reflected(
 
 
 def incoming(view: View, light: LightCache, origin: F64, direction: F64) -> F64:
-    """Radiance [n, 3] along unit directions [n, 3]: of the voxel face that is met, else of the sky."""
-    surface, grid = light.transport.surface, view.voxels.material
-    radiance = scene_of(view.sky, light).radiance
+    """Radiance [n, 3] along unit directions [n, 3]: of the body or voxel face that is met, else of the sky."""
+    surface, grid, radiance = light.transport.surface, view.voxels.material, light.radiance
+    bodies, shine = light.bodies_met, light.body_radiance(view)
+    everybody = np.arange(len(bodies.low), dtype=np.int32)
     hits = cast_voxels(grid, origin, direction)
     out = sky_radiance(view.sky, direction.astype(np.float32)).astype(np.float64)
     _, ny, nz = (n >> 3 for n in grid.shape)
@@ -61,4 +62,11 @@ def incoming(view: View, light: LightCache, origin: F64, direction: F64) -> F64:
         x, y, z = hits.voxel[i].tolist()
         t = texel_at(surface.faces, x, y, z, int(hits.side[i]), ny, nz)
         out[i] = unpack(radiance[t]) if t >= 0 else math.nan
+    for k, (x, y, z) in enumerate(direction.tolist()):
+        reach = min(float(hits.distance[k]), 1e4)
+        _, part = first_part_met(
+            bodies, everybody, len(everybody), origin[0], origin[1], origin[2], x, y, z, reach
+        )  # fmt: skip
+        if part >= 0:
+            out[k] = shine[part]
     return out

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import matrices
 from engine.light.formfactor import FAINT, LampShapes
-from engine.light.furniture import parts_of
+from engine.light.furniture import Furniture, no_furniture, parts_of
 from engine.light.pages import page_origin
-from engine.light.solids import parts_that
+from engine.light.solids import Solids, joined, parts_that
 from engine.light.surface import face_centre
 from engine.light.trace import crosses_box
 from engine.state.blueprint import Materials, Prefab
@@ -67,6 +67,8 @@ class _Home(NamedTuple):
     part: F64  # [n, 2, 3] metres
     ball: F64  # [k, 4]
     taken: float
+    solids: Solids  # its dark parts as they are
+    albedo: F32  # [n, 3] of these
 
 
 def no_movers() -> Movers:
@@ -81,7 +83,7 @@ class Cast:
     def __init__(self) -> None:
         self._home: dict[int, _Home] = {}
         self._of: tuple[object, object] = (None, None)  # prefabs and materials that `_home` is of
-        self._last: tuple[object, Movers] = (None, no_movers())  # and what they were made of
+        self._last: tuple[object, list[_Home], Movers] = (None, [], no_movers())  # and what they were made of
 
     def of(self, view: View) -> Movers:
         """The bodies of a view that move, no farther than SEEN_M from its camera: the same object as long as they are
@@ -93,7 +95,7 @@ class Cast:
         if len(bodies.stands):
             moves &= bodies.stands == 0
         if self._of[0] is not view.prefabs or self._of[1] is not view.materials:
-            self._home, self._of, self._last = {}, (view.prefabs, view.materials), (None, no_movers())
+            self._home, self._of, self._last = {}, (view.prefabs, view.materials), (None, [], no_movers())
         fields = (bodies.entity, bodies.prefab, bodies.position, bodies.orientation)
         made_of = tuple(field[moves].tobytes() for field in fields)
         if made_of != self._last[0]:
@@ -103,8 +105,26 @@ class Cast:
             homes = [self._home[key] for key in prefabs]
             turn = matrices(bodies.orientation[moves].astype(np.float64))
             posed = _posed(homes, bodies.position[moves].astype(np.float64), turn, bodies.entity[moves])
-            self._last = made_of, posed
-        return self._last[1]
+            self._last = made_of, [home for home in homes if len(home.part)], posed
+        return self._last[2]
+
+    def furniture(self) -> tuple[Furniture, F32]:
+        """The last movers as what stands is described, and the mean albedo [N, 3] of their parts."""
+        _, homes, movers = self._last
+        if not homes:
+            return no_furniture(), np.zeros((0, 3), np.float32)
+        n_parts, n_planes = [len(home.part) for home in homes], [len(home.solids.plane) for home in homes]
+        box, plane, first = joined([home.solids for home in homes])
+        of_part, of_plane = np.repeat(np.arange(len(homes)), n_parts), np.repeat(np.arange(len(homes)), n_planes)
+        middle = np.einsum("nij,nj->ni", movers.turn[of_part], box.mean(1)) + movers.at[of_part]
+        reach = np.einsum("nij,nj->ni", np.abs(movers.turn[of_part]), (box[:, 1] - box[:, 0]) / 2)
+        normal = np.einsum("nij,nj->ni", movers.turn[of_plane], plane[:, :3])
+        plane = np.column_stack([normal, plane[:, 3] + (normal * movers.at[of_plane]).sum(1)])
+        box = np.stack([middle - reach, middle + reach], 1)
+        start = movers.first_part[:-1]
+        low, high = np.minimum.reduceat(box[:, 0], start), np.maximum.reduceat(box[:, 1], start)
+        found = Furniture(low, high, movers.entity, movers.first_part, box, plane, first)
+        return found, np.concatenate([home.albedo for home in homes])
 
 
 def _home(prefab: Prefab, materials: Materials) -> _Home:
@@ -133,7 +153,8 @@ def _home(prefab: Prefab, materials: Materials) -> _Home:
             middle[longest] = low[longest] + (k + 0.5) / n * size[longest]
             balls.append([*middle, area / (4.0 * math.pi * n)])
     taken = 1.0 - float(np.mean(albedo)) if albedo else 1.0
-    return _Home(parts, np.array(balls, np.float64).reshape(-1, 4), taken)
+    mean = np.array(albedo, np.float32).reshape(-1, 3)
+    return _Home(parts, np.array(balls, np.float64).reshape(-1, 4), taken, solids, mean)
 
 
 def _posed(homes: list[_Home], at: F64, turn: F64, entity: NDArray[np.integer[Any]]) -> Movers:

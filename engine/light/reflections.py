@@ -12,7 +12,7 @@ Rough lobes are traced on a grid of every second pixel both ways, of every fourt
 of their rays at each of 4 x 4 such pixels in turn (interleaved sampling; Keller and Heidrich, EGWR 2001), and blended
 by a tent in which all sixteen parts weigh the same. Pixels that have too few of their kind around them for one grid
 take the next finer one, and at last trace for themselves.
-Limits: bodies are not seen in reflections, and what is seen is matte.
+Bodies are seen with one radiance for each part. Limit: what is seen is matte.
 """
 
 import math
@@ -22,8 +22,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.faces import Faces, texel_at
+from engine.light.furniture import first_part_met
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
-from engine.light.glossy import BLOCK, Pixels, Scene, stand
+from engine.light.glossy import BLOCK, Pixels, Scene, bodies_of, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
 from engine.light.keeping import unpack
 from engine.light.skylight import sky_towards
@@ -47,7 +48,7 @@ ALIKE = 0.97  # cosine between normals of pixels that share what they see
 LEAST_SHARE = 0.25  # part of the tent: a pixel with less traces for itself
 FARTHEST = 1e4  # metres
 READS = 8  # texels that a ray reads at most: four of each of two widths
-ELSEWHERE, NO_RAY = -1, -2  # in place of a level: no texel is read, no ray went out
+ELSEWHERE, NO_RAY, ON_BODY = -1, -2, -3  # in place of a level: no texel is read, no ray went out, a body is read
 AMBIENT = 0.45  # part of the sky that the raster look takes to be open, as in its diffuse light
 
 
@@ -112,7 +113,7 @@ def _read_patches(scene, x, y, z, side, px, py, pz, level, share, texel, weight)
 def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
     """What a ray of unit direction and of some width (metres a metre) reads: texel [8] and weight [8], half of them of
     patches of a level that is returned, the others one level wider; and what it brings besides, out [3]. Returns
-    ELSEWHERE if it meets no voxel. end [3] metres is as far as it looked.
+    ELSEWHERE if it meets no voxel, ON_BODY if a body before one. end [3] metres is as far as it looked.
     """
     out[:] = 0.0
     texel[:] = -1
@@ -124,6 +125,14 @@ def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
             for c in range(3):
                 out[c] = own[c]
             return ELSEWHERE
+        met, part = first_part_met(
+            bodies_of(scene), scene.everybody, len(scene.everybody), ox, oy, oz, dx, dy, dz, min(t, FARTHEST)
+        )
+        if part >= 0:
+            end[0], end[1], end[2] = ox + met * dx, oy + met * dy, oz + met * dz
+            for c in range(3):
+                out[c] = scene.part_radiance[part, c]
+            return ON_BODY
         if side != NOTHING:
             level = min(max(math.log2(max(t * angle * 4.0, 1.0)), 0.0), LEVELS - 1.0)
             low = min(int(level), LEVELS - 2)
@@ -458,6 +467,8 @@ class Reflections:
         """What rays read has other light."""
         for kept in self._kept:
             kept.is_lit[:] = False
+            meets = np.append((kept.level == ON_BODY).any(1), False)  # the last is for pixels without a slot
+            kept.holds &= ~meets[kept.slot]
 
     def forget_across(self, pixels: Pixels, lamps: Lamps, low: F64, high: F64) -> None:
         """What was traced across boxes low..high [n, 3] metres no longer holds."""

@@ -10,6 +10,7 @@ from engine.state.camera import Camera
 from engine.view import VoxelView
 from tests.light import glossy_scenes, scenes_for_light
 from tests.light.glossy_scenes import BALL, FLOOR, RED
+from tests.worlds_for_tests import box_prefab
 
 SIZE_PX = (96, 54)
 
@@ -142,6 +143,25 @@ def test_a_lamps_highlight_stands_where_the_mirror_shows_it_and_a_wall_hides_it(
     stamp = view.voxels.stamp + 1
     behind = dataclasses.replace(view, voxels=VoxelView(grid, stamp))
     assert renderer.reflections(behind)[y, x, 0] < 0.05
+
+
+@pytest.mark.parametrize("stands", [0, 1])
+def test_a_body_is_seen_in_a_mirror_and_hides_what_lies_behind_it(renderer, stands):
+    dark = glossy_scenes.uniform(0.0)
+    lamp = scenes_for_light.lamps(((5.0, 3.5, 1.7), 0.4, (20.0, 20.0, 20.0)))
+    view = bare_floor(glossy_scenes.yard(glossy_scenes.materials(0.08, 1.0), dark, lamp))
+    alone = renderer.reflections(view)
+    crate = scenes_for_light.with_crates(view, (4.0, 3.5, 0.25))
+    crate = dataclasses.replace(crate, bodies=dataclasses.replace(crate.bodies, stands=np.array([stands], np.uint8)))
+    seen, point = renderer.reflections(crate), points_of(crate, renderer.gbuffer(crate))
+    # Rays from 0.6 m before the crate go up to the eye as steeply as they come down from its near side.
+    before = (np.abs(point[..., 1] - 3.5) < 0.2) & (np.abs(point[..., 0] - 3.2) < 0.1) & (point[..., 2] < 0.26)
+    bodies, shine = renderer.light.bodies_met, renderer.light.body_radiance(crate)
+    assert len(bodies.low) == len(shine) == 1
+    np.testing.assert_allclose(seen[before][:, :3].mean(0), 0.8 * shine[0], rtol=0.25)
+    tall = dataclasses.replace(crate, prefabs=(box_prefab("post", (0.1, 0.4, 1.5), FLOOR),))
+    y, x = np.unravel_index(np.argmax(alone[..., 0]), alone.shape[:2])
+    assert renderer.reflections(tall)[y, x, 0] < 0.2 * alone[y, x, 0]
 
 
 def test_matte_worlds_have_no_reflections(gl_context):
