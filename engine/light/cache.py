@@ -317,6 +317,7 @@ class LightCache:
         self._at_home: AtHome = {}
         self._part_albedo = np.zeros((0, 3), np.float32)  # [N, 3] of the furniture's parts
         self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
+        self._part_sides = np.zeros((0, 6, 3), np.float32)  # [N, 6, 3] and to each side
         self._part_changed_at = np.zeros(0, np.int32)  # [N] relight at which that last changed
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(
@@ -398,18 +399,21 @@ class LightCache:
 
     def _light_furniture(self, view: View) -> None:
         """Work out what the parts of furniture shine with, and remember where that changed."""
-        before, self._part_radiance = self._part_radiance, self._shine(view, self.furniture, self._part_albedo)
+        before = self._part_radiance
+        self._part_sides = self._shine(view, self.furniture, self._part_albedo)
+        self._part_radiance = self._part_sides.mean(1)
         self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
 
     def _shine(self, view: View, bodies: Furniture, albedo: F32) -> F32:
-        """Radiance [N, 3] of the parts of some bodies, of albedo [N, 3]."""
-        probes, sky, on, shine = self.transport.probes, view.sky, self._lamp_radiance.any(1), np.zeros_like(albedo)
+        """Radiance [N, 6, 3] of the sides of some bodies' parts, of albedo [N, 3]."""
+        probes, sky, on = self.transport.probes, view.sky, self._lamp_radiance.any(1)
+        shine = np.zeros((len(albedo), 6, 3), np.float32)
         lamps = np.stack([self.lamp_shapes.low[on], self.lamp_shapes.high[on]], 1)
         part_light(
             self.transport.voxels, bodies, probes.probe_of_cell, probes.position, self._relit.side_light,
             sky.sun_direction, sky.sun, lamps, self.lamp_shapes.entity[on], self._lamp_radiance[on], shine,
         )  # fmt: skip
-        return shine * albedo
+        return shine * albedo[:, None]
 
     # ---- camera side ----
 
@@ -611,8 +615,8 @@ class LightCache:
         return self._met[2]
 
     def body_radiance(self, view: View) -> F32:
-        """Radiance [N, 3] of the parts of `bodies_met`."""
-        return np.concatenate([self._part_radiance, self._shine(view, *self._cast.furniture())])
+        """Radiance [N, 6, 3] of the sides of the parts of `bodies_met`."""
+        return np.concatenate([self._part_sides, self._shine(view, *self._cast.furniture())])
 
     @property
     def stale_slots(self) -> I32:

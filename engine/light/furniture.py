@@ -197,13 +197,29 @@ def is_unblocked(furniture, near, n, own, ox, oy, oz, tx, ty, tz):
     return True
 
 
+@njit(cache=True)
+def side_met(furniture, part, x, y, z):
+    """The side of the world, 0..5, to which the face of a part looks on which a point (metres) lies."""
+    first, last = furniture.part_first_plane[part], furniture.part_first_plane[part + 1]
+    found, most = first, -math.inf
+    for k in range(first, last):
+        plane = furniture.part_plane[k]
+        off = plane[0] * x + plane[1] * y + plane[2] * z - plane[3]
+        if off > most:
+            found, most = k, off
+    normal, axis = furniture.part_plane[found], 0
+    for c in range(1, 3):
+        if abs(normal[c]) > abs(normal[axis]):
+            axis = c
+    return 2 * axis + (1 if normal[axis] < 0.0 else 0)
+
+
 @njit(parallel=True, cache=True)
 def part_light(
     voxels, furniture, probe_of_cell, probe_position, side_light, sun_direction, sun, lamps, lamp_entity, radiance, e
 ):  # fmt: skip
-    """Roughly the mean light e [N, 3] that falls on each part: probes around its centre, the sun, and lamps [L, 2, 3]
-    (low and high corners) of radiance [L, 3] as points, but for the body's own. A convex body shows a quarter of its
-    surface on average.
+    """Roughly the light e [N, 6, 3] that falls on each part from each side: of probes around its centre, the sun, and
+    lamps [L, 2, 3] (low and high corners) of radiance [L, 3] as points, but for the body's own.
     """
     for b in prange(len(furniture.entity)):
         index, weight = np.empty(8, np.int32), np.empty(8, np.float32)
@@ -217,22 +233,26 @@ def part_light(
                     continue
                 for side in range(6):
                     for c in range(3):
-                        e[i, c] += weight[j] / np.float32(6.0) * side_light[index[j], side, c]
+                        e[i, side, c] += weight[j] * side_light[index[j], side, c]
             if sun.any() and is_clear(
                 voxels, x, y, z, x + 200.0 * sun_direction[0], y + 200.0 * sun_direction[1],
                 z + 200.0 * sun_direction[2], 0.0,
             ):  # fmt: skip
-                for c in range(3):
-                    e[i, c] += np.float32(0.25) * sun[c]
+                for side in range(6):
+                    cosine = sun_direction[side // 2] * (1 - 2 * (side % 2))
+                    for c in range(3 if cosine > 0.0 else 0):
+                        e[i, side, c] += np.float32(cosine) * sun[c]
             for lamp in range(len(lamps)):
                 if lamp_entity[lamp] == furniture.entity[b]:
                     continue
                 low, high = lamps[lamp, 0], lamps[lamp, 1]
                 sx, sy, sz = high[0] - low[0], high[1] - low[1], high[2] - low[2]
                 area = (sx * sy + sy * sz + sz * sx) / 2
-                tx, ty, tz = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2
-                r2 = (tx - x) ** 2 + (ty - y) ** 2 + (tz - z) ** 2
-                f = area / (math.pi * r2 + area) / 4
-                if f * radiance[lamp].max() > 1e-3 and is_clear(voxels, x, y, z, tx, ty, tz, 0.1):
-                    for c in range(3):
-                        e[i, c] += np.float32(f) * radiance[lamp, c]
+                d = ((low[0] + high[0]) / 2 - x, (low[1] + high[1]) / 2 - y, (low[2] + high[2]) / 2 - z)
+                r2 = d[0] ** 2 + d[1] ** 2 + d[2] ** 2
+                f = area / (math.pi * r2 + area)
+                if f * radiance[lamp].max() > 4e-3 and is_clear(voxels, x, y, z, x + d[0], y + d[1], z + d[2], 0.1):
+                    for side in range(6):
+                        cosine = d[side // 2] * (1 - 2 * (side % 2)) / math.sqrt(r2 + 1e-9)
+                        for c in range(3 if cosine > 0.0 else 0):
+                            e[i, side, c] += np.float32(f * cosine) * radiance[lamp, c]

@@ -58,7 +58,7 @@ class Scene(NamedTuple):
     part_box: F64
     part_plane: F64
     part_first_plane: I32
-    part_radiance: F32  # [N, 3]
+    part_radiance: F32  # [N, 6, 3]
     everybody: I32  # [B] their numbers
 
 
@@ -68,7 +68,7 @@ def scene_of(view: View, light: LightCache | None) -> Scene:
     sky_parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
     parts: list[Any] = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
     bodies = no_furniture() if light is None else light.bodies_met
-    parts += [*bodies, np.zeros((0, 3), np.float32) if light is None else light.body_radiance(view)]
+    parts += [*bodies, np.zeros((0, 6, 3), np.float32) if light is None else light.body_radiance(view)]
     parts.append(np.arange(len(bodies.low), dtype=np.int32))
     if light is None:
         grid, occupied = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.light.cache import LightCache
 from engine.light.faces import texel_at
-from engine.light.furniture import first_part_met
+from engine.light.furniture import first_part_met, side_met
 from engine.light.keeping import unpack
 from engine.raster.reference import cast_voxels
 from engine.view import View, sky_radiance
@@ -64,9 +64,10 @@ def incoming(view: View, light: LightCache, origin: F64, direction: F64) -> F64:
         out[i] = unpack(radiance[t]) if t >= 0 else math.nan
     for k, (x, y, z) in enumerate(direction.tolist()):
         reach = min(float(hits.distance[k]), 1e4)
-        _, part = first_part_met(
+        met, part = first_part_met(
             bodies, everybody, len(everybody), origin[0], origin[1], origin[2], x, y, z, reach
         )  # fmt: skip
         if part >= 0:
-            out[k] = shine[part]
+            at = origin + met * direction[k]
+            out[k] = shine[part, side_met(bodies, part, at[0], at[1], at[2])]
     return out

@@ -12,7 +12,7 @@ Rough lobes are traced on a grid of every second pixel both ways, of every fourt
 of their rays at each of 4 x 4 such pixels in turn (interleaved sampling; Keller and Heidrich, EGWR 2001), and blended
 by a tent in which all sixteen parts weigh the same. Pixels that have too few of their kind around them for one grid
 take the next finer one, and at last trace for themselves.
-Bodies are seen with one radiance for each part. Limit: what is seen is matte.
+Bodies are seen with one radiance for each side of a part. Limit: what is seen is matte.
 """
 
 import math
@@ -22,7 +22,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.faces import Faces, texel_at
-from engine.light.furniture import first_part_met
+from engine.light.furniture import first_part_met, side_met
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
 from engine.light.glossy import BLOCK, Pixels, Scene, bodies_of, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
@@ -130,8 +130,9 @@ def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
         )
         if part >= 0:
             end[0], end[1], end[2] = ox + met * dx, oy + met * dy, oz + met * dz
+            side = side_met(bodies_of(scene), part, end[0], end[1], end[2])
             for c in range(3):
-                out[c] = scene.part_radiance[part, c]
+                out[c] = scene.part_radiance[part, side, c]
             return ON_BODY
         if side != NOTHING:
             level = min(max(math.log2(max(t * angle * 4.0, 1.0)), 0.0), LEVELS - 1.0)
