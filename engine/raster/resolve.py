@@ -21,6 +21,7 @@ LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the 
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
 HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
+PLAIN_HAZE = 1 / 400  # per metre: so soon the plain around a world without fog is lost in the sky
 FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
 PAGE_PX = 18  # edge of a page with its border, texels
@@ -258,6 +259,7 @@ class Resolve:
             "sky_ground": tuple(float(x) for x in sky.ground),
             "stars": stars,
             "disc": 1.0 if decorated else 0.0,
+            "ground_haze": max(sky.fog_density, PLAIN_HAZE) * max(camera.position[2], 0.0) if decorated else 0.0,
         }
         return _Inputs(parts, values)
 
@@ -324,7 +326,7 @@ class Resolve:
         decorated: bool = False,
         reflections: moderngl.Texture | None = None,
     ) -> F32:
-        """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars and fog if `decorated`."""
+        """Linear radiance [H, W, 3] before exposure, edges sharp; sun's disc, stars, haze and fog if `decorated`."""
         if self._linear_target is None:
             self._linear_target = self.context.framebuffer([self.context.renderbuffer(self.size_px, 4, dtype="f4")])
         inputs = self._inputs(view, gbuffer, shadow, materials, atlas, decorated, reflections)

@@ -42,6 +42,24 @@ def test_below_the_horizon_is_ground(renderer):
     assert np.allclose(lower, view.sky.ground, atol=1e-6)
 
 
+@pytest.mark.parametrize("fog", [0.0, 0.1])
+def test_the_plain_around_a_world_is_lost_in_the_sky_at_the_horizon(renderer, fog):
+    camera = Camera((12.0, -30.0, 3.0), math.radians(-90), math.radians(-40), fov_y=math.radians(100))
+    view = views.courtyard("day", camera)
+    view = dataclasses.replace(view, sky=dataclasses.replace(view.sky, fog_density=fog))
+    rays = camera.rays(*SIZE)
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    below = rays[..., 2] < 0
+    flat = rays * np.array([1.0, 1.0, 0.0])
+    flat /= np.linalg.norm(flat, axis=-1, keepdims=True)
+    horizon = reference.sky_radiance(view.sky, flat.astype(np.float32))
+    left = np.exp(max(fog, resolve.PLAIN_HAZE) * 3.0 / np.minimum(rays[..., 2:], -1e-9))
+    wanted = horizon + (view.sky.ground - horizon) * left
+    got = renderer.render_linear(view, decorated=True)
+    assert 0.5 < below.mean() < 1.0
+    assert np.abs(got - wanted)[below].max() < 1e-4
+
+
 def test_disc_and_stars_are_decoration(renderer):
     day = views.courtyard("day")
     x, y, z = (float(v) for v in day.sky.sun_direction)

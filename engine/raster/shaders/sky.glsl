@@ -1,4 +1,5 @@
-// The sky, as engine/view.py: sky_radiance has it; then what only a camera sees: the sun's disc and the stars.
+// The sky, as engine/view.py: sky_radiance has it; then what only a camera sees: the sun's disc, the stars and the haze
+// in which the plain around the world meets the sky.
 uniform vec3 sun_direction;  // unit, towards the sun
 uniform vec3 sun;            // e of a white surface that faces the sun
 uniform vec3 sky_zenith;     // radiance
@@ -7,6 +8,7 @@ uniform vec3 sky_glow;
 uniform vec3 sky_ground;
 uniform float stars;         // radiance of the brightest star
 uniform float disc;          // 1 where the sun's disc is drawn
+uniform float ground_haze;   // of the plain around the world: haze per metre times the eye's height, 0 none
 
 vec3 sky_radiance(vec3 d) {
     float height = clamp(d.z, 0.0, 1.0);
@@ -38,6 +40,10 @@ float star_field(vec3 d) {
 
 vec3 camera_sky(vec3 d) {
     vec3 colour = sky_radiance(d);
+    if (d.z < 0.0) {
+        vec3 flat_ray = normalize(vec3(d.xy, 0.0) + vec3(1e-9, 0.0, 0.0));
+        colour = mix(sky_at_horizon(flat_ray), colour, exp(ground_haze / d.z));
+    }
 #ifdef STARS
     colour += vec3(0.9, 0.95, 1.0) * (stars * star_field(d));
 #endif
