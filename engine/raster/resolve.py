@@ -242,6 +242,7 @@ class Resolve:
         values |= {
             "shadow_from_world": gl_matrix(frame.map_from_world),
             "shadow_offset": frame.offset_m,
+            "shadow_slope": frame.slope,
             "eye": tuple(camera.position),
             "ray_corner": tuple(forward - right * (t * width / height) + up * t),
             "ray_x": tuple(right * (2 * t / height)),

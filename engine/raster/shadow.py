@@ -77,6 +77,14 @@ class ShadowFrame:
         """Metres along the normal from a surface to where its light is looked up."""
         return 2.2 * self.texel_m + 0.002
 
+    @property
+    def slope(self) -> float:
+        """Depth that a surface at 45 degrees to the sun gains over the texels around it that are asked.
+
+        These lie up to two texels in x and y (2.83) beyond where it was lifted from, and the lift clears the rest.
+        """
+        return 3.0 * self.texel_m / float(self.high[2] - self.low[2])
+
 
 def shadow_frame(sun_direction: NDArray[np.float32], low: F64, high: F64, eye: F64) -> ShadowFrame:
     """The frame for a world box low..high seen by a camera at `eye` (metres, world)."""

@@ -84,6 +84,25 @@ def test_shadows_of_voxels_end_where_the_voxels_do(renderer, height):
     assert off.sum() <= 0.005 * border.sum()
 
 
+@pytest.mark.parametrize(("height", "azimuth"), [(45.0, -0.2), (65.0, -0.3), (65.0, -0.6)])
+def test_a_wall_that_the_sun_rakes_is_not_taken_for_its_own_shadow(renderer, height, azimuth):
+    """In the map such a wall hides parts of itself, which beside what a bar hides looked like a whole shadow."""
+    world = field()
+    world.material[:, 128:, :24] = 1
+    world.material[100:130, 126:127, 14] = 1
+    camera = Camera((27.5, 30.2, 1.9), math.radians(90), 0.0)
+    sky, bodies = sun_at(height, azimuth), views.bodies([])
+    view = dataclasses.replace(views.courtyard("day", camera), voxels=world, sky=sky, bodies=bodies)
+    got, arrays = renderer.render_linear(view), renderer.gbuffer(view)
+    sun = reference.sunlight(view, arrays).max(-1)
+    wall = np.isfinite(arrays.depth) & (arrays.normal[..., 1] < -0.5)
+    whole = arrays.albedo * np.maximum(arrays.normal @ sky.sun_direction, 0)[..., None]
+    bounce = arrays.albedo * 0.45 * sky_e(sky)[1] * (0.5 - 0.5 * arrays.normal[..., 2:])
+    lit = (got - bounce).max(-1) > 0.5 * whole.max(-1)
+    assert 0.1 < (sun[wall] > 0).mean() < 0.9
+    assert (lit != (sun > 0))[wall].sum() <= 2  # hundreds, before what may be the wall itself was told apart
+
+
 def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
     camera = Camera((8.0, 8.0, 12.0), 0.0, math.radians(-89))
     base = dataclasses.replace(views.courtyard("day", camera), voxels=field((64, 64, 16)), sky=sun_at(45))

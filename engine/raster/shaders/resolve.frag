@@ -10,6 +10,7 @@ uniform sampler2D body_map;        // depth of bodies
 uniform sampler2D body_cells;      // where the body map holds anything, in cells of MAP_CELL texels
 uniform mat4 shadow_from_world;    // to texels of the map and depth 0..1
 uniform float shadow_offset;       // metres along the normal
+uniform float shadow_slope;        // depth that a surface at 45 degrees to the sun gains over the texels asked
 uniform vec3 eye;
 uniform vec3 ray_corner, ray_x, ray_y;  // the ray through a pixel has depth 1 per unit
 uniform float exposure;
@@ -104,12 +105,15 @@ float lit(sampler2D map, vec3 p) {  // a 3 x 3 tent; where its corners agree, an
 }
 
 #ifdef EXACT_SUN
-// Of the map's texels at p, where p was before it was lifted off the surface, and around both: 0 if none sees the sun, 1 if all.
-float agreement(vec3 p, vec2 lift) {
+// Of the map's texels at p, where p was before it was lifted off the surface, and around both: 0 if none sees the sun, 1 if all,
+// between if they disagree or what hides it lies less than `least` of depth before p: that may be the surface itself.
+float agreement(vec3 p, vec2 lift, float least) {
     ivec2 low = ivec2(min(p.xy, p.xy - lift)) - 1, high = ivec2(max(p.xy, p.xy - lift)) + 1;
-    return (open_at(sun_map, low, p.z) + open_at(sun_map, ivec2(high.x, low.y), p.z) + open_at(sun_map, ivec2(p.xy), p.z) +
-            open_at(sun_map, ivec2(low.x, high.y), p.z) + open_at(sun_map, high, p.z) +
-            open_at(sun_map, ivec2(p.xy - lift), p.z)) / 6.0;
+    vec3 some = vec3(texelFetch(sun_map, low, 0).r, texelFetch(sun_map, high, 0).r, texelFetch(sun_map, ivec2(p.xy), 0).r);
+    vec3 rest = vec3(texelFetch(sun_map, ivec2(high.x, low.y), 0).r, texelFetch(sun_map, ivec2(low.x, high.y), 0).r,
+                     texelFetch(sun_map, ivec2(p.xy - lift), 0).r);
+    if (all(lessThanEqual(vec3(p.z), min(some, rest)))) return 1.0;
+    return all(lessThan(max(some, rest), vec3(p.z - least))) ? 0.0 : 0.5;
 }
 #endif
 
@@ -123,7 +127,9 @@ float sunlit(vec3 place, vec3 normal, bool on_body) {  // how much of the sun ar
         if (texelFetch(body_cells, ivec2(q.xy) / MAP_CELL, 0).r > 0.0) amount *= lit(body_map, q);
 #endif
 #ifdef EXACT_SUN
-        float of_map = agreement(p, (mat3(shadow_from_world) * (shadow_offset * normal)).xy);
+        float facing = max(dot(normal, sun_direction), 1e-3);
+        float least = shadow_slope * sqrt(1.0 - min(facing * facing, 1.0)) / facing;
+        float of_map = agreement(p, (mat3(shadow_from_world) * (shadow_offset * normal)).xy, least);
 #endif
 #if defined(EXACT_SUN) && defined(SURE)
         if (of_map > 0.0 && of_map < 1.0) discard;
