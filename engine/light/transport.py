@@ -261,7 +261,7 @@ class Transport:
         probes.measure(surface, again)
         differs = np.isin(again, moved)
         for now, was in light_from:
-            differs |= (now[again] != was).reshape(len(again), -1).any(1)
+            differs |= (now[again] != was).any(tuple(range(1, was.ndim)))
         return again, again[differs], int(np.bitwise_count(bits[again]).sum())
 
     def boxes_since(self, n_changes: int) -> tuple[F64, F64] | None:

@@ -86,3 +86,19 @@ def assert_lists_are_exact(transport: Transport) -> None:
     rows = probes.rows_read(rays.astype(np.int32), surface)
     for row in range(len(surface.page_key_of_row)):
         assert sorted(readers.of(np.array([row], np.int32)).tolist()) == rays[rows == row].tolist()
+
+
+def test_a_change_that_no_ray_meets_changes_nothing() -> None:
+    """Within the ground another material: no face, probe, ray or weight is another."""
+    grid = plaza()
+    grid[:, :, :8] = 1
+    view = view_of(grid)
+    transport = Transport(view.voxels)
+    transport.keep_readers()
+    grid = grid.copy()
+    grid[20:22, 20:22, 2:4] = 2
+    change = transport.follow(with_voxels(view, grid).voxels)
+    assert change is not None
+    for none in (change.fresh, change.gone, change.texels, change.retraced, change.probes, change.linked, change.rows):
+        assert not len(none)
+    assert change.rays == 0 and transport.n_changes == 1
