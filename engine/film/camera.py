@@ -17,7 +17,6 @@ from engine.film.gloss import Gloss
 from engine.film.window import Window
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
-from engine.light.pages import SLOTS_PER_BAND
 from engine.raster.bodies import PosedBodies, Poser, differing
 from engine.raster.context import open_context
 from engine.raster.far import FarField
@@ -317,8 +316,7 @@ class Renderer:
             self._lap(stats, "decode")
             slots = light.slots(screen.keys)
             dirty = light.take_dirty_slots()
-            bands = np.unique(dirty // SLOTS_PER_BAND).tolist()
-            self._atlases[self.look].write(light.atlas, bands, int(slots.max(initial=-1)))
+            self._atlases[self.look].write(light.atlas, dirty, int(slots.max(initial=-1)))
             repaged = screen.place(slots, view.voxels.stamp.shape, dirty)
             if fresh or repaged.any():
                 self._resolve.write_slots(screen.slots)

@@ -423,8 +423,9 @@ class LightCache:
         With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
         probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
         First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n]. Pages that a change does not touch from near, and where every lamp is as bright as it was, show the
-        light of before until their turn comes: half as many pages in a decode, less those that cannot wait.
+        area [n]. Pages that a change does not touch from near, or hide more than a few rays of, and where every lamp is
+        as bright as it was, show the light of before until their turn comes: a third as many pages in a decode, less
+        those that cannot wait.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -438,9 +439,9 @@ class LightCache:
         if most_texels is not None:
             waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
             waits = waits[self._stand_as_they_did(slots[waits])]
-            at_once = max(most_texels // 2 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
+            at_once = max(most_texels // 3 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
             if self._going is not None:  # they would be looked at again when it has come
-                at_once = max(most_texels // 8, 1)
+                at_once = max(most_texels // 16, 1)
             waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
             stale[waits] = False
             self.stats.pages_stale = len(waits)

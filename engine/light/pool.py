@@ -10,6 +10,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather, interpolate
+from engine.light.faces import count_bits
 from engine.light.furniture import Furniture
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
@@ -26,7 +27,8 @@ I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
 ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
-BESIDE_M = 0.6  # a face that comes or goes is at most a voxel from the change, and the faces around it one more
+BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 it touches: faces come and go a voxel from it, and three more
+FEW_RAYS = 8  # of a texel's rays that cross a change: what they bring may come a little later
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
@@ -158,6 +160,18 @@ def _lit_lamps_void(rows, void, lamp_of, is_lit, out):
 
 
 @njit(parallel=True, cache=True)
+def _stand(checked, e_at, rays_void, void, lamp_of, lit_checked, is_lit, changed_at, stands):
+    """Rows whose texel sees nearly what it saw, and whose lamps [L] are as bright as they were: stands [R]."""
+    for row in prange(len(stands)):
+        stands[row] = checked[row] >= 0 and e_at[row] >= 0 and lit_checked[row] >= 0 and void[row] & LIST == 0
+        stands[row] &= count_bits(rays_void[row]) <= FEW_RAYS
+        for k in range(lamp_of.shape[1]):
+            lamp = lamp_of[row, k]
+            if lamp >= 0 and (changed_at[lamp] > lit_checked[row] or (is_lit[lamp] and void[row] >> k & 1)):
+                stands[row] = False
+
+
+@njit(parallel=True, cache=True)
 def _in_reach(place, texels, low, high, reach, near):
     """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
     for i in prange(len(texels)):
@@ -252,14 +266,16 @@ class TexelPool:
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
             _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
-        beside = self.row_of_texel[transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)]
-        self.around_void[beside[beside >= 0]] = True
+        beside = change.fresh
+        if len(change.rows):
+            beside = transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)
+        around = self.row_of_texel[np.union1d(beside, change.texels)]
+        around = around[around >= 0]
+        self.around_void[around] = True
+        self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
         near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
         _in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
         self.crease_void[rows[near]] = True
-        around = self.row_of_texel[change.reweighed]
-        around = around[around >= 0]
-        self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
         asked = ~lamps.follows_later() if part_now is None else np.ones(len(lamps.lit), np.bool_)
         self._void_shadows(place, rows, lamps, asked, change.low, change.high)
         more_void = (self.rays_void[rows] != rays_before) | (self.lamps_void[rows] != lamps_before)
@@ -344,11 +360,12 @@ class TexelPool:
 
     def stands(self, radiance: F32, changed_at: I32) -> Bool:
         """Rows [R] whose light can be that of before for a while: at most what their rays bring is another."""
-        rows, wants_factors = np.arange(len(self.moment), dtype=np.int32), np.empty(len(self.moment), np.bool_)
-        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, radiance.any(1), wants_factors)
-        newest = np.append(changed_at, -1)[self.lamp_of].max(1)
-        is_bright = (self.lit_checked < 0) | (newest > self.lit_checked)
-        return np.asarray((self.checked >= 0) & (self.e_at >= 0) & ~wants_factors & ~is_bright)
+        stands = np.empty(len(self.moment), np.bool_)
+        _stand(
+            self.checked, self.e_at, self.rays_void, self.lamps_void, self.lamp_of, self.lit_checked, radiance.any(1),
+            changed_at, stands,
+        )  # fmt: skip
+        return stands
 
     def gather(
         self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,

@@ -24,6 +24,7 @@ HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
 PLAIN_HAZE = 1 / 400  # per metre: so soon the plain around a world without fog is lost in the sky
 FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
 PAGES_PER_BAND = 56  # pages side by side in an atlas row
+NEAR_SLOTS = 3  # dirty pages so near each other are sent in one go
 PAGE_PX = 18  # edge of a page with its border, texels
 PARTS = ("SKY", "SURFACES", "GLOSSY", "LINEAR", "SURE")  # what passes of one picture differ in
 # Depths of the passes, see Resolve._cover: each leaves alone what those before it have written
@@ -86,8 +87,8 @@ class Atlas:
         texture.repeat_x = texture.repeat_y = False
         return texture
 
-    def write(self, pages: NDArray[np.floating], dirty: list[int], last_slot: int) -> None:
-        """Send the dirty bands of pages [bands, 18, 1008, 4].
+    def write(self, pages: NDArray[np.floating], dirty: NDArray[np.integer], last_slot: int) -> None:
+        """Send the dirty slots [n], in growing order, of pages [bands, 18, 1008, 4].
 
         The texture has as many bands as slots in use need (rounded up to a power of two), not as the cache might have.
         """
@@ -96,11 +97,15 @@ class Atlas:
             self._bands = min(1 << (needed - 1).bit_length(), len(pages))
             self.texture.release()
             self.texture = self._of(self._bands)
-            dirty = list(range(needed))
-        for band in dirty:
-            if band < self._bands:
-                rows = np.clip(pages[band], -HALF_MOST, HALF_MOST).astype(np.float16)
-                self.texture.write(rows, (0, band * PAGE_PX, PAGES_PER_BAND * PAGE_PX, PAGE_PX))
+            dirty = np.arange(needed * PAGES_PER_BAND)
+        dirty = dirty[dirty < self._bands * PAGES_PER_BAND]
+        apart = (np.diff(dirty) > NEAR_SLOTS) | (np.diff(dirty // PAGES_PER_BAND) > 0)
+        first, last = dirty[np.append(True, apart)[: len(dirty)]], dirty[np.append(apart, True)[: len(dirty)]]
+        for start, end in zip(first.tolist(), last.tolist(), strict=True):
+            band, x = start // PAGES_PER_BAND, start % PAGES_PER_BAND * PAGE_PX
+            width = (end - start + 1) * PAGE_PX
+            rows = np.clip(pages[band, :, x : x + width], -HALF_MOST, HALF_MOST).astype(np.float16)
+            self.texture.write(rows, (x, band * PAGE_PX, width, PAGE_PX))
 
     def release(self) -> None:
         """Give the texture back."""

@@ -190,7 +190,7 @@ def test_pages_are_fetched_at_the_right_place(gl):
         page[..., 3] = 1
         pages[slot // 56, :, slot % 56 * 18 : slot % 56 * 18 + 18] = page
     atlas = resolve.Atlas(gl)
-    atlas.write(pages, list(range(bands)), int(page_table.max()))
+    atlas.write(pages, np.arange(len(kept)), int(page_table.max()))
     screen.place(page_table[screen.keys], bricks, np.empty(0, np.int32))
     passes.write_slots(screen.slots)
     got = passes.linear(view, buffer, shadow, table, atlas)
