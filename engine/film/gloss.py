@@ -89,7 +89,6 @@ class Gloss:
         self._transport: Transport | None = None  # whose voxels were met
         self._n_changes = 0  # of them so far
         self._bodies = no_furniture()  # that were met
-        self._target: moderngl.Framebuffer | None = None
 
     def _make(self) -> None:
         width, height = self.size_px
