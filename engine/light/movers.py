@@ -29,17 +29,17 @@ I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
 SEEN_M = 40.0  # from the camera: the shade of bodies beyond is smaller than a few pixels
-AMBIENT_M = 1.25  # from a body: beyond, a person fills less than 3 % of what a floor sees
-DIM = 1e-3  # e of a lamp, fully on, below which nobody sees a shadow in it; at twice that it is whole
+AMBIENT_M = 1.0  # from a body: there a person, 0.5 x 1.75 m, fills 6 % of what a floor sees
+DIM = 2e-3  # e of a lamp, fully on, below which nobody sees a shadow in it; at twice that it is whole
 BRIGHT = 1e-2  # and up to which a face has one shadow instead of four
 LAMP_SHARE = math.sqrt(FAINT / DIM)  # of a lamp's reach on surfaces: farther away it is DIM
-RAYS = 12  # from each quarter of a face to a lamp
-FIRST_RAYS = 4  # of them, which may agree
-FEW_RAYS = 8  # of a whole face
-NEAR_M = 0.5  # from a body: so near quarters of a face are told apart in what it fills of their view
-SMALL_SHARE = 0.02  # of a body's surface: smaller parts fill nothing
+RAYS = 9  # from each quarter of a face to a lamp
+FIRST_RAYS = 3  # of them, which may agree
+FEW_RAYS = 6  # of a whole face
+NEAR_M = 0.35  # from a body: so near quarters of a face are told apart in what it fills of their view
+SMALL_SHARE = 0.04  # of a body's surface: smaller parts fill nothing
 MOST_FILLED = 0.9  # of a half space, by what is taken for balls
-MOST_BALLS = 4  # for one part
+MOST_BALLS = 3  # for one part
 MOST_NEAR = 64  # bodies that a page is asked about, and pairs of a lamp and a body
 # Places in a lamp's box where rays end, [RAYS, 3]: the same for all texels, so that a shadow's edge is even.
 # Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018: the sequence R3.
