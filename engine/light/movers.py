@@ -40,7 +40,7 @@ NEAR_M = 0.35  # from a body: so near quarters of a face are told apart in what 
 SMALL_SHARE = 0.04  # of a body's surface: smaller parts fill nothing
 MOST_FILLED = 0.9  # of a half space, by what is taken for balls
 MOST_BALLS = 3  # for one part
-MOST_NEAR = 64  # bodies that a page is asked about, and pairs of a lamp and a body
+MOST_LISTED = 64  # bodies that a page is asked about, and pairs of a lamp and a body
 # Places in a lamp's box where rays end, [RAYS, 3]: the same for all texels, so that a shadow's edge is even.
 # Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018: the sequence R3.
 TARGETS = (0.5 + np.outer(np.arange(RAYS), 1.2207440846057596 ** -np.arange(1.0, 4.0))) % 1.0
@@ -116,11 +116,9 @@ class Cast:
         n_parts, n_planes = [len(home.part) for home in homes], [len(home.solids.plane) for home in homes]
         box, plane, first = joined([home.solids for home in homes])
         of_part, of_plane = np.repeat(np.arange(len(homes)), n_parts), np.repeat(np.arange(len(homes)), n_planes)
-        middle = np.einsum("nij,nj->ni", movers.turn[of_part], box.mean(1)) + movers.at[of_part]
-        reach = np.einsum("nij,nj->ni", np.abs(movers.turn[of_part]), (box[:, 1] - box[:, 0]) / 2)
         normal = np.einsum("nij,nj->ni", movers.turn[of_plane], plane[:, :3])
         plane = np.column_stack([normal, plane[:, 3] + (normal * movers.at[of_plane]).sum(1)])
-        box = np.stack([middle - reach, middle + reach], 1)
+        box = _boxes_around(box, movers.turn[of_part], movers.at[of_part])
         start = movers.first_part[:-1]
         low, high = np.minimum.reduceat(box[:, 0], start), np.maximum.reduceat(box[:, 1], start)
         found = Furniture(low, high, movers.entity, movers.first_part, box, plane, first)
@@ -157,16 +155,21 @@ def _home(prefab: Prefab, materials: Materials) -> _Home:
     return _Home(parts, np.array(balls, np.float64).reshape(-1, 4), taken, solids, mean)
 
 
+def _boxes_around(box: F64, turn: F64, at: F64) -> F64:
+    """Upright boxes [n, 2, 3] around boxes of bodies' frames, turned [n, 3, 3] and moved [n, 3]."""
+    middle = np.einsum("nij,nj->ni", turn, box.mean(1)) + at
+    half = np.einsum("nij,nj->ni", np.abs(turn), (box[:, 1] - box[:, 0]) / 2)
+    return np.stack([middle - half, middle + half], 1)
+
+
 def _posed(homes: list[_Home], at: F64, turn: F64, entity: NDArray[np.integer[Any]]) -> Movers:
     """Bodies at some places [B, 3], turned by turn [B, 3, 3]."""
     some = [b for b, home in enumerate(homes) if len(home.part)]
     homes, at, turn = [homes[b] for b in some], at[some], turn[some]
-    low = np.array([home.part[:, 0].min(0) for home in homes]).reshape(-1, 3)
-    high = np.array([home.part[:, 1].max(0) for home in homes]).reshape(-1, 3)
-    middle = np.einsum("nij,nj->ni", turn, (low + high) / 2) + at
-    half = np.einsum("nij,nj->ni", np.abs(turn), (high - low) / 2)
+    whole = np.array([(home.part[:, 0].min(0), home.part[:, 1].max(0)) for home in homes]).reshape(-1, 2, 3)
+    low, high = np.ascontiguousarray(_boxes_around(whole, turn, at).transpose(1, 0, 2))
     return Movers(
-        middle - half, middle + half, entity[some].astype(np.int32), at, turn, np.array([home.taken for home in homes]),
+        low, high, entity[some].astype(np.int32), at, turn, np.array([home.taken for home in homes]),
         np.concatenate([np.zeros((0, 2, 3)), *(home.part for home in homes)]),
         np.cumsum([0, *(len(home.part) for home in homes)]).astype(np.int32),
         np.concatenate([np.zeros((0, 4)), *(home.ball for home in homes)]),
@@ -194,11 +197,11 @@ def ball_share(dx, dy, dz, radius2, nx, ny, nz):
 
 
 @njit(cache=True)
-def _gap2(p, low, high):
-    """Squared metres from a point to a box."""
+def _gap2(middle, half, low, high):
+    """Squared metres between two boxes, one by its middle and half extents [3]."""
     d2 = 0.0
     for c in range(3):
-        d = max(low[c] - p[c], 0.0, p[c] - high[c])
+        d = max(low[c] - middle[c] - half[c], 0.0, middle[c] - half[c] - high[c])
         d2 += d * d
     return d2
 
@@ -207,8 +210,8 @@ def _gap2(p, low, high):
 def _find_near(
     keys, ny_bricks, nz_bricks, body_low, body_high, low, high, reach, pair_lamp, pair_body, near_bodies, near_pairs
 ):
-    """What may darken some pages [n] with their borders: near_bodies [n, MOST_NEAR], and of the pairs [p] of a lamp and
-    a body before it those in near_pairs [n, MOST_NEAR]; -1 after the last.
+    """What may darken some pages [n] with their borders: near_bodies [n, MOST_LISTED], and of the pairs [p] of a lamp
+    and a body before it those in near_pairs [n, MOST_LISTED]; -1 after the last.
     """
     for i in prange(len(keys)):
         side, x, y, z = page_origin(keys[i], ny_bricks, nz_bricks)
@@ -223,11 +226,8 @@ def _find_near(
         n = 0
         for b in range(len(body_low)):
             above = body_high[b, axis] - middle[axis] if sign > 0 else middle[axis] - body_low[b, axis]
-            d2 = 0.0
-            for c in range(3):
-                d = max(body_low[b, c] - middle[c] - half[c], 0.0, middle[c] - half[c] - body_high[b, c])
-                d2 += d * d
-            if above > 0.0 and d2 < AMBIENT_M * AMBIENT_M and n < MOST_NEAR:
+            d2 = _gap2(middle, half, body_low[b], body_high[b])
+            if above > 0.0 and d2 < AMBIENT_M * AMBIENT_M and n < MOST_LISTED:
                 near_bodies[i, n] = b
                 n += 1
         n, last, in_reach = 0, -1, False
@@ -236,12 +236,9 @@ def _find_near(
             if lamp != last:
                 last = lamp
                 above = high[lamp, axis] - middle[axis] if sign > 0 else middle[axis] - low[lamp, axis]
-                d2 = 0.0
-                for c in range(3):
-                    d = max(low[lamp, c] - middle[c] - half[c], 0.0, middle[c] - half[c] - high[lamp, c])
-                    d2 += d * d
+                d2 = _gap2(middle, half, low[lamp], high[lamp])
                 in_reach = above > 0.0 and d2 < (LAMP_SHARE * reach[lamp]) ** 2
-            if not in_reach or n == MOST_NEAR:
+            if not in_reach or n == MOST_LISTED:
                 continue
             for c in range(3):
                 stray = half[c] + 0.5 * (high[lamp, c] - low[lamp, c])
@@ -336,9 +333,10 @@ def shade_texels(
     for i in prange(len(texels)):
         t, row = texels[i], rows[i]
         p, q, normal = np.empty(3, np.float64), np.empty((4, 3), np.float64), np.zeros(3, np.float64)
+        no_size = np.zeros(3, np.float64)
         wide_low, wide_high = np.empty(3, np.float64), np.empty(3, np.float64)
         o, d = np.empty(3, np.float64), np.empty(3, np.float64)
-        near, share = np.empty(MOST_NEAR, np.int32), np.empty(4, np.float64)
+        near, share = np.empty(MOST_LISTED, np.int32), np.empty(4, np.float64)
         axis, sign = face_centre(place, t, p)
         p[axis] += 1e-3 * sign
         normal[axis] = sign
@@ -351,7 +349,7 @@ def shade_texels(
         for b in near_bodies[page[i]]:
             if b < 0:
                 break
-            gap = math.sqrt(_gap2(p, movers.low[b], movers.high[b]))
+            gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
             fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
             if fade <= 0.0:
                 continue
@@ -363,10 +361,10 @@ def shade_texels(
         if waits[row]:
             continue
         j = 0
-        while j < MOST_NEAR and near_pairs[page[i], j] >= 0:
+        while j < MOST_LISTED and near_pairs[page[i], j] >= 0:
             # All bodies before one lamp together: their shadows lie in each other.
             lamp, first = pair_lamp[near_pairs[page[i], j]], j
-            while j < MOST_NEAR and near_pairs[page[i], j] >= 0 and pair_lamp[near_pairs[page[i], j]] == lamp:
+            while j < MOST_LISTED and near_pairs[page[i], j] >= 0 and pair_lamp[near_pairs[page[i], j]] == lamp:
                 j += 1
             slot = 0
             while slot < lamp_of.shape[1] and lamp_of[row, slot] != lamp:
@@ -408,12 +406,12 @@ class Shade:
         self.left = np.ones((0, 4), np.float32)  # [n, 4] part of the other light
         none = np.zeros(0, np.int32)
         self._lamp, self._body = none, none  # [p] pairs of a lamp and a body
-        self._near_bodies, self._near_pairs = (np.zeros((0, MOST_NEAR), np.int32) for _ in range(2))  # by page
+        self._near_bodies, self._near_pairs = (np.zeros((0, MOST_LISTED), np.int32) for _ in range(2))  # by page
 
     def look(self, movers: Movers, keys: I32, shape: tuple[int, ...], shapes: LampShapes, radiance: F32) -> Bool:
         """Find out which pages [n] of a world of some voxels `shape` movers may darken now: `update` is about these."""
         self._lamp, self._body = _pairs(movers, shapes, radiance)
-        self._near_bodies, self._near_pairs = (np.full((len(keys), MOST_NEAR), -1, np.int32) for _ in range(2))
+        self._near_bodies, self._near_pairs = (np.full((len(keys), MOST_LISTED), -1, np.int32) for _ in range(2))
         if len(movers.low):
             _find_near(
                 keys, shape[1] >> 3, shape[2] >> 3, movers.low, movers.high, shapes.low, shapes.high, shapes.reach,

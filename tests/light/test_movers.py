@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from engine.light import movers
 from engine.light.cache import LightCache
 from engine.light.movers import AMBIENT_M, Cast, ball_share
 from engine.view import Bodies, View
@@ -33,8 +34,6 @@ def cosine_rays(n: int = 4000) -> np.ndarray:
 @pytest.mark.parametrize("radius", [0.25, 0.6])
 def test_a_ball_fills_what_rays_say(middle: tuple[float, float, float], radius: float) -> None:
     towards = np.array(middle, np.float64)
-    if towards @ towards <= radius * radius:
-        pytest.skip("inside")
     rays = cosine_rays(40_000)
     along = rays @ towards
     met = (along > 0) & ((towards @ towards) - along**2 < radius * radius)
@@ -111,15 +110,35 @@ def test_pools_that_hold_next_to_nothing_give_the_same_light() -> None:
             np.testing.assert_array_equal(small.atlas[band, :, x : x + width], light)
 
 
+def test_who_is_not_listed_for_a_page_keeps_nothing_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against every page asked about every body and every lamp before it: the slow way."""
+    view = moving(view_of(plaza(), LAMPS), (12.0, 6.0, 0.5), (5.0, 12.0, 0.5), (6.5, 5.0, 0.5), yaw=0.4)
+    listed = fresh(view)
+    light = light_by_place(listed)["light"]
+
+    def everything(*arguments: np.ndarray) -> None:
+        body_low, pair_lamp, near_bodies, near_pairs = (arguments[i] for i in (3, 8, 10, 11))
+        near_bodies[:, : len(body_low)], near_pairs[:, : len(pair_lamp)] = range(len(body_low)), range(len(pair_lamp))
+
+    near = (listed._shade._near_bodies >= 0).sum() + (listed._shade._near_pairs >= 0).sum()
+    monkeypatch.setattr(movers, "_find_near", everything)
+    slow = fresh(view)
+    np.testing.assert_array_equal(light_by_place(slow)["light"], light)
+    np.testing.assert_array_equal(slow._shade.lost, listed._shade.lost)
+    np.testing.assert_array_equal(slow._shade.left, listed._shade.left)
+    assert slow._shade.lost.any()
+    assert near < 0.5 * ((slow._shade._near_bodies >= 0).sum() + (slow._shade._near_pairs >= 0).sum())
+
+
 def test_nothing_is_done_where_all_rests() -> None:
     view = moving(view_of(plaza(), LAMPS), (12.0, 6.0, 0.5))
     cache = warm(view)
-    movers = cache._movers
+    at_rest = cache._movers
     cache.take_dirty_slots()
     for tick in (5, 6, 7):
         cache.update(dataclasses.replace(view, tick=tick))
         light_by_place(cache)
-        assert cache._movers is movers
+        assert cache._movers is at_rest
         assert not len(cache.take_dirty_slots())
 
 
