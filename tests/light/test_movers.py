@@ -130,6 +130,18 @@ def test_who_is_not_listed_for_a_page_keeps_nothing_from_it(monkeypatch: pytest.
     assert near < 0.5 * ((slow._shade._near_bodies >= 0).sum() + (slow._shade._near_pairs >= 0).sum())
 
 
+def test_a_crowd_of_more_than_a_page_lists_is_the_same_light_whatever_came_before() -> None:
+    view = view_of(plaza(), LAMPS)
+    crowd = [(11.0 + 0.2 * (k % 9), 4.0 + 0.2 * (k // 9), 0.5) for k in range(81)]
+    cache = warm(moving(view, *crowd[:3]))
+    crowded = moving(view, *crowd)
+    cache.update(crowded)
+    assert_same(cache, fresh(crowded))
+    assert (cache._shade._near_bodies[:, -1] >= 0).any(), "full"
+    cache.update(view)
+    assert_same(cache, fresh(view))
+
+
 def test_nothing_is_done_where_all_rests() -> None:
     view = moving(view_of(plaza(), LAMPS), (12.0, 6.0, 0.5))
     cache = warm(view)
