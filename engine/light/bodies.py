@@ -28,7 +28,7 @@ from engine.light.interpolate import air_weights
 from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
 from engine.light.relight import Direct, Relight
-from engine.light.skylight import sky_towards
+from engine.light.skylight import SUN_WHOLE, sky_towards
 from engine.light.surface import spot_of
 from engine.light.trace import NOTHING, crosses_box, fibonacci_directions, first_hit, is_clear
 from engine.light.transport import Transport
@@ -85,12 +85,12 @@ def _look_about(voxels, faces, x, y, z, hit, far):
 
 @njit(cache=True)
 def _gather_about(
-    grid, place, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon, glow, ground, x, y, z,
+    grid, place, patch_spot, radiance, albedo, sun_share, sun, sun_direction, zenith, horizon, glow, ground, x, y, z,
     hit, far, low, high, cube,
 ):  # fmt: skip
     """An ambient cube [6, 3] of what rays from a place of a body with the box low..high [3] read."""
     light, total = np.empty(3, np.float32), np.zeros(6, np.float32)
-    is_day = sun[0] + sun[1] + sun[2] > 0.0  # `sees_sun` is not kept in step at night
+    is_day = sun[0] + sun[1] + sun[2] > 0.0  # `sun_share` is not kept in step at night
     for k in range(len(DIRECTIONS)):
         dx, dy, dz = DIRECTIONS[k, 0], DIRECTIONS[k, 1], DIRECTIONS[k, 2]
         t, texel = far[k], hit[k]
@@ -104,14 +104,15 @@ def _gather_about(
             light[0], light[1], light[2] = unpack(radiance[spot_of(texel, level, patch_spot)])
             side = place[texel, 3]
             facing = sun_direction[side // 2] * (1 - 2 * (side % 2))
-            if is_day and sees_sun[texel] and facing > 0.0 and crosses_box(
+            if is_day and sun_share[texel] and facing > 0.0 and crosses_box(
                 x + t * dx, y + t * dy, z + t * dz, sun_direction[0], sun_direction[1], sun_direction[2], 1e4, low,
                 high,
             ):  # fmt: skip
                 light[0], light[1], light[2] = unpack(radiance[texel])
                 m = grid[place[texel, 0], place[texel, 1], place[texel, 2]]
+                share = np.float32(sun_share[texel]) / np.float32(SUN_WHOLE)
                 for c in range(3):
-                    light[c] = max(light[c] - albedo[m, c] * facing * sun[c], np.float32(0.0))
+                    light[c] = max(light[c] - albedo[m, c] * facing * share * sun[c], np.float32(0.0))
         for axis in range(3):
             towards = 2 * axis + (1 if DIRECTIONS[k, axis] < 0.0 else 0)
             cosine = np.float32(abs(DIRECTIONS[k, axis]))
@@ -154,7 +155,7 @@ def corners_cross(grid, corner, far, low, high, crosses):
 
 @njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, position, side_light, faces, place, patch_spot, radiance, albedo, sees_sun, sun,
+    voxels, probe_of_cell, position, side_light, faces, place, patch_spot, radiance, albedo, sun_share, sun,
     sun_direction, zenith, horizon, glow, ground, corner, asks, holds, low, high, lamp_centre, lamp_size, lamp_reach,
     hit, far, cube, reaches,
 ):  # fmt: skip
@@ -162,7 +163,8 @@ def corner_light(
     them, reaches [n, L] uint8. By box, [n / 8]: what asks for its cubes, KNOWN if they are there, and its body's own
     box low, high [., 3]. Rays meet hit, far [n, 128], see `_look_about`: traced where these do not hold [n].
 
-    radiance [S, 3] by spot is packed (keeping.py), sees_sun [T] and sun [3] tell what of it a body's shadow takes away.
+    radiance [S, 3] by spot is packed (keeping.py), sun_share [T] and sun [3] tell what of it a body's shadow takes
+    away.
     """
     for i in prange(len(corner)):
         at, box = np.empty(3, np.float64), i // 8
@@ -174,7 +176,7 @@ def corner_light(
             if not holds[i]:
                 _look_about(voxels, faces, x, y, z, hit[i], far[i])
             _gather_about(
-                voxels.material, place, patch_spot, radiance, albedo, sees_sun, sun, sun_direction, zenith, horizon,
+                voxels.material, place, patch_spot, radiance, albedo, sun_share, sun, sun_direction, zenith, horizon,
                 glow, ground, x, y, z, hit[i], far[i], low[box], high[box], cube[i],
             )  # fmt: skip
         elif asks[box] == PROBES:
@@ -409,7 +411,7 @@ class BodyLight:
         hit, far, holds = self._rays(todo, corners, boxes.corner, transport)
         corner_light(
             transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.faces, surface.place,
-            surface.patch_spot, relit.radiance, view.materials.albedo, direct.sees_sun, direct.sun,
+            surface.patch_spot, relit.radiance, view.materials.albedo, direct.sun_share, direct.sun,
             direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks, holds,
             posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
             shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,

@@ -75,7 +75,7 @@ class LightCache:
         self._passes: int
         self._pool: TexelPool
         self._lamps: LampTransport
-        self._sees_sun: NDArray[np.bool_]
+        self._sun_share: NDArray[np.uint8]
         self._light: tuple[bytes, ...]
         self._sun_light = self._sun = b""
         self.furniture: Furniture
@@ -223,11 +223,11 @@ class LightCache:
                 if self.is_built:
                     texels.append(self._lamps.shine(len(place), radiance, whole=False))
         texels.append(self._lamps.shine(len(place), radiance))
-        sees_sun = self._sees_sun  # bodies ask it beside the light that is shown
+        sun_share = self._sun_share  # bodies ask it beside the light that is shown
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
-            sees_sun, (x, y, z) = sees_sun.copy(), (float(v) for v in sky.sun_direction)
+            sun_share, (x, y, z) = sun_share.copy(), (float(v) for v in sky.sun_direction)
             for part in np.array_split(transport.surface.alive(), SUN_PASSES * self._parts(late)):
-                look_for_sun(transport.voxels, place, x, y, z, part, sees_sun)
+                look_for_sun(transport.voxels, place, x, y, z, part, sun_share)
                 yield late
             self._sun = sky.sun_direction.tobytes()
         else:
@@ -235,7 +235,7 @@ class LightCache:
         dirty = None if everything else self._dirty(texels, change)
         rows = NO_PAGES if change is None else change.rows
         materials = view.materials
-        direct = Direct(self._lamps.e, sees_sun, sky.sun, sky.sun_direction)
+        direct = Direct(self._lamps.e, sun_share, sky.sun, sky.sun_direction)
         scene = Scene(transport, materials.albedo, materials.emission, direct, sky)
         if change is not None and most_bricks is not None and self.is_built:
             self._relit.stand_in(scene, change.probes, rows)
@@ -243,7 +243,7 @@ class LightCache:
             yield most_bricks  # that is enough for this update
         yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks)
         self.stats.relit = True
-        self._light, self._sun_light, self._sky, self._sees_sun = light, _sun_key(sky), sky, sees_sun
+        self._light, self._sun_light, self._sky, self._sun_share = light, _sun_key(sky), sky, sun_share
         if most_bricks is None or not self.is_built:
             self._note_lamps(radiance)
         self._light_furniture(view)
@@ -308,8 +308,8 @@ class LightCache:
         self._relit = Relight(self._relit.stamp, self._compares)
         self._lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3]
         self._lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
-        self._sun = b""  # direction that `_sees_sun` is for
-        self._sees_sun = np.zeros(n, np.bool_)  # [T]
+        self._sun = b""  # direction that `_sun_share` is for
+        self._sun_share = np.zeros(n, np.uint8)  # [T] of SUN_WHOLE
         self._light = ()  # what the radiance was gathered from
         self.furniture = no_furniture()
         self._furniture_key: tuple[object, ...] = ()
@@ -331,9 +331,9 @@ class LightCache:
 
     def _follow(self, change: Change) -> None:
         transport = self.transport
-        more = transport.surface.capacity - len(self._sees_sun)
+        more = transport.surface.capacity - len(self._sun_share)
         if more:
-            self._sees_sun = np.concatenate([self._sees_sun, np.zeros(more, np.bool_)])
+            self._sun_share = np.concatenate([self._sun_share, np.zeros(more, np.uint8)])
         self._pool.follow(change, transport, self._lamps)
         keys = self.table.key_of_slot
         gone = np.flatnonzero((keys >= 0) & (transport.surface.rows_of(np.maximum(keys, 0)) < 0))
@@ -384,7 +384,7 @@ class LightCache:
             texels = np.flatnonzero(dirty).astype(np.int32)
         else:
             return none
-        look_for_sun(self.transport.voxels, surface.place, x, y, z, texels, self._sees_sun)
+        look_for_sun(self.transport.voxels, surface.place, x, y, z, texels, self._sun_share)
         return texels
 
     def _note_lamps(self, radiance: F32) -> None:
@@ -562,8 +562,8 @@ class LightCache:
         transport = self.transport
         parts: dict[str, object] = {
             "transport": transport, "surface": transport.surface, "probes": transport.probes,
-            "rays_of_pages": transport.readers, "relight": self._relit, "lamps": self._lamps, "texels": self._pool,
-            "pages": self.table, "cache": self,
+            "rays_of_pages": transport.readers, "last_rays": transport.last_rays,
+            "relight": self._relit, "lamps": self._lamps, "texels": self._pool, "pages": self.table, "cache": self,
         }  # fmt: skip
         found = {}
         for part, thing in parts.items():
@@ -635,7 +635,7 @@ class LightCache:
         """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
         all but `most` of them until their turn comes, if every lamp near them is and was as bright as it is.
         """
-        direct = Direct(self._lamps.e, self._sees_sun, self._sky.sun, self._sky.sun_direction)
+        direct = Direct(self._lamps.e, self._sun_share, self._sky.sun, self._sky.sun_direction)
         if most is not None and self._going is not None:  # they would be looked at again when it has come
             most = max(most // AFTER_EDIT, 1)
         e = self._body_light.at(view, posed, self.transport, self._relit, direct, self._sky, self._lamps.shapes, most)

@@ -48,22 +48,40 @@ def bin_of_distance(t):
 
 @njit(cache=True)
 def texel_turn(place, t):
-    """What tells the rays of texel t from those of others: two hashes of its face, cosine and sine of the second."""
-    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
-    a, b = unit_hash(x, y, z, 2 * side + 21), unit_hash(x, y, z, 2 * side + 22)
+    """What tells the rays of texel t from those of the others: a and b in [0, 1), cosine and sine of 2 pi b.
+
+    Means over 3 x 3 and 5 x 5 texels are taken (decode.py), so turns are spread evenly over every 4 x 4, in the order
+    of a dither matrix (Bayer 1973) along Roberts' R2 sequence; planes differ by a hash. Pillars by day: FLIP .054 with
+    hashes alone, .046 so.
+    """
+    side = place[t, 3]
+    axis = side // 2
+    u, v, w = place[t, (axis + 1) % 3], place[t, (axis + 2) % 3], place[t, axis]
+    i, j = u & 3, v & 3
+    n = 4 * (2 * ((i ^ j) & 1) + (j & 1)) + 2 * ((i ^ j) >> 1) + (j >> 1)
+    a = (unit_hash(0, 0, w, 2 * side + 21) + n * 0.7548776662466927) % 1.0
+    b = (unit_hash(0, 0, w, 2 * side + 22) + n * 0.5698402909980532) % 1.0
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
 
 
 @njit(cache=True)
-def texel_direction(side, turn, k, direction):
-    """Unit direction [3] of ray k of a texel on a side, by Fibonacci's spiral turned by a hash of the face.
+def last_turn(place, t):
+    """`texel_turn` of the rays of the last bounce: two hashes of the face, for what reads it reads texels all over."""
+    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+    a, b = unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
+    return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
+
+
+@njit(cache=True)
+def texel_direction(side, turn, k, rays, direction):
+    """Unit direction [3] of ray k of `rays` of a texel on a side, by Fibonacci's spiral turned by a hash of the face.
 
     Malley's method: points spread evenly over a disc, lifted to the half sphere, follow the cosine law (Pharr, Jakob
     and Humphreys, "Physically Based Rendering", 4th edition, section A.5.3).
     """
     a, _, cos_b, sin_b = turn
     axis = side // 2
-    r2 = (k + a) / TEXEL_RAYS
+    r2 = (k + a) / rays
     r = math.sqrt(r2)
     direction[(axis + 1) % 3] = r * (SPIRAL_COS[k] * cos_b - SPIRAL_SIN[k] * sin_b)
     direction[(axis + 2) % 3] = r * (SPIRAL_SIN[k] * cos_b + SPIRAL_COS[k] * sin_b)
@@ -71,9 +89,9 @@ def texel_direction(side, turn, k, direction):
 
 
 @njit(cache=True)
-def texel_ray(place, t, turn, k, origin, direction):
-    """Ray k of texel t: origin [3] metres, somewhere on its face, and unit direction [3]."""
-    texel_direction(place[t, 3], turn, k, direction)
+def texel_ray(place, t, turn, k, rays, origin, direction):
+    """Ray k of `rays` of texel t: origin [3] metres, somewhere on its face, and unit direction [3]."""
+    texel_direction(place[t, 3], turn, k, rays, direction)
     axis, sign = face_centre(place, t, origin)
     origin[(axis + 1) % 3] += 0.25 * ((k * 0.7548776662466927 + turn[1]) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
     origin[(axis + 2) % 3] += 0.25 * ((k * 0.5698402909980532 + turn[0]) % 1.0 - 0.5)
@@ -98,7 +116,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
         for k in range(TEXEL_RAYS):
             if not void[row] >> np.uint64(k) & np.uint64(1):
                 continue
-            texel_ray(place, texels[i], turn, k, origin, direction)
+            texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
             t, side, x, y, z = first_hit(
                 voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4
             )
@@ -152,7 +170,7 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
         turn = texel_turn(place, texels[i])
         for k in range(TEXEL_RAYS):
             if ray_hit[row, k] == SKY:
-                texel_ray(place, texels[i], turn, k, origin, direction)
+                texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
                 sky_towards(
                     np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
                     glow, ground, light,
@@ -211,57 +229,60 @@ def _ball(place, t, low, high, towards):
 
 
 @njit(cache=True)
-def _rays_towards(side, towards, d, r):
-    """The rays first..last - 1 of a texel that may touch a ball of radius r at a distance d: they lie in the order of
-    their angle to the normal, and the ball takes up a band of angles.
+def _rays_towards(side, towards, d, r, rays):
+    """The rays first..last - 1 of `rays` of a texel that may touch a ball of radius r at a distance d: they lie in the
+    order of their angle to the normal, and the ball takes up a band of angles.
     """
     ahead = towards[side // 2] * (1.0 - 2.0 * (side % 2))
     if ahead < -r:
         return 0, 0
     if d <= r:
-        return 0, TEXEL_RAYS
+        return 0, rays
     cos_t = min(max(ahead / d, -1.0), 1.0)
     sin_t, sin_a = math.sqrt(1.0 - cos_t * cos_t), r / d
     cos_a = math.sqrt(1.0 - sin_a * sin_a)
-    # Sines of the least and the greatest angle to the normal; ray k has a sine whose square is (k + a) / TEXEL_RAYS.
+    # Sines of the least and the greatest angle to the normal; ray k has a sine whose square is (k + a) / rays.
     least = 0.0 if cos_t >= cos_a else sin_t * cos_a - cos_t * sin_a
     most = 1.0 if cos_t * cos_a - sin_t * sin_a <= 0.0 else sin_t * cos_a + cos_t * sin_a
-    return max(int(least * least * TEXEL_RAYS - 1.5), 0), min(int(most * most * TEXEL_RAYS + 1.5), TEXEL_RAYS)
+    return max(int(least * least * rays - 1.5), 0), min(int(most * most * rays + 1.5), rays)
 
 
 @njit(cache=True)
-def _rays_crossing(place, t, code, low, high, scratch):
-    """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [64] says how far they go."""
+def rays_crossing(place, t, code, is_last, low, high, scratch):
+    """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [rays] says how far they go.
+    `is_last` if they are those of the last bounce (bounces.py).
+    """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
+    rays = len(code)
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     origin, direction, towards = scratch
     for b in range(len(low)):
         r = _ball(place, t, low[b], high[b], towards)
         d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
-        first, last = _rays_towards(side, towards, d, r)
+        first, last = _rays_towards(side, towards, d, r, rays)
         # The part of the way to the middle that a ray which touches the ball goes along its own direction: of that
         # `ahead` is along the normal, and the rest is at least `least_across`, which takes no root to ask.
         least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
         ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
-        most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / TEXEL_RAYS, 1e-6))
+        most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / rays, 1e-6))
         least_across = -1e30
         if least > most_ahead and last > 0:
-            least_across = (least - most_ahead) / math.sqrt(last / TEXEL_RAYS) - 1e-6
+            least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
             if reach < d - r:
                 continue
             if not is_turned:
-                turn, is_turned = texel_turn(place, t), True
+                turn, is_turned = last_turn(place, t) if is_last else texel_turn(place, t), True
             # `texel_direction` times `towards`; what the one is turned by, the other is turned back by.
             across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
             across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])
             if across < least_across:
                 continue
-            r2 = (k + turn[0]) / TEXEL_RAYS
+            r2 = (k + turn[0]) / rays
             if math.sqrt(r2) * across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
                 continue
-            texel_ray(place, t, turn, k, origin, direction)
+            texel_ray(place, t, turn, k, rays, origin, direction)
             if crosses_box(
                 origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
             ):
@@ -275,7 +296,7 @@ def rays_cross(place, texels, rows, ray_code, low, high, void):
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            void[rows[i]] |= _rays_crossing(place, texels[i], ray_code[rows[i]], low, high, scratch)
+            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], False, low, high, scratch)
 
 
 @njit(parallel=True, cache=True)

@@ -11,10 +11,12 @@ from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, page_key, row_of, t
 from engine.light.interpolate import NEAR_WHOLE, WHOLE, cell_around, cell_step
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
+from engine.light.skylight import SUN_WHOLE
 from engine.light.surface import LEVELS
 from engine.light.trace import RAYS
 
 NEAR_LAMPS = 0.75  # of the lamps' light on a texel falls on what is near it: not all of that faces them
+PART_OF_SUN = np.float32(1 / SUN_WHOLE)
 BLOCK = 64  # pages, or probes, that a thread works through with the same scratch
 MOST_PATCHES = 96  # of a page: 32 on each level, where texels only touch at corners
 
@@ -22,15 +24,22 @@ MOST_PATCHES = 96  # of a page: 32 on each level, where texels only touch at cor
 @njit(cache=True)
 def _texel_light(
     t, m, side, seen, cell, steps, where, weight, near, probe_of_cell, albedo, emission, lamps, sun, shared, is_first,
-    out,
+    indirect, out,
 ):  # fmt: skip
-    """Light that leaves texel t, of material m, before it is rounded: out [3].
+    """Light that leaves texel t, of material m, before it is rounded: out [3]. In the last bounce indirect [T], packed,
+    is what it gathered by itself (bounces.py); else that is empty, and probes tell.
 
     Probes stand in the open and know nothing of a texel's niche. So `near` of its light comes from surfaces that are
     taken to be as it is itself and to get as much: e = (1 - near) * probes + near * (emission + albedo * (direct + e)),
     solved for e (Jimenez et al., "Practical Realtime Strategies for Accurate Indirect Occlusion", 2016, do so on the
     screen). Of direct light most of the lamps' counts there; the sun's ends too suddenly to tell of what is near.
     """
+    lamp = unpack(lamps[t])
+    if len(indirect) > 0:
+        out[0], out[1], out[2] = unpack(indirect[t])
+        for c in range(3):
+            out[c] = emission[m, c] + albedo[m, c] * ((lamp[c] + seen * sun[c]) + out[c])
+        return
     out[:] = 0.0
     if not is_first:
         for j in range(8):
@@ -40,7 +49,6 @@ def _texel_light(
                 out[0] += w * r
                 out[1] += w * g
                 out[2] += w * b
-    lamp = unpack(lamps[t])
     for c in range(3):
         out[c] /= np.float32(WHOLE)
         beside = near * (emission[m, c] + albedo[m, c] * np.float32(NEAR_LAMPS) * lamp[c])
@@ -61,13 +69,14 @@ def _reads_any(t, side, cell, steps, where, weight, sides):
 @njit(parallel=True, cache=True)
 def light_pages(
     rows, faces, patch_spot, patch_first, patch_count, page_key_of_row, place, grid, where, weight, near,
-    probe_of_cell, albedo, emission, lamps, sees_sun, sun, sun_direction, shared, is_first, wanted, cells, radiance,
-    compares, changed, done, is_last, stamp, anew, changed_at,
+    probe_of_cell, albedo, emission, lamps, sun_share, sun, sun_direction, shared, is_first, indirect, wanted, cells,
+    radiance, compares, changed, done, is_last, stamp, anew, changed_at,
 ):  # fmt: skip
     """Light of the texels and patches of some pages, from the probes' light shared [P, 6] of the last pass: packed,
-    radiance [S] by spot. Of texels those that are wanted [T] or read a side that is noted in cells [CX, CY, CZ] (bits),
-    all if wanted is empty: done [n_pages] is how many. changed [S] says which spots differ (those worked out, if not
-    `compares`); nobody asks for either if it is empty.
+    radiance [S] by spot; in the last bounce from what texels gathered by themselves, indirect [T]. Of texels those that
+    are wanted [T] or read a side that is noted in cells [CX, CY, CZ] (bits), all if wanted is empty: done [n_pages] is
+    how many. changed [S] says which spots differ (those worked out, if not `compares`); nobody asks for either if it is
+    empty.
 
     In the last pass changed_at [S] gets the stamp where a spot differs, and in all of a page whose spots were given out
     `anew` [n_pages]: what was there before is another's.
@@ -93,11 +102,11 @@ def light_pages(
                 if everyone or wanted[t] or _reads_any(t, side, cell, steps, where, weight, noted):
                     n_done += 1
                     m = grid[place[t, 0], place[t, 1], place[t, 2]]
-                    seen = cosine if sees_sun[t] else np.float32(0.0)
+                    seen = cosine * np.float32(sun_share[t]) * PART_OF_SUN
                     share = np.float32(near[t] / NEAR_WHOLE)
                     _texel_light(
                         t, m, side, seen, cell, steps, where, weight, share, flat, albedo, emission, lamps, sun, shared,
-                        is_first, out,
+                        is_first, indirect, out,
                     )  # fmt: skip
                     if _keep(out, radiance, t):
                         differs = True
@@ -295,12 +304,12 @@ def mark_pages(bricks, sides, faces, mark):
 
 
 @njit(parallel=True, cache=True)
-def clear(rows, faces, patch_first, patch_count, n_texels, changed):
-    """Nothing in some pages has changed."""
+def note_spots(rows, faces, patch_first, patch_count, n_texels, has_changed, changed):
+    """Note that everything in some pages has changed, or nothing: changed [S]."""
     for i in prange(len(rows)):
         row = rows[i]
         of_page = texels_of(faces, row)
         for t in faces.texel[of_page[0] : of_page[1]]:
-            changed[t] = False
+            changed[t] = has_changed
         first = n_texels + patch_first[row]
-        changed[first : first + patch_count[row]] = False
+        changed[first : first + patch_count[row]] = has_changed

@@ -1,8 +1,9 @@
 """Relight: light travels along the kept transport. No ray is traced here.
 
-Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it; a
-probe's light is the weighted sum over its rays (probes.py). Some passes from zero, the more the whiter the world, so a
-picture depends on the state alone, never on the frames before. Every source enters one sum: light is linear.
+Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it, the last
+time along rays of its own (bounces.py); a probe's light is the weighted sum over its rays (probes.py). Some passes from
+zero, the more the whiter the world, so a picture depends on the state alone, never on the frames before. Every source
+enters one sum: light is linear.
 
 The light of every pass is kept (keeping.py), by spot. A change is followed pass by pass: what reads something that
 differs is worked out again, and where the rounded result is what it was the change has ended. So light after a change
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import passes as one_pass
+from engine.light.bounces import mark_last
 from engine.light.skylight import sky_of_probes
 from engine.light.surface import exposed_faces
 from engine.light.transport import REACH_M, Transport
@@ -36,6 +38,8 @@ PASSES = (5, 24)  # least and most
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
+BY_PROBES = np.zeros(0, np.uint32)
+LAST_PASSES = 4  # to trace the rays of the last bounce costs as much as so many passes
 NO_CELLS = np.zeros((0, 0, 0), np.uint8)
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
@@ -45,7 +49,7 @@ class Direct(NamedTuple):
     """Light that texels get straight from sources."""
 
     lamps: U32  # [T] e, packed
-    sees_sun: Bool  # [T]
+    sun_share: NDArray[np.uint8]  # [T] how much of them the sun shines on, of SUN_WHOLE
     sun: F32  # [3] e of the sun on a surface that faces it
     sun_direction: F32  # [3] unit, world
 
@@ -111,6 +115,7 @@ class Relight:
         self._radiance = np.zeros((0, 0), np.uint32)  # [passes + 1, S] packed, by spot
         self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
+        self._indirect = np.zeros(0, np.uint32)  # [T] packed: what texels gathered by themselves in the last pass
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         self._own = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: what a probe's own rays bring
         self._shared = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: shared with its neighbours
@@ -207,7 +212,7 @@ class Relight:
         for name, axis, n in (
             ("_side_light", 0, n_probes),
             ("_own_light", 0, n_probes), ("probe_changed_at", 0, n_probes), ("_sky_side", 0, n_probes),
-            ("_own", 1, n_probes), ("_shared", 1, n_probes),
+            ("_own", 1, n_probes), ("_shared", 1, n_probes), ("_indirect", 0, n_texels),
         ):  # fmt: skip
             array = getattr(self, name)
             if array.shape[axis] < n:
@@ -235,7 +240,8 @@ class Relight:
             rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
-            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0, wanted, cells,
+            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0,
+            self._indirect if step == self._passes and shared is None else BY_PROBES, wanted, cells,
             self._radiance[step] if radiance is None else radiance, self._compares, changed, done,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
@@ -253,6 +259,11 @@ class Relight:
             todo, transport.probes.link, self._own[step], self._shared[step], sides, step == self._passes - 1,
             self._own_light, self._side_light, self._writes, self.probe_changed_at,
         )  # fmt: skip
+
+    def _gather_last(self, scene: Scene, texels: I32) -> Bool:
+        """What some texels gather by themselves in the last pass; returns where it differs."""
+        transport, radiance = scene.transport, self._radiance[self._passes - 1]
+        return transport.last_rays.gather(texels, transport.surface, radiance, scene.sky, self._indirect)
 
     def _look_at_sky(self, transport: Transport, sky: SkyView, todo: I32) -> None:
         probes = transport.probes
@@ -272,6 +283,15 @@ class Relight:
         self._look_at_sky(transport, scene.sky, alive)
         yield bricks
         for step in range(self._passes + 1):
+            if step == self._passes:
+                parts = LAST_PASSES * n_parts
+                for _ in transport.last_rays.trace(
+                    transport.voxels, surface, parts, np.zeros(surface.capacity, np.bool_)
+                ):
+                    yield bricks
+                for part in np.array_split(surface.alive(), n_parts):
+                    self._gather_last(scene, part)
+                    yield bricks
             for part in np.array_split(rows, n_parts):
                 self._light_pages(scene, step, part, anew)
                 yield bricks
@@ -301,11 +321,20 @@ class Relight:
         self.texels_done, todo = 0, np.zeros(0, np.int32)
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
         per_probe = surface.n_with_texels / max(probes.n_alive, 1)
+        by_rays = np.zeros(n_texels, np.bool_)  # whose rays of the last bounce read something else
+        for _ in transport.last_rays.trace(transport.voxels, surface, 1, by_rays):
+            pass
         for step in range(self._passes + 1):
             cells[:], bricks[:], marked = 0, 0, always.copy()
-            one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
-            near = np.flatnonzero((bricks != 0) & surface.has_texels)
-            one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
+            if step < self._passes:
+                one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
+                near = np.flatnonzero((bricks != 0) & surface.has_texels)
+                one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
+            else:
+                again = np.flatnonzero(by_rays).astype(np.int32)
+                again = again[self._gather_last(scene, again) | (not self._compares)]
+                wanted[again] = True
+                one_pass.mark_rows(again, surface.place, surface.faces, ny, nz, marked)
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
             self._light_pages(scene, step, rows, anew, wanted, cells, changed, done)
@@ -317,7 +346,12 @@ class Relight:
             mark = np.zeros(len(probes.alive), np.bool_)
             mark[dirty.probes] = True
             one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
-            one_pass.clear(rows, surface.faces, surface.patch_first, surface.patch_count, n_texels, changed)
+            spots = (surface.faces, surface.patch_first, surface.patch_count, n_texels)
+            if step == self._passes - 1:  # what reads a spot that was given out anew read another before
+                again = np.flatnonzero(anew & (surface.page_key_of_row >= 0)).astype(np.int32)
+                one_pass.note_spots(again, *spots, True, changed)
+                mark_last(surface.alive(), transport.last_rays.met, surface.patch_spot, changed, by_rays)
+            one_pass.note_spots(rows, *spots, False, changed)
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)
             yield math.ceil(len(todo) * per_probe)

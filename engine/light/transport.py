@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
+from engine.light.bounces import LastRays
 from engine.light.interpolate import NEAR_M, look_into, near_shares, probe_seen, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
@@ -78,6 +79,7 @@ class Transport:
         self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
         self.weight = np.zeros((0, 8), np.uint8)  # [T, 8] sum WHOLE, or 0 where it sees none
         self.near = np.zeros(0, np.uint8)  # [T] of NEAR_WHOLE that it sees, how much is too near for probes to tell
+        self.last_rays = LastRays()
         self.readers: RaysOfPages | None = None  # see keep_readers
         self.n_changes = 0  # so far
         self._boxes: list[tuple[F64, F64]] = []  # [n, 3] of the last of them
@@ -101,6 +103,7 @@ class Transport:
             probes.place(self.voxels, part)
             yield most_bricks
         self._make_room(surface.capacity)
+        self.last_rays.note(surface.alive())
         n = -(-TRACE_PASSES * surface.n_with_texels // most_bricks)
         alive, rays = np.flatnonzero(probes.alive).astype(np.int32), np.full(len(probes.alive), ALL_RAYS)
         for part in np.array_split(alive, max(n, 1)):
@@ -176,12 +179,14 @@ class Transport:
         self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
         self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.uint8)])
         self.near = np.concatenate([self.near, np.zeros(more, np.uint8)])
+        self.last_rays.make_room(more)
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
         self._note_boxes(low, high)
+        self.last_rays.note(fresh, low, high)
         cells = np.zeros(probes.n_cells, np.bool_)
         for a, b in zip(low_vox, high_vox, strict=True):
             first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)

@@ -321,7 +321,7 @@ def test_a_crate_by_a_shining_wall_is_lit_on_that_side_alone() -> None:
     view = dataclasses.replace(view, materials=dataclasses.replace(view.materials, emission=emission))
     normal, e = light_of(standing(view))
     assert (e[normal[:, 0] > 0.9] > 0.7).all()
-    assert (e[normal[:, 0] < -0.9] < 0.1).all()
+    assert (e[normal[:, 0] < -0.9] < 0.15).all()
 
 
 def test_the_ground_in_its_own_shadow_does_not_light_a_crate() -> None:

@@ -28,7 +28,7 @@ def number_of_places(scene: SceneFeatures) -> dict[tuple[int, ...], int]:
 
 def ray(place: np.ndarray, texel: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     origin, direction = np.empty(3), np.empty(3)
-    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, origin, direction)
+    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, gather.TEXEL_RAYS, origin, direction)
     return origin, direction
 
 

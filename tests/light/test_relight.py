@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from engine.light import gather
+from engine.light.bounces import LAST_RAYS
+from engine.light.bounces import SKY as LAST_SKY
 from engine.light.features import SceneFeatures
 from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
@@ -16,6 +18,7 @@ from engine.light.relight import PASSES, Direct, Dirty, Relight, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
 from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky
+from tests.light.test_bounces import spots_met
 
 
 def scene() -> SceneFeatures:
@@ -72,7 +75,7 @@ def test_kept_light_is_rounded_light() -> None:
 
 
 def sunless(lamps: np.ndarray) -> Direct:
-    return Direct(packed(lamps), np.zeros(len(lamps), np.bool_), np.zeros(3, np.float32), np.zeros(3, np.float32))
+    return Direct(packed(lamps), np.zeros(len(lamps), np.uint8), np.zeros(3, np.float32), np.zeros(3, np.float32))
 
 
 def relit(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> Relight:
@@ -81,8 +84,20 @@ def relit(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes:
     return light
 
 
+def by_last_rays(features: SceneFeatures, by_spot: np.ndarray, outside: SkyView) -> np.ndarray:
+    """[n, 3]: mean over the rays of each texel of what they read, by_spot [S, 3], or of the sky."""
+    texels, place, rays = features.texels, features.surface.place, features.transport.last_rays
+    spots, direction = spots_met(features, texels), np.empty((len(texels), LAST_RAYS, 3))
+    for i, t in enumerate(texels):
+        for k in range(LAST_RAYS):
+            gather.texel_direction(place[t, 3], gather.last_turn(place, t), k, LAST_RAYS, direction[i, k])
+    is_sky = (rays.met[texels] >> 8 == LAST_SKY)[..., None]
+    light = np.where(is_sky, sky_radiance(outside, direction), np.where(spots[..., None] >= 0, by_spot[spots], 0))
+    return light.mean(1).astype(np.float32)
+
+
 def test_relight_is_the_sum_that_it_says() -> None:
-    """Two passes in numpy: texel radiance, patch means, weighted sums over rays, shares."""
+    """Two passes in numpy: texel radiance, patch means, sums over rays, shares; at last along texels' rays."""
     features = scene()
     transport, probes, surface = features.transport, features.probes, features.surface
     alive, texels = np.flatnonzero(probes.alive).astype(np.int32), features.texels
@@ -107,6 +122,8 @@ def test_relight_is_the_sum_that_it_says() -> None:
         albedo, emission, near = features.albedo[material[texels]], features.emission[material[texels]], near_share
         beside = near * (emission + albedo * NEAR_LAMPS * direct[texels])
         gathered = ((1 - near) * gathered + beside) / (1 - near * albedo)
+        if step == 2:
+            gathered = by_last_rays(features, by_spot, outside)
         own_light = np.zeros((len(place), 3), np.float32)
         own_light[texels] = emission + albedo * (direct[texels] + gathered)
         radiance = patch_means(surface, own_light)

@@ -1,0 +1,94 @@
+"""Rays of the last bounce against their definitions, ray by ray in plain numpy; that they follow changes is a law of
+test_cache.py.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from engine.light import gather
+from engine.light.bounces import LAST_RAYS, NOTHING_LIT, SKY, mark_last
+from engine.light.features import SceneFeatures
+from engine.light.skylight import SUN_U, SUN_V, SUN_WHOLE, look_for_sun
+from engine.light.surface import face_centre
+from engine.light.trace import first_hit
+from tests.light.scenes_for_light import materials, plaza
+
+
+@pytest.fixture(scope="module")
+def scene() -> SceneFeatures:
+    found = SceneFeatures(plaza(), materials().albedo, materials().emission)
+    surface, rays = found.surface, found.transport.last_rays
+    for _ in rays.trace(found.transport.voxels, surface, 3, np.zeros(surface.capacity, np.bool_)):
+        pass
+    return found
+
+
+def test_a_ray_ends_on_the_texel_that_it_meets(scene: SceneFeatures) -> None:
+    place, met = scene.surface.place, scene.transport.last_rays.met
+    number = {tuple(place[t].tolist()): int(t) for t in scene.texels}
+    origin, direction = np.empty(3), np.empty(3)
+    kinds = set()
+    for texel in scene.texels[::41]:
+        turn = gather.last_turn(place, texel)
+        for k in range(LAST_RAYS):
+            gather.texel_ray(place, texel, turn, k, LAST_RAYS, origin, direction)
+            far, side, x, y, z = first_hit(scene.transport.voxels, *origin, *direction, 1e4)
+            expected = SKY if side == -1 else number.get((x, y, z, side), NOTHING_LIT)
+            assert met[texel, k] >> 8 == expected
+            assert met[texel, k] & 255 == math.ceil(gather.bin_of_distance(far) * gather.CODE)
+            kinds.add("sky" if expected == SKY else "texel")
+    assert kinds == {"sky", "texel"}
+
+
+def test_nothing_is_traced_twice(scene: SceneFeatures) -> None:
+    again = np.zeros(scene.surface.capacity, np.bool_)
+    for _ in scene.transport.last_rays.trace(scene.transport.voxels, scene.surface, 3, again):
+        pass
+    assert not again.any()
+
+
+def test_a_change_is_seen_by_the_texels_that_read_it(scene: SceneFeatures) -> None:
+    surface, met = scene.surface, scene.transport.last_rays.met
+    random = np.random.default_rng(3)
+    changed = random.random(surface.n_spots) < 0.02
+    mark = np.zeros(surface.capacity, np.bool_)
+    mark_last(scene.texels, met, surface.patch_spot, changed, mark)
+    spots = spots_met(scene, scene.texels)
+    np.testing.assert_array_equal(mark[scene.texels], (changed[spots] & (spots >= 0)).any(1))
+    assert 0.05 < mark[scene.texels].mean() < 0.5
+
+
+def spots_met(scene: SceneFeatures, texels: np.ndarray) -> np.ndarray:
+    """What the rays of some texels [n] read: spots [n, LAST_RAYS], -1 where they read none."""
+    met, surface = scene.transport.last_rays.met[texels], scene.surface
+    end, code = (met >> 8).astype(np.int64), met & 255
+    level = (code > 106).astype(np.int64) + (code > 160) + (code > 213)  # 2, 4 and 8 m
+    end[end >= NOTHING_LIT] = -1
+    spots = np.concatenate([end[..., None], surface.patch_spot[end]], -1)
+    return np.where(end >= 0, np.take_along_axis(spots, level[..., None], -1)[..., 0], -1)
+
+
+def test_the_sun_shines_on_a_part_of_a_face(scene: SceneFeatures) -> None:
+    """Place by place; only faces whose opposite corners agree may be told less exactly."""
+    place = scene.surface.place
+    sun = np.array([0.48, 0.36, 0.8])
+    share = np.zeros(scene.surface.capacity, np.uint8)
+    look_for_sun(scene.transport.voxels, place, *sun, scene.texels, share)
+    centre, partly, off = np.empty(3), 0, []
+    for texel in scene.texels[::7]:
+        axis, sign = face_centre(place, texel, centre)
+        seen = []
+        for u, v in zip(SUN_U, SUN_V, strict=True):
+            at = centre.copy()
+            at[axis] += 1e-3 * sign
+            at[(axis + 1) % 3] += 0.25 * ((u + 0.5) / 8 - 0.5)
+            at[(axis + 2) % 3] += 0.25 * ((v + 0.5) / 8 - 0.5)
+            seen.append(sun[axis] * sign > 0 and first_hit(scene.transport.voxels, *at, *sun, 1e4)[1] == -1)
+        agree = seen[0] == seen[-1]
+        assert share[texel] == (SUN_WHOLE * seen[0] if agree else sum(seen))
+        off.append(int(share[texel]) - sum(seen))
+        partly += not agree
+    assert partly > 5
+    assert abs(np.mean(off)) < 0.02 * SUN_WHOLE, "what is not asked does not lean to one side"
