@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
-from engine.state.bricks import Bricks, Key, words_by_brick, words_of
+from engine.state.bricks import Bricks, Key, hashes_of, words_by_brick, words_of
 
 U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 Cut = tuple[slice, slice, slice]
 Box = tuple[int, int, int, int, int, int]  # low x y z, high x y z, exclusive
@@ -45,6 +47,7 @@ class Canvas(Bricks):
         super().__init__(shape)
         self._sheets: dict[tuple[int, int], _Sheet] = {}  # by place, the one that was used last at the end
         self._spare: list[_Sheet] = []  # closed: new memory costs more than what is done in it
+        self._rows_by_hash: dict[int, int] = {}  # of what rows held when they were written
 
     def finished(self) -> Bricks:
         """What was written, frozen."""
@@ -123,6 +126,21 @@ class Canvas(Bricks):
                 sheet.words[x, y, z] = words_of(self._blocks(rows)).reshape(-1, BRICK, BRICK)
                 known[:] = True
         return sheet
+
+    def _rows_for(self, blocks: U8, shown: I64) -> I32:
+        """As of Bricks, but what a row holds already is not kept again: of a village's bricks a quarter is left."""
+        n, words = len(self._shared), words_of(blocks)
+        hashes = hashes_of(words).tolist()
+        rows = np.array([self._rows_by_hash.get(value, -1) for value in hashes], np.int32)
+        known = np.flatnonzero(rows >= 0)
+        own = rows[known] - n
+        is_there = (self._shown[own] > 0) & (words_of(self._own[own]) == words[known]).all(1)  # nor written since
+        np.add.at(self._shown, own[is_there], shown[known[is_there]])
+        rows[known[~is_there]] = -1
+        missing = np.flatnonzero(rows < 0)
+        rows[missing] = super()._rows_for(blocks[missing], shown[missing])
+        self._rows_by_hash.update((hashes[i], int(rows[i])) for i in missing if rows[i] >= n)
+        return rows
 
     def _new_sheet(self) -> _Sheet:
         z = self.shape[2]

@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rng import bits, stream_key
 from engine.core.units import AIR, BRICK
 
 U8 = NDArray[np.uint8]
@@ -26,6 +27,7 @@ UNIFORM = 256  # rows of the pool that hold one material throughout; row m is ma
 VOLUME = BRICK**3
 FEW = 64  # bricks: so many are written faster one by one
 FEW_AT_ONCE = 1 << 11  # bricks whose voxels are read again and again, in the cache of a processor
+ODD: U64 = bits(0, 0, stream_key("bricks"), np.arange(64)) | np.uint64(1)
 AT_ONCE = 1 << 14  # bricks that are worked on together, so that the arrays over them stay small
 
 
@@ -344,13 +346,12 @@ def _solid_bits(word: U64) -> I64:
     return np.asarray((word * np.uint64(0x0102040810204080)) >> np.uint64(56)).astype(np.int64)
 
 
-def _hashes(words: U64) -> U64:
-    """A number for each block of words [n, 64]: multiplicative hashing, Knuth vol. 3, section 6.4."""
-    key = np.zeros(len(words), np.uint64)
-    for column in np.ascontiguousarray(words.T):
-        key = (key ^ column) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-    return key
+def hashes_of(words: U64) -> U64:
+    """A number for each block of words [n, 64]: their sum, each times an odd number of its own (multilinear hashing,
+    Lemire and Kaser, "Strongly universal string hashing is fast", 2014)."""
+    mixed = words ^ words >> np.uint64(29)  # so that a word's highest voxels are not in its highest bits alone
+    mixed *= ODD
+    return np.asarray(mixed.sum(1, dtype=np.uint64))
 
 
 def _distinct(blocks: U8) -> tuple[I32, U8]:
@@ -365,7 +366,7 @@ def _distinct(blocks: U8) -> tuple[I32, U8]:
     key, uniform, same = np.zeros(n, np.uint64), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     parts = [slice(start, start + FEW_AT_ONCE) for start in range(0, n, FEW_AT_ONCE)]
     for part in parts:
-        key[part] = _hashes(words[part])
+        key[part] = hashes_of(words[part])
         uniform[part] = (words[part] == _uniform(blocks[part])).all(1)
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     like = first[which.reshape(-1)]

@@ -40,6 +40,27 @@ def test_any_boxes_read_and_written_in_any_order_are_what_an_array_holds(seed: i
     assert made.holds_same(plain) and made.nbytes == plain.nbytes
 
 
+def test_houses_that_are_alike_share_bricks_until_one_is_written() -> None:
+    canvas, array = Canvas((8 * EDGE, 64, 32)), np.zeros((8 * EDGE, 64, 32), np.uint8)
+
+    def draw(x: int, material: int, thick: int) -> None:
+        for grid in (canvas, array):
+            shapes.room(grid, (x + 3, 5, 3), (x + 30, 40, 20), material, 2, 3, thick)
+
+    for i in range(8):
+        draw(i * EDGE, 1, 1)
+    assert len(canvas._own) - len(canvas._free) < 4 * np.count_nonzero(
+        canvas._row[: EDGE // 8] >= 256
+    )  # of the 8 houses
+    for i in (2, 5):
+        draw(i * EDGE, 4, 2)
+    wide = slice(3 * EDGE - 2, 8 * EDGE), slice(0, 64), slice(4, 11)  # goes to the bricks at once
+    assert np.prod([s.stop - s.start for s in wide]) > LARGE
+    canvas[wide] = array[wide] = 5
+    draw(6 * EDGE, 1, 1)
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
+
+
 def test_one_voxel_and_a_box_without_any() -> None:
     canvas = Canvas(SHAPE)
     canvas[EDGE, EDGE, 5] = 3

@@ -136,7 +136,7 @@ def test_rows_that_no_brick_shows_are_used_again() -> None:
 
 
 def test_blocks_with_one_hash_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_hashes", lambda words: np.zeros(len(words), np.uint64))
+    monkeypatch.setattr(module, "hashes_of", lambda words: np.zeros(len(words), np.uint64))
     grid = Bricks((32, 8, 8))
     for x in range(4):
         grid[8 * x + 1, 1, 1] = 1 + x % 3
