@@ -5,6 +5,7 @@ Coordinates are whole voxels, boxes are half-open [low, high), z is up, and what
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -191,15 +192,23 @@ def blob(
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - reach[2])
     some = np.asarray(materials, np.uint8)
     for window, voxels in parts_of(grid, low, (centre[0] + reach[0], centre[1] + reach[1], centre[2] + reach[2])):
-        x, y, z = (((v - c) / r) ** 2 for v, c, r in zip(centres(window), centre, radius, strict=True))
-        far = x + y + z
+        far = _far(*((s.start - c, s.stop - c, r) for s, c, r in zip(window, centre, radius, strict=True)))
         # 0.75 m lumps push the surface in and out. All that is the same over a lump is worked out once for it.
-        inside = np.sqrt(far, out=far) <= _spread(0.8 + 0.4 * _lumps(window, 3, seed), window, 3)
+        inside = far <= _spread(0.8 + 0.4 * _lumps(window, 3, seed), window, 3)
         inside &= voxels == AIR
         if (limit := math.ceil(density * 2.0**32)) < 2**32:
             inside &= _hash_bits(*_places(window, 1), seed + 1) < np.uint32(limit)
         which = some[(_lumps(window, 2, seed + 2) * len(some)).astype(np.int64)]
         np.copyto(voxels, _spread(which, window, 2), where=inside)
+
+
+@lru_cache(8)  # trees are many and alike; one holds at most about SLAB numbers
+def _far(*axes: tuple[int, int, float]) -> F64:
+    """[n, m, k] how far voxel centres lie from a corner of the grid, in radii; an axis is (first, end, radius)."""
+    x, y, z = (((np.arange(low, high) + 0.5) / radius) ** 2 for low, high, radius in axes)
+    far = np.sqrt(x[:, None, None] + y[:, None] + z)
+    far.setflags(write=False)
+    return np.asarray(far)
 
 
 def _places(window: Window, edge: int) -> tuple[I64, I64, I64]:
