@@ -66,9 +66,7 @@ class FarField:
         # Whole bricks of cells, also where the world ends within one: what is beyond is air
         self._cells: U8 = np.zeros([-(-n // BRICK) * BRICK for n in cells.shape], np.uint8)
         self._cells[tuple(slice(n) for n in cells.shape)] = cells
-        self._land_stamp: I64 = np.zeros(
-            land.stamp.shape, np.int64
-        )  # most stay 0, and take no memory until they do not
+        self._land_stamp: I64 = np.zeros(land.stamp.shape, np.int64)  # most stay 0 and take no memory
         edited = np.flatnonzero(land.stamp)
         self._land_stamp.reshape(-1)[edited] = land.stamp.reshape(-1)[edited]
         self._known = land.material, land.version  # the versions of another state's voxels say nothing
