@@ -378,6 +378,8 @@ class Renderer:
         stats["_lap"] = now
 
     def _follow_materials(self, view: View) -> None:
+        assert self._gbuffer is not None
+        self._gbuffer.follow_patterns(view.materials)
         if self._materials is None or self._materials[0] is not view.materials:
             if self._materials is not None:
                 self._materials[1].release()

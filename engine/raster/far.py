@@ -66,7 +66,9 @@ class FarField:
         # Whole bricks of cells, also where the world ends within one: what is beyond is air
         self._cells: U8 = np.zeros([-(-n // BRICK) * BRICK for n in cells.shape], np.uint8)
         self._cells[tuple(slice(n) for n in cells.shape)] = cells
-        self._land_stamp = land.stamp.copy()
+        self._land_stamp: I64 = np.zeros(land.stamp.shape, np.int64)  # most stay 0 and take no memory
+        edited = np.flatnonzero(land.stamp)
+        self._land_stamp.reshape(-1)[edited] = land.stamp.reshape(-1)[edited]
         self._known = land.material, land.version  # the versions of another state's voxels say nothing
         self._stamp: I64 = np.zeros([n // BRICK for n in self._cells.shape], np.int64)
         self._low: I64 = np.zeros(3, np.int64)  # the window [low, high), bricks
@@ -79,7 +81,8 @@ class FarField:
         if land.material is not self._known[0] or land.version != self._known[1]:
             self._known = land.material, land.version
             changed = np.argwhere(land.stamp != self._land_stamp)
-            self._land_stamp[...] = land.stamp
+            at = tuple(changed.T)
+            self._land_stamp[at] = land.stamp[at]
             for brick in changed:
                 block = land.material[tuple(slice(b * BRICK, (b + 1) * BRICK) for b in brick.tolist())]
                 look = looks(block[None])[0]

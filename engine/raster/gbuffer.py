@@ -343,13 +343,21 @@ class GBuffer:
         self._defines = defines
         self._programs: dict[tuple[str, ...], moderngl.Program] = {}
         self._occluders = program(context, "voxels.vert", "shadow.frag")
-        atlas = patterns.pattern_atlas()
-        self._patterns = context.texture(atlas.shape[1::-1], 4, atlas.tobytes(), dtype="f1")
+        self._patterns = context.texture(patterns.ATLAS_PX, 4, dtype="f1")
         self._patterns.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._patterns.repeat_x = self._patterns.repeat_y = False
+        self._patterns_made: set[int] = set()  # layers
         self._read = np.empty((size_px[1], size_px[0], 4), np.uint32)
         self._keys = np.empty((size_px[1], size_px[0]), np.uint32)
         self._depth_read = np.empty((size_px[1], size_px[0]), np.float32)
+
+    def follow_patterns(self, materials: Materials) -> None:
+        """Make the patterns that materials have, before they are drawn. All of them would take half a second."""
+        for layer in set(materials.pattern.tolist()) - self._patterns_made:
+            image = patterns.atlas_of(patterns.NAMES[layer])
+            rows, columns = image.shape[:2]
+            self._patterns.write(image, viewport=(0, layer * rows, columns, rows))
+            self._patterns_made.add(layer)
 
     def draw(
         self,

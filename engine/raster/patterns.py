@@ -17,6 +17,7 @@ PATTERN_M = 4.0  # metres until a pattern repeats
 TEXELS = 512  # along each edge: 7.8 mm
 SHIFT_V = 0.618034  # how far a shift moves a pattern along v for a metre along u
 LEVELS = 7  # mip levels that are used; beyond the last one a pixel sees half a metre: plain
+ATLAS_PX = 2 * TEXELS + 2 * LEVELS, len(NAMES) * (TEXELS + 2)  # columns and rows of `pattern_atlas`
 
 
 def _hash01(x: NDArray[np.int64], y: NDArray[np.int64], salt: int) -> F64:
@@ -105,41 +106,50 @@ def _layer(name: str) -> F64:
 
 
 @functools.cache
-def pattern_levels() -> tuple[U8, ...]:
-    """Mip levels [layers, n, n, 3], n = 512, 256, ...: half the factor on the albedo as unorm8 (127.5 is a factor of
-    1).
+def _thresholds() -> tuple[F64, ...]:
+    """What levels are dithered by, [n, n, 1] each."""
+    places = [np.arange(TEXELS >> level) for level in range(LEVELS)]
+    return tuple(_hash01(at[None, :], at[:, None], 71)[..., None] for at in places)
+
+
+@functools.cache
+def levels_of(name: str) -> tuple[U8, ...]:
+    """Mip levels [n, n, 3] of one pattern, n = 512, 256, ...: half the factor on the albedo as unorm8 (127.5 is a
+    factor of 1).
 
     Row is v, column is u. Each level is the mean of four texels of the one before, dithered, so that it keeps the
     mean of one.
     """
-    levels = [np.empty((len(NAMES), TEXELS >> level, TEXELS >> level, 3), np.uint8) for level in range(LEVELS)]
-    thresholds = [_hash01(np.arange(n)[None, :], np.arange(n)[:, None], 71) for n in (len(of[0]) for of in levels)]
-    room = np.empty((TEXELS, TEXELS, 3))  # one for all: memory that is new costs more than the sums
-    for layer, name in enumerate(NAMES):
-        factor = np.clip(_layer(name), 0.3, 1.7)
-        factor /= factor.mean((0, 1))
-        for level, threshold in zip(levels, thresholds, strict=True):
-            scaled = np.multiply(factor, 127.5, out=room[: len(factor), : len(factor)])
-            scaled += threshold[..., None]
-            level[layer] = scaled
-            factor = (factor[::2, ::2] + factor[1::2, ::2] + factor[::2, 1::2] + factor[1::2, 1::2]) / 4
-    for level in levels:
-        level.setflags(write=False)
+    factor = np.clip(_layer(name), 0.3, 1.7)
+    factor /= factor.mean((0, 1))
+    levels, room = [], np.empty_like(factor)  # one for all: memory that is new costs more than the sums
+    for threshold in _thresholds():
+        scaled = np.multiply(factor, 127.5, out=room[: len(factor), : len(factor)])
+        scaled += threshold
+        levels.append(scaled.astype(np.uint8))
+        levels[-1].setflags(write=False)
+        factor = (factor[::2, ::2] + factor[1::2, ::2] + factor[::2, 1::2] + factor[1::2, 1::2]) / 4
     return tuple(levels)
 
 
-def pattern_atlas() -> U8:
-    """All levels of all layers in one image [rows, columns, 4], each with a border of one texel that wraps round.
+def pattern_levels() -> tuple[U8, ...]:
+    """The levels of all patterns: [layers, n, n, 3] each."""
+    return tuple(np.stack(of_all) for of_all in zip(*map(levels_of, NAMES), strict=True))
 
-    Level l of a layer starts at column 2 * T - (2 * T >> l) + 2 * l and row layer * (T + 2), border included. Software
-    rasterisers filter plain eight-bit images several times faster than mipmapped arrays.
+
+def atlas_of(name: str) -> U8:
+    """All levels of one pattern in one image [T + 2, columns, 4], each with a border of one texel that wraps round.
+
+    Level l starts at column 2 * T - (2 * T >> l) + 2 * l, border included. Software rasterisers filter plain eight-bit
+    images several times faster than mipmapped arrays.
     """
-    rows, columns = len(NAMES) * (TEXELS + 2), 2 * TEXELS + 2 * LEVELS
-    out = np.full((rows, columns, 4), 128, np.uint8)
-    for level, texels in enumerate(pattern_levels()):
+    out = np.full((TEXELS + 2, ATLAS_PX[0], 4), 128, np.uint8)
+    for level, texels in enumerate(levels_of(name)):
         size, x = TEXELS >> level, 2 * TEXELS - (2 * TEXELS >> level) + 2 * level
-        padded = np.pad(texels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")
-        for layer in range(len(NAMES)):
-            y = layer * (TEXELS + 2)
-            out[y : y + size + 2, x : x + size + 2, :3] = padded[layer]
+        out[: size + 2, x : x + size + 2, :3] = np.pad(texels, ((1, 1), (1, 1), (0, 0)), mode="wrap")
     return out
+
+
+def pattern_atlas() -> U8:
+    """The images of all patterns below one another: a layer starts at row layer * (T + 2)."""
+    return np.concatenate([atlas_of(name) for name in NAMES])

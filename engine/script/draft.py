@@ -10,7 +10,7 @@ import numpy as np
 from engine.core.errors import LimitError, WorldFileError
 from engine.core.units import BRICK, VOXEL_M
 from engine.script.budget import Spot
-from engine.script.canvas import Canvas
+from engine.script.canvas import Canvas, Drawing
 from engine.script.shells import Light
 from engine.script.values import colour, hint, point, said
 from engine.state.blueprint import Blueprint, Goal, Materials, Path, Place, Prefab, Schedule, Sky, Spawn, Trigger
@@ -71,7 +71,7 @@ class Draft:
     notes: list[str] = field(default_factory=list)  # what imported models say and the world leaves out
     lights: dict[str, tuple[Light, ...]] = field(default_factory=dict)  # prefab -> lamps that came with its model
     finishes: dict[tuple[object, ...], int] = field(default_factory=dict)  # look of an imported surface -> material
-    grid: Grid | None = None
+    grid: Drawing | None = None
     shapes: list[tuple[Shape, tuple[Any, ...]]] | None = field(default_factory=list)  # None: they are not all there is
     known: Drawn | None = None  # what the last reading of the file drew
     drawn: Drawn | None = None  # what this one did, once it is finished
@@ -114,7 +114,7 @@ class Draft:
         x, y, z = self.grid.shape
         return x, y, z
 
-    def voxels(self) -> Grid:
+    def voxels(self) -> Drawing:
         """The grid, once world(...) has made one, for who looks at it or writes it otherwise than by `draw`."""
         _ = self.size
         self._draw_waiting()
@@ -156,13 +156,11 @@ class Draft:
         if self.waits and known is not None and (self.size, self.shapes) == (known.size, known.shapes):
             return replace(known, prefabs=self.made_of)
         self._draw_waiting()
-        grid = self.grid
-        assert grid is not None
-        if isinstance(grid, Canvas):
-            grid = grid.finished()
-        elif isinstance(grid, np.ndarray):
-            grid.flags.writeable = False
-        return Drawn(self.size, self.shapes, grid, self.made_of)
+        assert self.grid is not None
+        if isinstance(self.grid, Canvas):
+            return Drawn(self.size, self.shapes, self.grid.finished(), self.made_of)
+        self.grid.flags.writeable = False
+        return Drawn(self.size, self.shapes, self.grid, self.made_of)
 
     def count(self, kind: str, present: int) -> None:
         """Refuses one more of a kind beyond its cap."""
@@ -288,7 +286,7 @@ class Draft:
         )
 
 
-def grid_of(size_voxels: Voxel) -> Grid:
+def grid_of(size_voxels: Voxel) -> Drawing:
     """An empty grid; its edges are whole bricks."""
     for axis, n in zip("xyz", size_voxels, strict=True):
         if n <= 0 or n % BRICK:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import AIR, VOXEL_M, VOXELS_PER_M
-from engine.script.shapes import RISES, centres, slabs, window_of
-from engine.state.bricks import Grid
+from engine.script.canvas import Drawing
+from engine.script.shapes import RISES, centres, parts_of
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -44,18 +44,17 @@ def _corners(p: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
 
 
 def write(
-    grid: Grid, root: dict[str, Any], base: Voxel, box: tuple[Voxel, Voxel], material: int | None, only: str
+    grid: Drawing, root: dict[str, Any], base: Voxel, box: tuple[Voxel, Voxel], material: int | None, only: str
 ) -> None:
     """Writes a solid whose origin lies at a corner of the grid; `box` bounds it. Without a material: its parts' own."""
     low, high = (tuple(b + v for b, v in zip(base, corner, strict=True)) for corner in box)
-    for window in slabs(window_of(grid, (low[0], low[1], low[2]), (high[0], high[1], high[2]))):
+    for window, voxels in parts_of(grid, (low[0], low[1], low[2]), (high[0], high[1], high[2])):
         place = [(c - b) * VOXEL_M for c, b in zip(centres(window), base, strict=True)]
         made = _made(root, place)
-        before = grid[window]
-        inside = np.broadcast_to(made, before.shape) != AIR
+        inside = made != AIR
         if only != "everywhere":
-            inside = inside & ((before == AIR) == (only == "air"))
-        grid[window] = np.where(inside, made if material is None else np.uint8(material), before)
+            inside = inside & ((voxels == AIR) == (only == "air"))
+        np.copyto(voxels, made if material is None else np.uint8(material), where=inside)
 
 
 def _made(solid: dict[str, Any], place: list[F64]) -> U8:

@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.rng import bits, stream_key
 from engine.core.units import AIR, BRICK
 
 U8 = NDArray[np.uint8]
@@ -26,6 +27,7 @@ UNIFORM = 256  # rows of the pool that hold one material throughout; row m is ma
 VOLUME = BRICK**3
 FEW = 64  # bricks: so many are written faster one by one
 FEW_AT_ONCE = 1 << 11  # bricks whose voxels are read again and again, in the cache of a processor
+ODD: U64 = bits(0, 0, stream_key("bricks"), np.arange(64)) | np.uint64(1)
 AT_ONCE = 1 << 14  # bricks that are worked on together, so that the arrays over them stay small
 
 
@@ -87,7 +89,7 @@ class Bricks:
         for bx in range(first[0], last[0], depth):
             end = min(bx + depth, last[0])
             rows = self._row[bx:end, first[1] : last[1], first[2] : last[2]]
-            dense = self._blocks(rows).transpose(0, 3, 1, 4, 2, 5).reshape([n * BRICK for n in rows.shape])
+            dense = _dense(self._blocks(rows), rows.shape)
             a, b = max(low[0], bx * BRICK), min(high[0], end * BRICK)
             out[a - low[0] : b - low[0]] = dense[
                 a - bx * BRICK : b - bx * BRICK,
@@ -115,10 +117,10 @@ class Bricks:
         bx, by = np.clip(i >> 3, 0, nx - 1), np.clip(j >> 3, 0, ny - 1)
         row = self._row[bx, by, np.clip(level, 0, nz - 1)]
         column, n = (i & 7) * BRICK + (j & 7), len(self._shared)
-        word = _words(self._shared)[np.minimum(row, n - 1), column]
+        word = words_of(self._shared)[np.minimum(row, n - 1), column]
         own = row >= n
         if own.any():
-            word[own] = _words(self._own)[row[own] - n, column[own]]
+            word[own] = words_of(self._own)[row[own] - n, column[own]]
         byte = _solid_bits(word)
         return np.where(level < 0, 0xFF, np.where(level >= nz, 0, byte))
 
@@ -246,19 +248,17 @@ class Bricks:
         bricks = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
         shape = self._row[bricks].shape
         blocks = self._blocks(self._row[bricks])
-        dense = blocks.transpose(0, 3, 1, 4, 2, 5).reshape([n * BRICK for n in shape])
+        dense = _dense(blocks, shape)
         inside = (slice(a - f * BRICK, b - f * BRICK) for a, b, f in zip(low, high, first, strict=True))
         dense[tuple(inside)] = values
-        x, y, z = shape
-        blocks = (
-            dense.reshape(x, BRICK, y, BRICK, z, BRICK).transpose(0, 2, 4, 1, 3, 5).reshape(-1, BRICK, BRICK, BRICK)
-        )
+        words = words_by_brick(dense).reshape(-1, BRICK, BRICK, 1)
+        blocks = words.view(np.uint8)
         at = np.mgrid[bricks].reshape(3, -1)
         self._show((at[0], at[1], at[2]), blocks)
 
     def _show(self, at: tuple[NDArray[np.intp], ...], blocks: U8) -> None:
         """Gives distinct bricks [n] new voxels [n, 8, 8, 8]."""
-        changed = np.flatnonzero((self._blocks(self._row[at]) != blocks).any((1, 2, 3)))
+        changed = np.flatnonzero((words_of(self._blocks(self._row[at])) != words_of(blocks)).any(1))
         at = tuple(a[changed] for a in at)
         self._release(self._row[at])
         self._row[at] = self._rows_for(blocks[changed], np.ones(len(changed), np.int64))
@@ -272,9 +272,8 @@ class Bricks:
 
     def _rows_for(self, blocks: U8, shown: I64) -> I32:
         """Rows [n] that hold blocks [n, 8, 8, 8], each shown by so many bricks."""
-        flat = blocks.reshape(-1, VOLUME)
-        rows = flat[:, 0].astype(np.int32)
-        mixed = np.flatnonzero((flat != flat[:, :1]).any(1))
+        rows = blocks[:, 0, 0, 0].astype(np.int32)
+        mixed = np.flatnonzero((words_of(blocks) != _uniform(blocks)).any(1))
         if len(mixed) > len(self._free):
             self._add_rows(len(mixed) - len(self._free))
         if len(mixed):
@@ -315,9 +314,27 @@ def _parts(low: list[int], high: list[int]) -> Iterator[tuple[tuple[slice, ...],
         yield (x[0], y[0], z[0]), (x[1], y[1], z[1])
 
 
-def _words(pool: U8) -> U64:
-    """Each column of eight voxels as one number: [R, 64]."""
+def words_by_brick(voxels: U8) -> U64:
+    """Voxels [X, Y, Z] by brick [X/8, Y/8, Z/8, 8, 8], eight above one another in each word: a view."""
+    x, y, z = (n // BRICK for n in voxels.shape)
+    return voxels.view(np.uint64).reshape(x, BRICK, y, BRICK, z).transpose(0, 2, 4, 1, 3)
+
+
+def _dense(blocks: U8, shape: tuple[int, ...]) -> U8:
+    """The voxels [X, Y, Z] of blocks [X/8 * Y/8 * Z/8, 8, 8, 8]: moved by words, which is faster than one by one."""
+    x, y, z = shape
+    words = np.ascontiguousarray(words_of(blocks).reshape(x, y, z, BRICK, BRICK).transpose(0, 3, 1, 4, 2))
+    return words.view(np.uint8).reshape(x * BRICK, y * BRICK, z * BRICK)
+
+
+def words_of(pool: U8) -> U64:
+    """Each column of eight voxels of blocks [R, 8, 8, 8] as one number: [R, 64]."""
     return pool.reshape(-1, VOLUME).view("<u8")
+
+
+def _uniform(blocks: U8) -> U64:
+    """[n, 1] what all words of blocks would be, if all voxels were like the first one."""
+    return np.asarray(blocks[:, 0, 0, :1] * np.uint64(0x0101010101010101))
 
 
 def _solid_bits(word: U64) -> I64:
@@ -329,6 +346,14 @@ def _solid_bits(word: U64) -> I64:
     return np.asarray((word * np.uint64(0x0102040810204080)) >> np.uint64(56)).astype(np.int64)
 
 
+def hashes_of(words: U64) -> U64:
+    """A number for each block of words [n, 64]: their sum, each times an odd number of its own (multilinear hashing,
+    Lemire and Kaser, "Strongly universal string hashing is fast", 2014)."""
+    mixed = words ^ words >> np.uint64(29)  # so that a word's highest voxels are not in its highest bits alone
+    mixed *= ODD
+    return np.asarray(mixed.sum(1, dtype=np.uint64))
+
+
 def _distinct(blocks: U8) -> tuple[I32, U8]:
     """Rows [n] for blocks [n, 8, 8, 8] in a pool that begins with the uniform ones, and what follows those: each once.
 
@@ -337,22 +362,19 @@ def _distinct(blocks: U8) -> tuple[I32, U8]:
     n = len(blocks)
     if not n:
         return np.zeros(0, np.int32), blocks
-    flat, words = blocks.reshape(n, VOLUME), _words(blocks)
+    words = words_of(blocks)
     key, uniform, same = np.zeros(n, np.uint64), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     parts = [slice(start, start + FEW_AT_ONCE) for start in range(0, n, FEW_AT_ONCE)]
     for part in parts:
-        for column in np.ascontiguousarray(words[part].T):  # multiplicative hashing, Knuth vol. 3, section 6.4
-            key[part] = (key[part] ^ column) * np.uint64(0x9E3779B97F4A7C15)
-            key[part] ^= key[part] >> np.uint64(29)
-        one = flat[part, 0] * np.uint64(0x0101010101010101)
-        uniform[part] = (words[part] == one[:, None]).all(1)
+        key[part] = hashes_of(words[part])
+        uniform[part] = (words[part] == _uniform(blocks[part])).all(1)
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     like = first[which.reshape(-1)]
     for part in parts:
         same[part] = (words[part] == words[like[part]]).all(1)
     like = np.where(same, like, np.arange(n))
     keeps = (like == np.arange(n)) & ~uniform
-    row = np.where(keeps, UNIFORM - 1 + np.cumsum(keeps), flat[:, 0])
+    row = np.where(keeps, UNIFORM - 1 + np.cumsum(keeps), blocks[:, 0, 0, 0])
     return row[like].astype(np.int32), blocks[keeps]
 
 

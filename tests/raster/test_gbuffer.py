@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import moderngl
 import numpy as np
 import pytest
 
@@ -138,3 +139,17 @@ def test_an_empty_world_is_sky(renderer):
     )
     arrays = renderer.gbuffer(empty)
     assert np.isinf(arrays.depth).all() and not arrays.albedo.any() and (arrays.entity == -1).all()
+
+
+def test_patterns_are_made_when_a_material_first_has_them(gl: moderngl.Context) -> None:
+    buffer, whole = gbuffer.GBuffer(gl, SIZE), patterns.pattern_atlas()
+    materials = views.courtyard().materials
+    for layers in ([0, 4], [0, 8, 9]):
+        pattern = np.resize(np.array(layers, np.uint8), len(materials.pattern))
+        buffer.follow_patterns(dataclasses.replace(materials, pattern=pattern))
+        image = np.frombuffer(buffer._patterns.read(), np.uint8).reshape(whole.shape)
+        for layer in layers:
+            rows = slice(layer * (patterns.TEXELS + 2), (layer + 1) * (patterns.TEXELS + 2))
+            assert np.array_equal(image[rows], whole[rows])
+    assert buffer._patterns_made == {0, 4, 8, 9}
+    buffer.release()

@@ -163,6 +163,7 @@ def test_pages_are_fetched_at_the_right_place(gl):
         view.materials, albedo=np.ones_like(view.materials.albedo), pattern=np.zeros_like(view.materials.pattern)
     )
     table = material_texture(gl, white)
+    buffer.follow_patterns(white)
     shadow.rest(True)
     buffer.draw(
         view.camera, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], np.empty(0, np.int32), whole=True

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.script import shapes
-from engine.script.canvas import EDGE, LARGE, MOST_OPEN, Canvas
+from engine.script.canvas import EDGE, LARGE, MOST_OPEN, Canvas, Drawing
 from engine.state.bricks import Bricks
 
 SHAPE = (3 * EDGE - 40, 2 * EDGE + 16, 32)
@@ -40,6 +40,27 @@ def test_any_boxes_read_and_written_in_any_order_are_what_an_array_holds(seed: i
     assert made.holds_same(plain) and made.nbytes == plain.nbytes
 
 
+def test_houses_that_are_alike_share_bricks_until_one_is_written() -> None:
+    canvas, array = Canvas((8 * EDGE, 64, 32)), np.zeros((8 * EDGE, 64, 32), np.uint8)
+
+    def draw(x: int, material: int, thick: int) -> None:
+        for grid in (canvas, array):
+            shapes.room(grid, (x + 3, 5, 3), (x + 30, 40, 20), material, 2, 3, thick)
+
+    for i in range(8):
+        draw(i * EDGE, 1, 1)
+    assert len(canvas._own) - len(canvas._free) < 4 * np.count_nonzero(
+        canvas._row[: EDGE // 8] >= 256
+    )  # of the 8 houses
+    for i in (2, 5):
+        draw(i * EDGE, 4, 2)
+    wide = slice(3 * EDGE - 2, 8 * EDGE), slice(0, 64), slice(4, 11)  # goes to the bricks at once
+    assert np.prod([s.stop - s.start for s in wide]) > LARGE
+    canvas[wide] = array[wide] = 5
+    draw(6 * EDGE, 1, 1)
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
+
+
 def test_one_voxel_and_a_box_without_any() -> None:
     canvas = Canvas(SHAPE)
     canvas[EDGE, EDGE, 5] = 3
@@ -65,4 +86,23 @@ def test_foliage_is_the_same_on_a_canvas_and_in_an_array(at: tuple[int, int, int
     for grid in (canvas, array):
         shapes.blob(grid, at, (9.0, 10.0, 8.0), (1, 2), 0.8, 5)
         shapes.weather(grid, (at[0] - 9, at[1] - 9, 0), (at[0] + 9, at[1] + 9, 32), 1, 3, 0.4, 8)
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
+
+
+def test_shapes_build_the_same_on_a_canvas() -> None:
+    def build(grid: Drawing) -> None:
+        shapes.fill(grid, (0, 0, 0), (40, 24, 5), 1)
+        shapes.room(grid, (3, 3, 4), (20, 20, 18), 2, 3, 4, 1)
+        shapes.column(grid, (28, 12, 5), 4.5, 12, 5)
+        shapes.sphere(grid, (28, 12, 20), 6.0, 6)
+        shapes.arch(grid, (2, 9, 5), (6, 14, 12), 0, 0)
+        shapes.stairs(grid, (21, 2, 5), (29, 6, 13), 7, 0, 1)
+        shapes.gable(grid, (2, 2, 18), (21, 21, 26), 4, 0, 2)
+        shapes.pyramid(grid, (30, 15, 5), (40, 24, 12), 8)
+        shapes.blob(grid, (33, 5, 20), (6.0, 5.0, 6.0), (9, 10), 0.7, 5)
+        shapes.weather(grid, (0, 0, 0), (40, 24, 32), 2, 11, 0.4, 3)
+
+    array, canvas = np.zeros((40, 24, 32), np.uint8), Canvas((40, 24, 32))
+    build(array)
+    build(canvas)
     np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
