@@ -31,10 +31,15 @@ from engine.view import SkyView, View
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
+Bool = NDArray[np.bool_]
 
 BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
-FIRST = 3  # an update brings so many times more of the first light: nothing else is to be done then
+FIRST = 3  # so many times more is done of the first light, of a world or in view: nothing else is to be done then
+UNLIT = 0.1  # of the picture: while more than that has no light of its own it is the first light in view,
+MOST_LENT = 3  # for which other light rests for so many updates before it goes on for one
+TAKEN_UP = 2  # pages show so many times the texels that a decode works out: they share some, and want some beside them
+OLDEST = 8  # one in so many of these is of pages that have waited longest
 IDLE = 4  # an idle update does a quarter of what it may
 AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too, and so do its bodies and pages
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
@@ -85,6 +90,8 @@ class LightCache:
         self._looking: Iterator[None] | None = None  # what lamps that are off will light, found out in idle updates
         self._share = 1  # part that it may do in an update of what is allowed: one in so many
         self._behind = 0  # updates that it has taken so far
+        self._is_lent = False  # the first light in view had the part of what goes on in the last decode,
+        self._lent = 0  # and of so many updates before
         self._cast, self._movers = Cast(), no_movers()
 
     def is_of(self, view: View) -> bool:
@@ -107,6 +114,8 @@ class LightCache:
         """
         self.stats = LightStats()
         self._movers = self._cast.of(view)
+        rests = self._is_lent and most_bricks is not None
+        self._is_lent, self._lent = False, self._lent + 1 if rests else 0
         if self._is_another_world(view):
             self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
             self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks)
@@ -114,7 +123,8 @@ class LightCache:
             most_bricks *= FIRST
         if self._going is not None:
             waits = not self.is_built or self._stands(view)
-            self._go_on(most_bricks if waits else None)
+            if not (rests and waits):
+                self._go_on(most_bricks if waits else None)
         if self._going is not None:
             if self.is_built:
                 self._show_lamps(view)
@@ -127,13 +137,14 @@ class LightCache:
         moved = self._follow_furniture(view)
         lamps_moved = self._follow_lamps(view, change, moved)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
-        if change is not None or moved or lamps_moved or light != self._light:
+        things_differ = change is not None or moved or lamps_moved or light[0] != self._light[0]
+        if things_differ or (light != self._light and not rests):
             self._looking, self._share = None, 1 if change is None else AFTER_EDIT
             self._going = self._relight(view, change, light, most_bricks, moved or lamps_moved)
             self._go_on(most_bricks)
-        elif most_bricks is not None:
+        elif most_bricks is not None and not rests:
             self._look_ahead(most_bricks)
-        return self._ended()
+        return self._ended(light != self._light)
 
     def _count_change(self, change: Change) -> None:
         stats = self.stats
@@ -155,6 +166,7 @@ class LightCache:
             )  # fmt: skip
             if lamp_change is not None:
                 self._pool.follow_lamps(lamp_change, self.transport, self._lamps)
+                self.table.look_again()
                 self._lamp_radiance = np.zeros((0, 3), np.float32)
         return lamps_moved
 
@@ -172,15 +184,15 @@ class LightCache:
         """In how many parts one pass over all texels is about so much work as `most_bricks`."""
         return max(-(-self.transport.surface.n_with_texels // max(most_bricks, 1)), 1)
 
-    def _ended(self) -> LightStats:
-        """Pass on what lamps found out, and count what there is at the end of an update."""
+    def _ended(self, waits: bool = False) -> LightStats:
+        """Pass on what lamps found out, and count what there is at the end of an update; other light may wait."""
         stats = self.stats
         if self.is_built:
             surface = self.transport.surface
             stats.probes, stats.texels = self.transport.probes.n_alive, surface.n_texels
             stats.bricks = surface.n_with_texels
             self._pool.follow_later(self._lamps, self.transport)
-        self._behind = self._behind + 1 if self._going is not None else 0
+        self._behind = self._behind + 1 if waits or self._going is not None else 0
         stats.behind = self._behind
         return stats
 
@@ -215,14 +227,14 @@ class LightCache:
         texels = []
         if late is not None and (unseen := self._lamps.unseen(radiance)):
             if self.is_built:  # those that went are gone at once; the new ones shine on what asks (`from_unseen`)
-                texels = [self._lamps.shine(len(place), radiance, whole=False)]
+                texels = [self._shine_coarsely(radiance, whole=False)]
                 yield late  # that is enough for this update
             for lamp in unseen:
                 for _ in self._lamps.look([lamp], self._parts(late)):
                     yield late
                 if self.is_built:
-                    texels.append(self._lamps.shine(len(place), radiance, whole=False))
-        texels.append(self._lamps.shine(len(place), radiance))
+                    texels.append(self._shine_coarsely(radiance, whole=False))
+        texels.append(self._shine_coarsely(radiance))
         sun_share = self._sun_share  # bodies ask it beside the light that is shown
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
             sun_share, (x, y, z) = sun_share.copy(), (float(v) for v in sky.sun_direction)
@@ -247,6 +259,13 @@ class LightCache:
         if most_bricks is None or not self.is_built:
             self._note_lamps(radiance)
         self._light_furniture(view)
+
+    def _shine_coarsely(self, radiance: F32, whole: bool = True) -> I32:
+        """`LampTransport.shine`; stand-ins are made of that."""
+        texels = self._lamps.shine(self.transport.surface.capacity, radiance, whole)
+        if len(texels):
+            self.table.look_again()
+        return texels
 
     def _dirty(self, lit: list[I32], change: Change | None) -> Dirty:
         """What reads something else than it did: texels whose direct light differs, and what a change touched."""
@@ -340,6 +359,7 @@ class LightCache:
         if len(gone):
             self.table.drop(gone.astype(np.int32))
         self.table.void(change.low, change.high, transport.surface.n_bricks)
+        self.table.look_again()
 
     def _follow_furniture(self, view: View) -> bool:
         """Note which furniture came, went or was moved; false if all stands as it did."""
@@ -355,6 +375,7 @@ class LightCache:
         if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
         self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, moved.part)
+        self.table.look_again()
         stays, was = moved.part >= 0, (self._part_radiance, self._part_changed_at)
         self._part_radiance = np.full_like(self._part_albedo, np.nan)
         self._part_changed_at = np.full(len(self._part_albedo), -1, np.int32)
@@ -389,6 +410,8 @@ class LightCache:
 
     def _note_lamps(self, radiance: F32) -> None:
         """Note that lamps shine as they do now, and which of them did not before."""
+        if not np.array_equal(radiance, self._lamp_radiance):
+            self.table.look_again()
         stamp = self._relit.stamp
         if len(radiance) == len(self._lamp_radiance) == len(self._lamp_changed_at):
             differs = (radiance != self._lamp_radiance).any(1)
@@ -420,12 +443,14 @@ class LightCache:
     def decode(self, keys: I32, most_texels: int | None = None, area: I32 | None = None) -> None:
         """Make the pages `keys` [n] current. Keys without any lit face are left out.
 
-        With `most_texels` rays and lamp shadows are worked out for at most so many texels; the others show the light of
-        probes and coarse lamps meanwhile, and their pages count as stale and are taken up again by the next decode.
-        First come those that have waited longest, then what a change made void, then pages that fill most pixels,
-        area [n]. Pages that a change does not touch from near, or hide more than a few rays of, and where every lamp is
-        as bright as it was, show the light of before until their turn comes: a third as many pages in a decode, less
-        those that cannot wait.
+        With `most_texels` rays and lamp shadows are worked out for at most so many texels. The others show a stand-in
+        meanwhile, the light of probes and of coarse lamps, or what was there before a change; their pages count as
+        stale. Stand-ins are made at once and again after every change, and left alone until their turn comes: first
+        that of what a change made void, then of what fills most pixels, area [n], and some each time of what has waited
+        longest. While much of the picture has never had light of its own that has FIRST times as much, and what
+        `update` spreads over frames rests. Pages that a change does not touch from near, or hide more than a few rays
+        of, and where every lamp is as bright as it was, show the light of before until their turn comes: a third as
+        many pages in a decode as it does texels, less those that cannot wait.
         """
         surface, table, stamp = self.transport.surface, self.table, self._relit.stamp
         area = np.ones(len(keys), np.int32) if area is None else area
@@ -437,12 +462,7 @@ class LightCache:
         stale = table.checked[slots] != stamp
         self.stats.pages_stale = 0
         if most_texels is not None:
-            waits = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
-            waits = waits[self._stand_as_they_did(slots[waits])]
-            at_once = max(most_texels // 3 - (int(stale.sum()) - len(waits)), most_texels // 8, 1)
-            if self._going is not None:  # they would be looked at again when it has come
-                at_once = max(most_texels // 16, 1)
-            waits = waits[np.lexsort((keys[waits], -area[waits], table.checked[slots[waits]]))][at_once:]
+            most_texels, waits = self._share_out(keys, slots, area, stale, most_texels)
             stale[waits] = False
             self.stats.pages_stale = len(waits)
         is_empty = table.filled_at[slots] < 0
@@ -473,19 +493,43 @@ class LightCache:
         table.filled_at[slots] = pool.now
         self._dirty_slots.append(slots[differs])
 
+    def _share_out(self, keys: I32, slots: I32, area: I32, stale: Bool, most: int) -> tuple[int, I32]:
+        """Of how many texels a decode does the rays and shadows that may do `most`, and which of some pages [n] wait
+        for another one.
+        """
+        table, at_once = self.table, max(most // 16, 1)
+        stand_in = np.flatnonzero(table.checked[slots] == pages.STANDS_IN)
+        n_waiting, is_unlit, is_caused, since = self._pool.waiting_of_pages(self._texels_of(keys[stand_in]))
+        after_edit = self._going is not None and self._share == AFTER_EDIT
+        unlit_px = area[stand_in][is_unlit & ~is_caused].sum()
+        if unlit_px > UNLIT * area.sum() and self._lent < MOST_LENT and not after_edit:
+            self._is_lent, most = True, most * FIRST
+        waits, key, px = np.ones(len(stand_in), np.bool_), keys[stand_in], area[stand_in]
+        for order, texels in (
+            (np.lexsort((key, -px, ~is_caused)), TAKEN_UP * most),
+            (np.lexsort((key, -px, since)), TAKEN_UP * most // OLDEST),
+        ):
+            waits[order[np.cumsum(n_waiting[order]) - n_waiting[order] < texels]] = False
+        before = np.flatnonzero(stale & (table.checked[slots] >= 0) & (table.filled_at[slots] >= 0))
+        before = before[self._stand_as_they_did(slots[before])]
+        if self._going is None and not len(stand_in):  # else they would be looked at again when it has come
+            at_once = max(most // 3 - (int(stale.sum()) - len(before)), most // 8, 1)
+        before = before[np.lexsort((keys[before], -area[before], table.checked[slots[before]]))][at_once:]
+        return most, np.concatenate([stand_in[waits], before])
+
     def _is_shaded(self, keys: I32) -> bool:
         """Whether what moves, light and pages are those of the last look."""
         movers, stamp, shown = self._shaded
         return movers is self._movers and stamp == self._relit.stamp and np.array_equal(keys, shown)
 
-    def _near_movers(self, keys: I32, slots: I32) -> NDArray[np.bool_]:
+    def _near_movers(self, keys: I32, slots: I32) -> Bool:
         """Which pages [n] what moves may darken, or darkened."""
         self._shaded = self._movers, self._relit.stamp, keys
         grid, lamps = self.transport.grid, self._lamps
         near = self._shade.look(self._movers, keys, grid.shape, lamps.shapes, self._lamp_radiance)
         return near | self._showing(self._shade.texels)[slots]
 
-    def _shade_pages(self, texels: I32, page: NDArray[np.intp], slots: I32) -> NDArray[np.bool_]:
+    def _shade_pages(self, texels: I32, page: NDArray[np.intp], slots: I32) -> Bool:
         """Bring up to date what moves keeps from the texels of some pages [m, PX, PX], which are page [m] of those last
         asked about. Returns in which of the slots [n], of pages in the picture, that differs; others are filled anew
         when they are seen again.
@@ -504,7 +548,7 @@ class LightCache:
         self.table.filled_at[shows & ~in_picture] = -1
         return np.asarray(shows[slots])
 
-    def _showing(self, texels: I32) -> NDArray[np.bool_]:
+    def _showing(self, texels: I32) -> Bool:
         """Slots [S] whose pages show some texels [n], those that are still there, or have one in their border."""
         place = self.transport.surface.place[texels]
         return self.table.showing(place[place[:, 3] >= 0], self.transport.surface.n_bricks)
@@ -519,7 +563,7 @@ class LightCache:
         self.decode_texels(wanted, most_texels, area_of_texel[wanted])
         rows = np.append(pool.row_of_texel, -1)[texels]
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
-        self.table.checked[slots] = np.where(waits, -1, self._relit.stamp)
+        self.table.checked[slots] = np.where(waits, pages.STANDS_IN, self._relit.stamp)
         self.stats.pages_stale += int(waits.sum())
 
     def _texels_of(self, keys: I32) -> I32:
@@ -528,7 +572,7 @@ class LightCache:
         pages.page_texels(keys, surface.faces, np.array(self.transport.grid.shape), texels)
         return texels
 
-    def _stand_as_they_did(self, slots: I32) -> NDArray[np.bool_]:
+    def _stand_as_they_did(self, slots: I32) -> Bool:
         """On which pages, in slots [n], only indirect light may differ, and not for what is near."""
         pool, surface = self._pool, self.transport.surface
         stands = pool.stands(self._lamp_radiance, self._lamp_changed_at)

@@ -19,6 +19,7 @@ BRICK_M = BRICK * VOXEL_M
 RELEASE_TO = 0.85  # part of the slots that is left in use when pages must be thrown out
 TEXELS_PX = 10  # edge of a page with its border, in texels
 PAGE_PX = 18  # in quarters of them, as the atlas has it
+STANDS_IN = -2  # a page shows a stand-in, as good as there is, until its turn comes
 LEAST_PART = np.float32(0.02)  # of a view, near or far, that light is divided by
 
 
@@ -247,7 +248,7 @@ class PageTable:
         self.key_of_slot = np.zeros(0, np.int32)  # [S] key, -1 free
         self.last_seen = np.zeros(0, np.int32)  # [S] number of the decode that last asked for it
         self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
-        self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void
+        self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void, or STANDS_IN
         self.evicted = 0  # pages thrown out so far
         self.atlas = np.zeros((0, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)  # [bands, 18, 1008, 4] e
         self._free: list[int] = []
@@ -316,6 +317,10 @@ class PageTable:
         mark = np.zeros(len(self.key_of_slot), np.bool_)
         _pages_showing(place, np.array(n_bricks), self._block, self._slot, mark)
         return mark
+
+    def look_again(self) -> None:
+        """What stand-ins were made of is another: pages that show one are void."""
+        self.checked[self.checked == STANDS_IN] = -1
 
     def void(self, low: NDArray[np.float64], high: NDArray[np.float64], n_bricks: tuple[int, ...]) -> None:
         """Fill pages anew whose bricks boxes low..high [n, 3] metres touch or nearly touch: texels came or went."""

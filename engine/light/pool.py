@@ -172,6 +172,23 @@ def _stand(checked, e_at, rays_void, void, lamp_of, lit_checked, is_lit, changed
 
 
 @njit(parallel=True, cache=True)
+def _waiting_of_pages(
+    texels, row_of_texel, rays_wait, lamps_wait, e_at, is_caused, waits_since, count, unlit, caused, since
+):  # fmt: skip
+    """See `TexelPool.waiting_of_pages`."""
+    for i in prange(len(texels)):
+        for v in range(texels.shape[1]):
+            for u in range(texels.shape[2]):
+                row = row_of_texel[texels[i, v, u]] if texels[i, v, u] >= 0 else -1
+                if row >= 0 and (rays_wait[row] or lamps_wait[row]):
+                    count[i] += 1
+                    unlit[i] |= rays_wait[row] and e_at[row] < 0
+                    caused[i] |= is_caused[row]
+                    if waits_since[row] >= 0:
+                        since[i] = min(since[i], waits_since[row])
+
+
+@njit(parallel=True, cache=True)
 def _in_reach(place, texels, low, high, reach, near):
     """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
     for i in prange(len(texels)):
@@ -357,6 +374,18 @@ class TexelPool:
     def waits(self, rows: I32) -> Bool:
         """Which rows [n] show a stand-in for light that is still to be worked out."""
         return np.asarray(self.rays_wait[rows] | self.lamps_wait[rows])
+
+    def waiting_of_pages(self, texels: I32) -> tuple[I32, Bool, Bool, I32]:
+        """Of some pages' texels [n, PX, PX]: how many wait, whether any never had what its rays bring, whether any
+        waits for what the world did, and the decode that first left one void; all [n].
+        """
+        count, since = np.zeros(len(texels), np.int32), np.full(len(texels), self.now, np.int32)
+        unlit, caused = np.zeros((2, len(texels)), np.bool_)
+        _waiting_of_pages(
+            texels, self.row_of_texel, self.rays_wait, self.lamps_wait, self.e_at, self.is_caused, self.waits_since,
+            count, unlit, caused, since,
+        )  # fmt: skip
+        return count, unlit, caused, since
 
     def stands(self, radiance: F32, changed_at: I32) -> Bool:
         """Rows [R] whose light can be that of before for a while: at most what their rays bring is another."""

@@ -7,7 +7,7 @@ import pytest
 
 from engine.light import furniture, gather, passes, pool
 from engine.light import lamps as lamps_module
-from engine.light.cache import LightCache
+from engine.light.cache import FIRST, LightCache
 from engine.light.faces import page_key
 from engine.light.keeping import packed, unpacked
 from engine.light.pages import SLOTS_PER_BAND
@@ -569,6 +569,81 @@ def test_a_budget_lets_nothing_wait_for_long(monkeypatch: pytest.MonkeyPatch) ->
     assert done[pool.AGE_CAP - 1] == 0 < done[-1]
     monkeypatch.setattr(pool, "AGE_CAP", 1000)
     assert served(24)[-1] == 0
+
+
+def test_first_light_in_view_goes_first_while_the_sun_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the picture has light of its own in a third of the decodes that its texels would take, nine tenths in
+    half of them. What a decode does more than it may an update does less: none does both.
+    """
+    view = view_of(plaza(), LAMPS)
+    cache, most, traced, went_on = fresh(view), 60, [0], [False]
+    keys, most_bricks = all_pages(cache), cache.transport.surface.n_with_texels // 2
+    area = (1 + keys * 7919 % 97).astype(np.int32)
+    real_trace, real_go_on = gather.trace_texels, LightCache._go_on
+    monkeypatch.setattr(gather, "trace_texels", lambda *a: traced.append(traced.pop() + len(a[4])) or real_trace(*a))
+    monkeypatch.setattr(
+        LightCache, "_go_on", lambda self, most: went_on.append(went_on.pop() or True) or real_go_on(self, most)
+    )
+    texels = cache._texels_of(keys)[:, 1:9, 1:9].reshape(-1, 64)
+    lit, sun, unfinished = [], view, 0
+    while not lit or lit[-1] < 1:
+        if len(lit) % 4 == 0:
+            sun = dataclasses.replace(view, sky=sky(direction=(-0.5, 0.2, 0.4 + 0.001 * len(lit)), blue=0.4))
+        unfinished += cache.update(sun, most_bricks).behind > 0
+        cache.decode(keys, most, area)
+        rows = cache._pool.row_of_texel[texels]
+        own = (texels >= 0) & (cache._pool.e_at[rows] >= 0)
+        lit.append((own.mean(1, where=texels >= 0) * area).sum() / area.sum())
+        assert cache.stats.pages_stale == (cache.table.checked[cache.slots(keys)] != cache._relit.stamp).sum()
+        traced.append(0)
+        went_on.append(False)
+    alone = cache.transport.surface.n_texels / most  # decodes that all of it takes within the budget
+    first = [next(n for n, share in enumerate(lit) if share >= part) for part in (0.5, 0.9)]
+    assert first[0] < alone / 3 and first[1] < alone / 2, (first, alone)
+    assert max(traced) <= FIRST * most and sum(n > most for n in traced) > first[1] // 2
+    assert not any(n > most and after for n, after in zip(traced, went_on[1:], strict=False))
+    assert unfinished > 0.9 * len(lit) and sum(went_on[: first[1]]) >= first[1] // 5, "the sun never stops either"
+    finished(cache, sun, most_bricks)
+    assert_same(cache, fresh(sun))
+
+
+def test_first_light_that_never_comes_keeps_no_hour_waiting() -> None:
+    view = view_of(plaza(), LAMPS)
+    cache, later, most_bricks = fresh(view), dataclasses.replace(view, sky=LATER), 200
+    updates = finished(fresh(view), later, most_bricks)
+    while cache.update(later, most_bricks).behind:
+        cache.decode(all_pages(cache), 1)
+        assert cache.stats.behind < 4 * (updates + 1)
+    assert cache.stats.relit
+
+
+def test_stand_ins_are_made_again_whenever_what_they_are_made_of_is_another() -> None:
+    """Lamps dimmed, moved and put out, a wall, a crate: pages show it in the same frame, whenever their turn comes."""
+    view = view_of(plaza(), LAMPS)
+    cache, grid = fresh(view), plaza()
+    grid[50:56, 30, 2:10] = 2
+    moved = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (20, 20, 40)))
+    dimmed = dataclasses.replace(moved, radiance=moved.radiance / 4)
+    walled = with_voxels(dataclasses.replace(view, lamps=dimmed), grid)
+    views = [view, dataclasses.replace(view, lamps=moved), dataclasses.replace(view, lamps=dimmed), walled]
+    for other in (*views, with_crates(walled, (6.0, 9.0, 0.5)), dataclasses.replace(walled, lamps=NO_LAMPS)):
+        cache.update(other, most_bricks=30)
+        cache.decode(all_pages(cache), 20)
+        texels, pool = cache.transport.surface.alive(), cache._pool
+        rows = pool.row_of_texel[texels]
+        texels = texels[(rows >= 0) & pool.rays_wait[rows] & (pool.e_at[rows] < 0)]
+        rows = pool.row_of_texel[texels]
+        assert len(texels) > 3000
+        shown, dark = pool.e_indirect[rows], pool.lamps_wait[rows]
+        pool._from_probes(texels, cache.transport, cache._relit)
+        np.testing.assert_array_equal(shown, pool.e_indirect[rows])
+        coarse = unpacked(cache._lamps.e[texels]) + cache._lamps.from_unseen(texels, other.lamps.radiance)
+        np.testing.assert_array_equal(pool.e_lamp[rows[dark], 0], coarse[dark])
+        for _ in range(2):
+            cache.update(other, most_bricks=30)
+            cache.decode(all_pages(cache), 20)
+    cache.update(other)
+    assert_same(cache, fresh(other))
 
 
 def test_passing_on_what_may_differ_gives_the_same_light_and_does_more() -> None:
