@@ -33,6 +33,7 @@ LAST_RAYS = 8
 ALL_RAYS = np.uint8(2**LAST_RAYS - 1)
 SKY = 0xFFFFFF  # what a ray meets that leaves the world
 NOTHING_LIT = 0xFFFFFE  # what a ray meets that ends on a face without a texel, or on one past the last that fits
+ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels that a thread works through with the same scratch
 
 
@@ -147,17 +148,21 @@ class LastRays:
         if low is not None and high is not None:
             self._boxes.append((low, high))
 
-    def trace(self, voxels: Voxels, surface: Surface, n_parts: int, found: NDArray[np.bool_]) -> Iterator[None]:
-        """Trace what changes made void, in so many parts, and mark in found [T] the texels of such rays."""
+    def trace(
+        self, voxels: Voxels, surface: Surface, found: NDArray[np.bool_], most_texels: int | None = None
+    ) -> Iterator[None]:
+        """Trace what changes made void and mark in found [T] the texels of such rays; in parts of about `most_texels`,
+        if given.
+        """
         if self._boxes:
             low, high = (np.concatenate(corners) for corners in zip(*self._boxes, strict=True))
             alive = surface.alive()
-            for part in np.array_split(alive[self._void[alive] != ALL_RAYS], n_parts):
+            for part in _parts(alive[self._void[alive] != ALL_RAYS], most_texels and ASKED * most_texels):
                 _cross(surface.place, part, self.met, low, high, self._void)
                 yield
             self._boxes.clear()
         void = np.flatnonzero((self._void != 0) & (surface.place[:, 3] >= 0)).astype(np.int32)
-        for part in np.array_split(void, n_parts if len(void) else 1):
+        for part in _parts(void, most_texels):
             _trace(voxels, surface.faces, surface.place, part, self._void, self.met)
             yield
         found[void] = True
@@ -173,3 +178,7 @@ class LastRays:
             sky.glow, sky.ground, e, differs,
         )  # fmt: skip
         return differs
+
+
+def _parts(texels: I32, most: int | None) -> list[I32]:
+    return np.array_split(texels, max(-(-len(texels) // most), 1) if most else 1)

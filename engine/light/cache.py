@@ -138,13 +138,14 @@ class LightCache:
         lamps_moved = self._follow_lamps(view, change, moved)
         light = (view.lamps.radiance.tobytes(), _sky_key(view.sky), _material_key(view))
         things_differ = change is not None or moved or lamps_moved or light[0] != self._light[0]
-        if things_differ or (light != self._light and not rests):
+        waits = light != self._light or not self._relit.is_close
+        if things_differ or (waits and not rests):
             self._looking, self._share = None, 1 if change is None else AFTER_EDIT
             self._going = self._relight(view, change, light, most_bricks, moved or lamps_moved)
             self._go_on(most_bricks)
         elif most_bricks is not None and not rests:
             self._look_ahead(most_bricks)
-        return self._ended(light != self._light)
+        return self._ended(light != self._light or not self._relit.is_close)
 
     def _count_change(self, change: Change) -> None:
         stats = self.stats
@@ -253,7 +254,8 @@ class LightCache:
             self._relit.stand_in(scene, change.probes, rows)
             self._show_lamps(view, True)
             yield most_bricks  # that is enough for this update
-        yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks)
+        closely = most_bricks is None or self.is_built  # first light comes without the rays of its last bounce
+        yield from self._relit.parts(scene, self._passes, dirty, rows, most_bricks, closely)
         self.stats.relit = True
         self._light, self._sun_light, self._sky, self._sun_share = light, _sun_key(sky), sky, sun_share
         if most_bricks is None or not self.is_built:

@@ -116,6 +116,7 @@ class Relight:
         self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
         self._indirect = np.zeros(0, np.uint32)  # [T] packed: what texels gathered by themselves in the last pass
+        self.is_close = False  # whether the last bounce is that of texels' own rays
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         self._own = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: what a probe's own rays bring
         self._shared = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: shared with its neighbours
@@ -149,8 +150,10 @@ class Relight:
         dirty: Dirty | None = None,
         rows: I32 = NO_PAGES,
         most_bricks: int | None = None,
+        closely: bool = True,
     ) -> Iterator[int]:
-        """`run` in parts of about `most_bricks` each, if given; yields how many. The transport must stay as it is
+        """`run` in parts of about `most_bricks` each, if given; yields how many. If not `closely`, the last bounce is
+        that of probes like the others, and `is_close` says that it is still to be had. The transport must stay as it is
         meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
         """
         surface = scene.transport.surface
@@ -166,12 +169,13 @@ class Relight:
         anew = np.zeros(len(surface.page_key_of_row), np.bool_)
         anew[rows] = True
         is_other_sky = _sky_key(scene.sky) != self._sky
-        if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
+        self.is_close, was_close = closely, self.is_close
+        if is_other_sky or closely != was_close or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
             dirty = None
         if dirty is None or scene.transport.readers is None:
-            yield from self._gather(scene, anew, most_bricks or surface.n_with_texels)
+            yield from self._gather(scene, anew, most_bricks)
         else:
-            yield from self._follow(scene, dirty, anew)
+            yield from self._follow(scene, dirty, anew, most_bricks)
         self.stamp += 1
         self.spread_at = self.stamp
         if self._shown is not None:  # others may have counted on meanwhile
@@ -241,7 +245,7 @@ class Relight:
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
             self._shared[max(step - 1, 0)] if shared is None else shared, step == 0,
-            self._indirect if step == self._passes and shared is None else BY_PROBES, wanted, cells,
+            self._indirect if step == self._passes and shared is None and self.is_close else BY_PROBES, wanted, cells,
             self._radiance[step] if radiance is None else radiance, self._compares, changed, done,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
@@ -271,24 +275,28 @@ class Relight:
             todo, probes.cell, probes.fibonacci, probes.reads, probes.weight, *_fields(sky), self._sky_side
         )  # fmt: skip
 
-    def _gather(self, scene: Scene, anew: Bool, most_bricks: int) -> Iterator[int]:
+    def _trace_last(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
+        """Bring the rays of the last bounce up to date, those of found [T]; yields bricks of work."""
+        surface, most = scene.transport.surface, None
+        if most_bricks is not None:
+            most = max(most_bricks * surface.n_texels // (LAST_PASSES * max(surface.n_with_texels, 1)), 1)
+        for _ in scene.transport.last_rays.trace(scene.transport.voxels, surface, found, most):
+            yield most_bricks or 0
+
+    def _gather(self, scene: Scene, anew: Bool, most_bricks: int | None) -> Iterator[int]:
         """All passes over all there is, in parts of at most so many bricks; yields how many."""
         transport, surface = scene.transport, scene.transport.surface
         alive = np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         sides = np.zeros(len(transport.probes.alive), np.uint8)
-        n_parts = max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)  # a world of nothing has no bricks
+        n_parts = 1 if most_bricks is None else max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)
         bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
         self._look_at_sky(transport, scene.sky, alive)
         yield bricks
         for step in range(self._passes + 1):
-            if step == self._passes:
-                parts = LAST_PASSES * n_parts
-                for _ in transport.last_rays.trace(
-                    transport.voxels, surface, parts, np.zeros(surface.capacity, np.bool_)
-                ):
-                    yield bricks
+            if step == self._passes and self.is_close:
+                yield from self._trace_last(scene, np.zeros(surface.capacity, np.bool_), most_bricks)
                 for part in np.array_split(surface.alive(), n_parts):
                     self._gather_last(scene, part)
                     yield bricks
@@ -302,7 +310,7 @@ class Relight:
                 yield bricks
             self._share_probes(transport, step, alive, sides)
 
-    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool) -> Iterator[int]:
+    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool, most_bricks: int | None) -> Iterator[int]:
         """All passes, each over what is dirty and what reads what the pass before it changed; yields about how many
         bricks' work was done.
         """
@@ -322,11 +330,11 @@ class Relight:
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
         per_probe = surface.n_with_texels / max(probes.n_alive, 1)
         by_rays = np.zeros(n_texels, np.bool_)  # whose rays of the last bounce read something else
-        for _ in transport.last_rays.trace(transport.voxels, surface, 1, by_rays):
-            pass
+        if self.is_close:
+            yield from self._trace_last(scene, by_rays, most_bricks)
         for step in range(self._passes + 1):
             cells[:], bricks[:], marked = 0, 0, always.copy()
-            if step < self._passes:
+            if step < self._passes or not self.is_close:
                 one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
                 near = np.flatnonzero((bricks != 0) & surface.has_texels)
                 one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)

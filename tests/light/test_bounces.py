@@ -20,7 +20,7 @@ from tests.light.scenes_for_light import materials, plaza
 def scene() -> SceneFeatures:
     found = SceneFeatures(plaza(), materials().albedo, materials().emission)
     surface, rays = found.surface, found.transport.last_rays
-    for _ in rays.trace(found.transport.voxels, surface, 3, np.zeros(surface.capacity, np.bool_)):
+    for _ in rays.trace(found.transport.voxels, surface, np.zeros(surface.capacity, np.bool_), 500):
         pass
     return found
 
@@ -44,7 +44,7 @@ def test_a_ray_ends_on_the_texel_that_it_meets(scene: SceneFeatures) -> None:
 
 def test_nothing_is_traced_twice(scene: SceneFeatures) -> None:
     again = np.zeros(scene.surface.capacity, np.bool_)
-    for _ in scene.transport.last_rays.trace(scene.transport.voxels, scene.surface, 3, again):
+    for _ in scene.transport.last_rays.trace(scene.transport.voxels, scene.surface, again):
         pass
     assert not again.any()
 
