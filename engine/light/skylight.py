@@ -8,9 +8,8 @@ from engine.light.probes import SKY, cell_rays
 from engine.light.surface import face_centre
 from engine.light.trace import NOTHING, crosses_box, first_hit
 
-# Places of a face, in eighths of its width, at which it is asked whether the sun shines: no two in a row or a column.
-SUN_U, SUN_V = np.arange(8), np.array([0, 4, 2, 6, 1, 5, 3, 7])
-SUN_WHOLE = len(SUN_U)
+SUN_ACROSS = 4  # places of a face, each way, at which it is asked whether the sun shines
+SUN_WHOLE = SUN_ACROSS**2
 
 
 @njit(cache=True)
@@ -52,10 +51,10 @@ def sky_of_probes(probes, cell, fibonacci, reads, weight, sun, zenith, horizon, 
 
 
 @njit(cache=True)
-def _sun_reaches(voxels, p, axis, n, sx, sy, sz):
-    """Whether the sun shines on place n of the face around p [3]: 0 or 1."""
+def _sun_reaches(voxels, p, axis, u, v, sx, sy, sz):
+    """Whether the sun shines on place u, v of the face around p [3]: 0 or 1."""
     x, y, z = p[0], p[1], p[2]
-    du, dv = 0.25 * ((SUN_U[n] + 0.5) / 8.0 - 0.5), 0.25 * ((SUN_V[n] + 0.5) / 8.0 - 0.5)
+    du, dv = 0.25 * ((u + 0.5) / SUN_ACROSS - 0.5), 0.25 * ((v + 0.5) / SUN_ACROSS - 0.5)
     if axis == 0:
         y, z = y + du, z + dv
     elif axis == 1:
@@ -71,8 +70,9 @@ def look_for_sun(voxels, place, sx, sy, sz, texels, sun_share):
     """On how much of some texels the sun shines: sun_share [T], of SUN_WHOLE.
 
     Bounces tell: a strip of sun at the edge of a face, taken for all of it or for none, made a corridor under a
-    skylight 7 % too dark (docs/TRAINING.md). Where two opposite corners of a face agree, the rest is taken to.
+    skylight 7 % too dark (docs/TRAINING.md). Where the corners of a face agree, the rest is taken to.
     """
+    last = SUN_ACROSS - 1
     for i in prange(len(texels)):
         t = texels[i]
         p = np.empty(3, np.float64)
@@ -82,13 +82,17 @@ def look_for_sun(voxels, place, sx, sy, sz, texels, sun_share):
         if cosine <= 0.0:
             continue
         p[axis] += 1e-3 * sign
-        one = _sun_reaches(voxels, p, axis, 0, sx, sy, sz)
-        if _sun_reaches(voxels, p, axis, SUN_WHOLE - 1, sx, sy, sz) == one:
-            sun_share[t] = SUN_WHOLE * one
-            continue
-        total = 1
-        for n in range(1, SUN_WHOLE - 1):
-            total += _sun_reaches(voxels, p, axis, n, sx, sy, sz)
+        total = 0
+        for u in (0, last):
+            for v in (0, last):
+                total += _sun_reaches(voxels, p, axis, u, v, sx, sy, sz)
+        if total == 4:
+            total = SUN_WHOLE
+        elif total > 0:
+            for u in range(SUN_ACROSS):
+                for v in range(SUN_ACROSS):
+                    if 0 < u < last or 0 < v < last:
+                        total += _sun_reaches(voxels, p, axis, u, v, sx, sy, sz)
         sun_share[t] = total
 
 
