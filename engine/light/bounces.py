@@ -18,12 +18,21 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.faces import texel_at
-from engine.light.gather import CODE, bin_of_distance, last_turn, patch_level, rays_crossing, texel_direction, texel_ray
+from engine.light import gather
+from engine.light.gather import (
+    CODE,
+    bin_of_distance,
+    end_of_ray,
+    last_turn,
+    patch_level,
+    rays_crossing,
+    texel_direction,
+    texel_ray,
+)
 from engine.light.keeping import pack, unpack
 from engine.light.skylight import sky_towards
 from engine.light.surface import Surface, spot_of
-from engine.light.trace import Voxels, first_hit
+from engine.light.trace import Voxels
 from engine.view import SkyView
 
 I32 = NDArray[np.int32]
@@ -31,8 +40,8 @@ F64 = NDArray[np.float64]
 
 LAST_RAYS = 8
 ALL_RAYS = np.uint8(2**LAST_RAYS - 1)
-SKY = 0xFFFFFF  # what a ray meets that leaves the world
-NOTHING_LIT = 0xFFFFFE  # what a ray meets that ends on a face without a texel, or on one past the last that fits
+SKY = gather.SKY & 0xFFFFFF  # what a ray meets that leaves the world
+BLOCKED = gather.BLOCKED & 0xFFFFFF  # what one meets that ends on a face without a texel, or past the last that fits
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels that a thread works through with the same scratch
 
@@ -42,7 +51,6 @@ def _trace(voxels, faces, place, texels, void, met):
     """Trace the rays of some texels that have a bit in void [T]: met [T, LAST_RAYS], the texel where a ray ends in 24
     bits and how far that is in 8, as in gather.trace_texels.
     """
-    shape = voxels.material.shape
     for i in prange(len(texels)):
         t = texels[i]
         origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), last_turn(place, t)
@@ -50,13 +58,8 @@ def _trace(voxels, faces, place, texels, void, met):
             if not void[t] >> k & 1:
                 continue
             texel_ray(place, t, turn, k, LAST_RAYS, origin, direction)
-            far, side, x, y, z = first_hit(
-                voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4
-            )
-            end = SKY if side == -1 else NOTHING_LIT
-            if side >= 0:
-                texel = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
-                end = texel if 0 <= texel < NOTHING_LIT else NOTHING_LIT
+            far, end = end_of_ray(voxels, faces, origin, direction)
+            end = min(end, BLOCKED) & SKY  # the numbers below 0 become the two highest
             met[t, k] = np.uint32(end << 8 | int(math.ceil(bin_of_distance(far) * CODE)))
 
 
@@ -86,7 +89,7 @@ def _gathered(t, place, met, patch_spot, radiance, sun, zenith, horizon, glow, g
     turn, is_turned = (0.0, 0.0, 0.0, 0.0), False
     for k in range(LAST_RAYS):
         end = met[t, k] >> np.uint32(8)
-        if end == NOTHING_LIT:
+        if end == BLOCKED:
             continue
         if end == SKY:
             if not is_turned:
@@ -124,7 +127,7 @@ def mark_last(texels, met, patch_spot, changed, mark):
     for i in prange(len(texels)):
         t = texels[i]
         for k in range(LAST_RAYS):
-            if met[t, k] >> np.uint32(8) < NOTHING_LIT and changed[_spot_met(met[t, k], patch_spot)]:
+            if met[t, k] >> np.uint32(8) < BLOCKED and changed[_spot_met(met[t, k], patch_spot)]:
                 mark[t] = True
                 break
 

@@ -98,6 +98,17 @@ def texel_ray(place, t, turn, k, rays, origin, direction):
     origin[axis] += 1e-3 * sign
 
 
+@njit(cache=True)
+def end_of_ray(voxels, faces, origin, direction):
+    """How far a ray from a texel goes, and the texel that it ends on, SKY or BLOCKED."""
+    shape = voxels.material.shape
+    t, side, x, y, z = first_hit(voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4)
+    if side == SKY:
+        return t, SKY
+    texel = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3) if side >= 0 else -1
+    return t, texel if texel >= 0 else BLOCKED
+
+
 @njit(parallel=True, cache=True)
 def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
     """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n)
@@ -105,7 +116,6 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
-    shape = voxels.material.shape
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
         row = rows[i]
@@ -117,16 +127,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
             if not void[row] >> np.uint64(k) & np.uint64(1):
                 continue
             texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
-            t, side, x, y, z = first_hit(
-                voxels, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], 1e4
-            )
-            ray_hit[row, k] = BLOCKED
-            if side == SKY:
-                ray_hit[row, k] = SKY
-            elif side >= 0:
-                ray_hit[row, k] = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
-                if ray_hit[row, k] < 0:
-                    ray_hit[row, k] = BLOCKED
+            t, ray_hit[row, k] = end_of_ray(voxels, faces, origin, direction)
             if n > 0:
                 met, part = first_part_met(
                     furniture, near, n, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2],

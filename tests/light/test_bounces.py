@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.light import gather
-from engine.light.bounces import LAST_RAYS, NOTHING_LIT, SKY, mark_last
+from engine.light.bounces import BLOCKED, LAST_RAYS, SKY, mark_last
 from engine.light.features import SceneFeatures
 from engine.light.skylight import SUN_ACROSS, SUN_WHOLE, look_for_sun
 from engine.light.surface import face_centre
@@ -36,7 +36,7 @@ def test_a_ray_ends_on_the_texel_that_it_meets(scene: SceneFeatures) -> None:
         for k in range(LAST_RAYS):
             gather.texel_ray(place, texel, turn, k, LAST_RAYS, origin, direction)
             far, side, x, y, z = first_hit(scene.transport.voxels, *origin, *direction, 1e4)
-            expected = SKY if side == -1 else number.get((x, y, z, side), NOTHING_LIT)
+            expected = SKY if side == -1 else number.get((x, y, z, side), BLOCKED)
             assert met[texel, k] >> 8 == expected
             assert met[texel, k] & 255 == math.ceil(gather.bin_of_distance(far) * gather.CODE)
             kinds.add("sky" if expected == SKY else "texel")
@@ -66,7 +66,7 @@ def spots_met(scene: SceneFeatures, texels: np.ndarray) -> np.ndarray:
     met, surface = scene.transport.last_rays.met[texels], scene.surface
     end, code = (met >> 8).astype(np.int64), met & 255
     level = (code > 106).astype(np.int64) + (code > 160) + (code > 213)  # 2, 4 and 8 m
-    end[end >= NOTHING_LIT] = -1
+    end[end >= BLOCKED] = -1
     spots = np.concatenate([end[..., None], surface.patch_spot[end]], -1)
     return np.where(end >= 0, np.take_along_axis(spots, level[..., None], -1)[..., 0], -1)
 
