@@ -1,12 +1,12 @@
 """Final gather: the rays that a decoded texel sends out itself, and what they bring home.
 
 Probes stand a metre apart; what happens between them (a bench's shadow on the floor, the glow of a sunlit sill on the
-wall beside it) they cannot tell. So every texel that a camera wants sends 64 rays of its own, spread by the cosine law
+wall beside it) they cannot tell. So every texel that a camera wants sends 128 rays of its own, spread by the cosine law
 over the half space before it and over its face. They end on texels whose radiance relight has worked out, so a single
 bounce is enough (Jensen, "Global Illumination using Photon Maps", 1996, calls this final gathering). Like a probe's
 rays they are transport: traced when geometry changes, read again when only light does.
 
-64 rays are noisy, and the noise sits mostly in far light, which hardly differs from one texel to the next. So what the
+128 rays are noisy, and the noise sits mostly in far light, which hardly differs from one texel to the next. So what the
 rays bring is kept apart in soft bins of distance (a texel's *latents*), and a texel also knows the means over the 3 x 3
 texels around it and over the 5 x 5: the network (decode.py) says from geometry how far to trust each of them.
 """
@@ -24,7 +24,8 @@ from engine.light.skylight import sky_towards
 from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
-TEXEL_RAYS = 64
+TEXEL_RAYS = 128
+RAYS_OF_BIT = TEXEL_RAYS // 64  # that are traced again together
 BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
 BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
 SKY = -1  # `ray_hit` of a ray that leaves the world
@@ -32,7 +33,7 @@ PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n 
 CODE = 80.0  # steps of `ray_code` for one bin
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
-ALL_RAYS = np.uint64(2**TEXEL_RAYS - 1)
+ALL_RAYS = np.uint64(2**64 - 1)
 SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
 BIN_OF_CODE = np.minimum((np.arange(256) / CODE).astype(np.int64), BINS - 2)  # the nearer of the two bins of a code
 FAR_OF_CODE = (np.arange(256) / CODE - BIN_OF_CODE).astype(np.float32)  # and the share of the other
@@ -111,8 +112,8 @@ def end_of_ray(voxels, faces, origin, direction):
 
 @njit(parallel=True, cache=True)
 def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
-    """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 64] (texel, SKY, BLOCKED or PART - n)
-    and ray_code [R, 64] at `rows`.
+    """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 128] (texel, SKY, BLOCKED or PART - n)
+    and ray_code [R, 128] at `rows`. A bit is for RAYS_OF_BIT of them.
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
@@ -124,7 +125,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
         n = bodies_between(furniture, origin, origin, NEAR_M, near)
         turn = texel_turn(place, texels[i])
         for k in range(TEXEL_RAYS):
-            if not void[row] >> np.uint64(k) & np.uint64(1):
+            if not void[row] >> np.uint64(k // RAYS_OF_BIT) & np.uint64(1):
                 continue
             texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
             t, ray_hit[row, k] = end_of_ray(voxels, faces, origin, direction)
@@ -140,8 +141,8 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
 
 @njit(cache=True)
 def patch_level(code):
-    """Width of the patch that a ray reads (surface.py): 64 rays share a half space, so one stands for a quarter of its
-    distance across.
+    """Width of the patch that a ray reads (surface.py): a quarter of its distance across, for of 128 that share a half
+    space one stands for about so much. Half of that and twice as much are no better.
     """
     if code <= 106:  # 2 m
         return 0
@@ -250,11 +251,11 @@ def _rays_towards(side, towards, d, r, rays):
 
 @njit(cache=True)
 def rays_crossing(place, t, code, is_last, low, high, scratch):
-    """The rays of texel t, a bit each, that touch one of the boxes [m, 3] (metres); code [rays] says how far they go.
-    `is_last` if they are those of the last bounce (bounces.py).
+    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits; code [rays] says how far they go.
+    `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
-    rays = len(code)
+    rays, per_bit = len(code), 1 if is_last else RAYS_OF_BIT
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     origin, direction, towards = scratch
     for b in range(len(low)):
@@ -287,7 +288,7 @@ def rays_crossing(place, t, code, is_last, low, high, scratch):
             if crosses_box(
                 origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
             ):
-                crossing |= np.uint64(1) << np.uint64(k)
+                crossing |= np.uint64(1) << np.uint64(k // per_bit)
     return crossing
 
 

@@ -28,9 +28,9 @@ Bool = NDArray[np.bool_]
 
 ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
 BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 it touches: faces come and go a voxel from it, and three more
-FEW_RAYS = 8  # of a texel's rays that cross a change: what they bring may come a little later
+FEW_BITS = 16  # void: so few of a texel's rays cross a change that what they bring may come a little later
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
-GATHERING = 32  # to read what a texel's rays bring takes as long as tracing so many of them
+GATHERING = gather.TEXEL_RAYS // 2  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
 URGENT = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
@@ -139,13 +139,13 @@ def _renumber_parts(rows, ray_hit, part_now, void):
     for i in prange(len(rows)):
         row = rows[i]
         for k in range(ray_hit.shape[1]):
-            is_void = void[row] >> np.uint64(k) & np.uint64(1)  # then what it hit once says nothing
+            is_void = void[row] >> np.uint64(k // gather.RAYS_OF_BIT) & np.uint64(1)  # else what it hit says nothing
             if not is_void and ray_hit[row, k] <= gather.PART:
                 now = part_now[gather.PART - ray_hit[row, k]]
                 if now >= 0:
                     ray_hit[row, k] = gather.PART - now
                 else:
-                    void[row] |= np.uint64(1) << np.uint64(k)
+                    void[row] |= np.uint64(1) << np.uint64(k // gather.RAYS_OF_BIT)
 
 
 @njit(parallel=True, cache=True)
@@ -164,7 +164,7 @@ def _stand(checked, e_at, rays_void, void, lamp_of, lit_checked, is_lit, changed
     """Rows whose texel sees nearly what it saw, and whose lamps [L] are as bright as they were: stands [R]."""
     for row in prange(len(stands)):
         stands[row] = checked[row] >= 0 and e_at[row] >= 0 and lit_checked[row] >= 0 and void[row] & LIST == 0
-        stands[row] &= count_bits(rays_void[row]) <= FEW_RAYS
+        stands[row] &= count_bits(rays_void[row]) <= FEW_BITS
         for k in range(lamp_of.shape[1]):
             lamp = lamp_of[row, k]
             if lamp >= 0 and (changed_at[lamp] > lit_checked[row] or (is_lit[lamp] and void[row] >> k & 1)):
@@ -222,9 +222,9 @@ class TexelPool:
         self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
         self.around = np.zeros((0, gather.NEIGHBOURS), np.int32)  # [R, 9] texels around, -1 none, itself first
         self.around_void = np.zeros(0, np.bool_)  # [R] whose `around` must be looked up
-        self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 64] texel, SKY or BLOCKED
-        self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 64] how far, see gather.py
-        self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for every ray that must be traced
+        self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 128] texel, SKY or BLOCKED
+        self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 128] how far, see gather.py
+        self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for each two rays that must be traced
         self.rays_wait = np.zeros(0, np.bool_)  # [R] shows a stand-in until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
         self.sky = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] what its rays to the sky bring
@@ -412,7 +412,7 @@ class TexelPool:
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
         void = np.flatnonzero(self.rays_void[rows])
-        work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) + GATHERING
+        work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) * gather.RAYS_OF_BIT + GATHERING
         if most is not None and work.sum() > most * (gather.TEXEL_RAYS + GATHERING):
             urgency = self._urgency(texels, area)
             _spread(around, self.row_of_texel, urgency)

@@ -61,7 +61,8 @@ def test_rays_follow_the_cosine_law_over_the_whole_face(scene: SceneFeatures) ->
         np.testing.assert_allclose((origin - centre)[:, axis] * sign, 1e-3, atol=1e-9)
         assert (np.abs((origin - centre)[:, [u, v]]) <= 0.125).all(), "rays begin on the face"
         # Under the cosine law the squared height of directions is even in 0..1.
-        np.testing.assert_allclose(np.sort(direction[:, axis] ** 2), (np.arange(64) + 0.5) / 64, atol=1 / 64)
+        even = (np.arange(TEXEL_RAYS) + 0.5) / TEXEL_RAYS
+        np.testing.assert_allclose(np.sort(direction[:, axis] ** 2), even, atol=1 / TEXEL_RAYS)
         across.append(direction[:, [u, v]].mean(0))
         height.append(np.abs(direction[:, axis]).mean())
         spots.append((origin - centre)[:, [u, v]])
@@ -226,7 +227,8 @@ def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.
     high = low + rng.uniform(0.25, 1.5, (3, 3))
     void = np.zeros(len(texels), np.uint64)
     gather.rays_cross(place, texels, np.arange(len(texels), dtype=np.int32), code, low, high, void)
-    crosses = void[:, None] >> np.arange(TEXEL_RAYS, dtype=np.uint64) & np.uint64(1) > 0
+    bit = np.arange(TEXEL_RAYS, dtype=np.uint64) // np.uint64(gather.RAYS_OF_BIT)
+    crosses = void[:, None] >> bit & np.uint64(1) > 0
     touched = np.zeros((len(texels), TEXEL_RAYS), np.bool_)
     for i, texel in enumerate(texels):
         for k in range(TEXEL_RAYS):

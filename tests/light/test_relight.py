@@ -145,9 +145,10 @@ def test_relight_is_the_sum_that_it_says() -> None:
 
 
 def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> np.ndarray:
-    """Radiance [T, 3] of all texels by radiosity: each gathers along 64 rays of its own, in every pass."""
+    """Radiance [T, 3] of all texels by radiosity: each gathers along 128 rays of its own, in every pass."""
     place, texels, surface = features.surface.place, features.texels, features.surface
-    hit, code = np.full((len(place), 64), -2, np.int32), np.zeros((len(place), 64), np.uint8)
+    rays = (len(place), gather.TEXEL_RAYS)
+    hit, code = np.full(rays, -2, np.int32), np.zeros(rays, np.uint8)
     gather.trace_texels(
         features.transport.voxels, no_furniture(), place, surface.faces, texels, texels,
         np.full(len(place), gather.ALL_RAYS, np.uint64), hit, code,
@@ -162,7 +163,7 @@ def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passe
     for _ in range(passes + 1):
         radiance[texels] = features.emission[material] + features.albedo[material] * (direct + e)[texels]
         seen = np.where((hit[texels] >= 0)[..., None], radiance[np.maximum(hit[texels], 0)], 0.0)
-        e[texels] = (from_sky[texels].sum(1) + seen.sum(1)) / 64
+        e[texels] = (from_sky[texels].sum(1) + seen.sum(1)) / gather.TEXEL_RAYS
     return radiance
 
 
