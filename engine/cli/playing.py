@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.options import MAX_SECONDS, Inputs, Load, Look, Seed, Size, World, look_from_text, size_from_text
-from engine.cli.picturing import FILM_S, renderer_for
+from engine.cli.picturing import FILM_S, renderer_ahead
 from engine.cli.speech import say
 from engine.cli.worlds import file_name, load_state, load_world, new_state, own_save, read_inputs, save_folder
 from engine.core.errors import CommandError, GraphicsError
@@ -69,11 +69,12 @@ def play(
     from engine.play.camerawork import film_to
     from engine.play.timeline import Keeping
 
+    ahead = renderer_ahead(size_px, look)
     loaded = load_world(world)
     state = new_state(loaded, seed) if load is None else load_state(loaded, load)
     camera = touring_camera(loaded.blueprint)
     recorded = read_inputs(inputs)
-    renderer = renderer_for(size_px, look)
+    renderer = ahead.result()
     keeping = Keeping(recording=record, world_file=file_name(world))
     result = film_to(path, loaded, state, renderer, camera, seconds or FILM_S, recorded, keeping)
     say(f"Wrote {path} ({result['frames']} frames, {result['frame_ms']:.0f} ms each).")
@@ -93,25 +94,27 @@ def play_in_window(
     """Load and play on the window's working thread; the window shows what is being done."""
 
     def work(window: "Window") -> None:
+        from engine.play.machine import kernels_are_compiled
+
         window.say(f"Reading {Path(world).name}", 0.1)
+        are_compiled = kernels_are_compiled()
+        ahead = renderer_ahead(size_px, look, TEXELS_PER_FRAME)
         loaded = load_world(world)
         recorded = read_inputs(inputs)
         window.say("Placing people and things", 0.3)
         state = new_state(loaded, seed) if load is None else load_state(loaded, load)
-        window.say("Starting the camera", 0.4)
+        window.say("Starting the camera" if are_compiled else "Compiling light kernels (first start only)", 0.4)
         from engine.play.authoring import Author
         from engine.play.loop import loop
-        from engine.play.machine import kernels_are_compiled
         from engine.play.session import Session
         from engine.script.worldfile import load as read_world
 
-        renderer = renderer_for(size_px, look)
-        renderer.texels_per_frame = TEXELS_PER_FRAME
+        renderer = ahead.result()
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
         # Without a rehearsal: who saves it has just written it.
         author = Author(loaded, lambda before: read_world(world, before))
         session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping, author=author)
-        window.say("Tracing light" if kernels_are_compiled() else "Compiling light kernels (first start only)", 0.6)
+        window.say("Tracing light" if are_compiled else "Compiling light kernels (first start only)", 0.6)
         try:
             pace = loop(window, session, frames_per_s=PLAY_FRAMES_PER_S, seconds=seconds)
         finally:
