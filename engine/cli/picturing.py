@@ -23,8 +23,6 @@ from engine.cli.worlds import load_world, new_state, read_inputs, run_to
 from engine.core.errors import CommandError, OutputError, WeightsError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from engine.film.camera import Renderer
 
 FILM_S = 10.0
@@ -78,7 +76,7 @@ def render(
 
 
 def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Renderer":
-    """What makes pictures, on the thread that shall use it; classical, and says so, where the network cannot be had.
+    """What makes pictures; classical, and says so, where the network cannot be had.
 
     Raises GraphicsError.
     """
@@ -91,27 +89,10 @@ def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Re
         return Renderer(size_px, "classical", cache)
 
 
-def renderer_ahead(size_px: tuple[int, int], look: str, texels_per_frame: int | None = None) -> "Future[Renderer]":
-    """A renderer that is made, and tried, on a thread of its own while the world is being read.
+def tried_renderer(size_px: tuple[int, int], look: str) -> "Renderer":
+    """The same, with kernels loaded and shaders compiled: to be made while the world is read."""
+    renderer = renderer_for(size_px, look)
+    from engine.film.trial import try_out
 
-    That takes a second, and a stranger's world is being rehearsed in another process meanwhile. Whoever ends before it
-    is there does not wait for it. Its result raises what `renderer_for` does.
-    """
-    import threading
-    from concurrent.futures import Future
-
-    future: Future[Renderer] = Future()
-
-    def make() -> None:
-        try:
-            renderer = renderer_for(size_px, look)
-            from engine.film.trial import try_out
-
-            try_out(renderer)
-            renderer.texels_per_frame = texels_per_frame
-            future.set_result(renderer)
-        except BaseException as error:  # it is raised again where the renderer is asked for
-            future.set_exception(error)
-
-    threading.Thread(target=make, name="daguerre renderer", daemon=True).start()
-    return future
+    try_out(renderer)
+    return renderer

@@ -14,7 +14,7 @@ from engine.state.bricks import Bricks
 from engine.state.camera import Camera
 from engine.view import Bodies, Lamps, Land, SkyView, View, VoxelView
 
-FIELD = (512, 512, 16)  # voxels: large enough that a part of it lies in the far field
+FIELD = (384, 64, 16)  # voxels: half again as long as a window, so that there is a far field
 
 
 def try_out(renderer: Renderer) -> None:

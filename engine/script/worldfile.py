@@ -85,21 +85,22 @@ class _Read:
     loaded: LoadedWorld
 
 
-def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedWorld:
+def load(path_or_name: str | Path, before: LoadedWorld | None = None, drawn: Drawn | None = None) -> LoadedWorld:
     """Reads a world file, or a shipped world by its bare name. WorldFileError says where it is wrong.
 
     `before` is what an earlier reading gave: shapes that are the same are not drawn again, and calls of functions of
-    libraries that are the same are not evaluated again. What comes of it is the same as without.
+    libraries that are the same are not evaluated again. `drawn` is what a rehearsal drew, where that is all there is.
+    What comes of it is the same as without.
     """
-    return _read(path_or_name, before).loaded
+    return _read(path_or_name, before, drawn).loaded
 
 
-def _read(path_or_name: str | Path, before: LoadedWorld | None = None) -> _Read:
+def _read(path_or_name: str | Path, before: LoadedWorld | None = None, drawn: Drawn | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
     try:
         with _at_a_stretch():
-            return _read_from(path, files, before)
+            return _read_from(path, files, before, drawn)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
@@ -119,11 +120,12 @@ def _at_a_stretch() -> Iterator[None]:
             gc.enable()
 
 
-def _read_from(path: Path, files: list[Path], before: LoadedWorld | None) -> _Read:
+def _read_from(path: Path, files: list[Path], before: LoadedWorld | None, drawn: Drawn | None) -> _Read:
     """Adds to `files` whatever else is opened or looked for."""
     shown = str(path)
     main = assets.read_text(path, shown)
-    draft, hands = Draft(name=path.stem, folder=path.parent, known=before.drawn if before else None), Hands()
+    known = before.drawn if before else drawn
+    draft, hands = Draft(name=path.stem, folder=path.parent, known=known), Hands()
 
     def read(wanted: str) -> str:
         files.append(path.parent / wanted)
