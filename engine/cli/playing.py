@@ -12,6 +12,7 @@ from engine.cli.options import MAX_SECONDS, Inputs, Load, Look, Seed, Size, Worl
 from engine.cli.picturing import FILM_S, tried_renderer
 from engine.cli.speech import say
 from engine.cli.worlds import file_name, load_state, load_world, new_state, own_save, read_inputs, save_folder
+from engine.core import garbage
 from engine.core.errors import CommandError, GraphicsError
 from engine.play.ahead import Ahead
 
@@ -24,6 +25,7 @@ PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
 TEXELS_PER_FRAME = 500  # in a window: about 20 ms on two cores; films and pictures work all of them out
 
 
+@garbage.left_alone()  # until the first picture: engine/play/loop.py
 def play(
     world: World = "courtyard",
     seed: Seed = 1,

@@ -1,14 +1,13 @@
 """World files: Starlark text in, a blueprint and its script out."""
 
-import gc
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import starlark
 
+from engine.core import garbage
 from engine.core.errors import DaguerreError, WorldFileError
 from engine.script import assets, lint, remarks
 from engine.script.api import declarations
@@ -99,25 +98,11 @@ def _read(path_or_name: str | Path, before: LoadedWorld | None = None, drawn: Dr
     path = assets.find_world(path_or_name)
     files = [path]
     try:
-        with _at_a_stretch():
+        with garbage.left_alone():  # what a script makes is bounded by its steps
             return _read_from(path, files, before, drawn)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
-
-
-@contextmanager
-def _at_a_stretch() -> Iterator[None]:
-    """Nobody looks for garbage meanwhile, which takes a third of a reading: next to nothing that it makes is garbage
-    before its end, and what a script makes is bounded by its steps.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _read_from(path: Path, files: list[Path], before: LoadedWorld | None, drawn: Drawn | None) -> _Read:
@@ -194,7 +179,7 @@ def check(path_or_name: str | Path) -> list[Problem]:
     return examine(path_or_name).problems
 
 
-@_at_a_stretch()
+@garbage.left_alone()
 def examine(path_or_name: str | Path) -> Findings:
     """All that is wrong with a world file: what keeps it from loading, handlers that fail when they are tried, what
     looks like a mistake, and what linter and type checker say.
