@@ -113,17 +113,17 @@ def play_in_window(
 
     def work(window: "Window") -> None:
         window.say(f"Reading {Path(world).name}", 0.1)
+        from engine.play.authoring import Author
+        from engine.play.loop import loop
+        from engine.play.session import Session
+        from engine.script.worldfile import load as read_world
+
         loaded = begun.world.result()
         recorded = read_inputs(inputs)
         window.say("Placing people and things", 0.3)
         state = new_state(loaded, seed) if load is None else load_state(loaded, load)
         compiling = "" if begun.kernels_are_compiled else "Compiling light kernels (first start only)"
         window.say(compiling or "Starting the camera", 0.4)
-        from engine.play.authoring import Author
-        from engine.play.loop import loop
-        from engine.play.session import Session
-        from engine.script.worldfile import load as read_world
-
         renderer = begun.renderer.result()
         renderer.texels_per_frame = TEXELS_PER_FRAME
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"

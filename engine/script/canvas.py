@@ -21,6 +21,7 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 Cut = tuple[slice, slice, slice]
+Voxel = tuple[int, int, int]
 Box = tuple[int, int, int, int, int, int]  # low x y z, high x y z, exclusive
 
 EDGE_BRICKS = 16  # of a sheet, along x and y; it is as high as the world
@@ -64,6 +65,21 @@ class Canvas(Bricks):
         for inside, part, sheet in self._cut([x.start, y.start, z.start], [x.stop, y.stop, z.stop]):
             at = tuple(slice(s.start + w.start, s.stop + w.start) for s, w in zip(part, window, strict=True))
             yield (at[0], at[1], at[2]), sheet.voxels[inside]
+
+    def fill(self, low: Voxel, high: Voxel, material: int) -> None:
+        """Writes the part of a box low..high that lies in the grid: what is done most, so without detours."""
+        (ax, ay, az), (bx, by, bz), (nx, ny, nz) = low, high, self.shape
+        ax, ay, az, bx, by, bz = max(ax, 0), max(ay, 0), max(az, 0), min(bx, nx), min(by, ny), min(bz, nz)
+        dx, dy, dz = bx - ax, by - ay, bz - az
+        if dx <= 0 or dy <= 0 or dz <= 0:
+            return
+        i, j = ax // EDGE, ay // EDGE
+        x, y = ax - i * EDGE, ay - j * EDGE
+        if x + dx > EDGE or y + dy > EDGE or dx * dy * dz > LARGE:
+            self[ax:bx, ay:by, az:bz] = material
+            return
+        sheet = self._open((i, j), (x >> 3, y >> 3, az >> 3, (x + dx + 7) >> 3, (y + dy + 7) >> 3, (bz + 7) >> 3))
+        sheet.voxels[x : x + dx, y : y + dy, az:bz] = material
 
     def __getitem__(self, key: Key) -> U8:
         low, high = self._box(key)

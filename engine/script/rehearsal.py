@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from engine.core import garbage
 from engine.core.errors import DaguerreError, WorldFileError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def rehearse(path: str | Path, lint: bool = False) -> "Drawn | None":
     raise WorldFileError(f"reading it took more than {CPU_S} s, or ended the process, so it was not loaded", str(path))
 
 
+@garbage.left_alone()
 def _perform(path: str, lint: bool) -> None:
     """What the other process does."""
     from engine.script import drawnfile

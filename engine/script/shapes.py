@@ -61,7 +61,10 @@ def centres(window: Window) -> tuple[F64, F64, F64]:
 
 def fill(grid: Drawing, low: Voxel, high: Voxel, material: int) -> None:
     """A solid box; with air it cuts one out."""
-    grid[window_of(grid, low, high)] = material
+    if isinstance(grid, Canvas):
+        grid.fill(low, high, material)
+    else:
+        grid[window_of(grid, low, high)] = material
 
 
 def room(
