@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
-from engine.state.bricks import Bricks, Key, hashes_of, words_by_brick, words_of
+from engine.state.bricks import UNIFORM, Bricks, Key, hashes_of, words_by_brick, words_of
 
 U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
@@ -27,6 +27,7 @@ Box = tuple[int, int, int, int, int, int]  # low x y z, high x y z, exclusive
 EDGE_BRICKS = 16  # of a sheet, along x and y; it is as high as the world
 EDGE = EDGE_BRICKS * BRICK
 MOST_OPEN = 4  # sheets: a house stands on so many where four of them meet
+WORD = np.uint64(0x0101010101010101)  # eight voxels of material 1
 LARGE = 1 << 18  # voxels: larger boxes are written to the bricks at once
 
 
@@ -135,11 +136,14 @@ class Canvas(Bricks):
             sheet.boxes.add(box)
             x0, y0, z0, x1, y1, z1 = box
             known = sheet.known[x0:x1, y0:y1, z0:z1]
-            x, y, z = np.nonzero(~known)
-            if len(x):
-                x, y, z = x + x0, y + y0, z + z0
-                rows = self._row[x + at[0] * EDGE_BRICKS, y + at[1] * EDGE_BRICKS, z]
-                sheet.words[x, y, z] = words_of(self._blocks(rows)).reshape(-1, BRICK, BRICK)
+            missing = ~known
+            rows = self._rows_at(at)[x0:x1, y0:y1, z0:z1][missing]
+            if len(rows):
+                if rows.max() < UNIFORM:  # as air is
+                    words = (rows.astype(np.uint64) * WORD)[:, None, None]
+                else:
+                    words = words_of(self._blocks(rows)).reshape(-1, BRICK, BRICK)
+                sheet.words[x0:x1, y0:y1, z0:z1][missing] = words
                 known[:] = True
         return sheet
 
@@ -163,13 +167,20 @@ class Canvas(Bricks):
         return _Sheet(np.empty((EDGE, EDGE, z), np.uint8), np.zeros((EDGE_BRICKS, EDGE_BRICKS, z // BRICK), np.bool_))
 
     def _put_back(self, at: tuple[int, int]) -> None:
-        sheet = self._sheets.pop(at)
-        x, y, z = np.nonzero(sheet.known)
-        blocks = sheet.words[x, y, z].view(np.uint8).reshape(-1, BRICK, BRICK, BRICK)
-        self._show((x + at[0] * EDGE_BRICKS, y + at[1] * EDGE_BRICKS, z), blocks)
+        """Closes a sheet. What was known was mostly written, so nobody looks whether it was."""
+        sheet, rows = self._sheets.pop(at), self._rows_at(at)
+        known = sheet.known[: rows.shape[0], : rows.shape[1]]
+        blocks = sheet.words[: rows.shape[0], : rows.shape[1]][known].view(np.uint8).reshape(-1, BRICK, BRICK, BRICK)
+        self._release(rows[known])
+        rows[known] = self._rows_for(blocks, np.ones(len(blocks), np.int64))
         sheet.known[:] = False
         sheet.boxes.clear()
         self._spare.append(sheet)
+
+    def _rows_at(self, at: tuple[int, int]) -> I32:
+        """The table below a sheet, a view; smaller where the world ends within it."""
+        x, y = at[0] * EDGE_BRICKS, at[1] * EDGE_BRICKS
+        return self._row[x : x + EDGE_BRICKS, y : y + EDGE_BRICKS]
 
 
 Drawing = U8 | Canvas  # [X, Y, Z] a grid while its file is read
