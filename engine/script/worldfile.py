@@ -180,9 +180,9 @@ def check(path_or_name: str | Path) -> list[Problem]:
 
 
 @garbage.left_alone()
-def examine(path_or_name: str | Path) -> Findings:
+def examine(path_or_name: str | Path, drawn: Drawn | None = None) -> Findings:
     """All that is wrong with a world file: what keeps it from loading, handlers that fail when they are tried, what
-    looks like a mistake, and what linter and type checker say.
+    looks like a mistake, and what linter and type checker say. `drawn` is as for `load`.
     """
     found: list[Problem] = []
     handlers = Tried()
@@ -194,7 +194,7 @@ def examine(path_or_name: str | Path) -> Findings:
         return Findings([Problem(str(path_or_name), 0, 0, str(error))])
     known = {*declarations(Draft()), *Hands().functions()}
     try:
-        read = _read(path)
+        read = _read(path, drawn=drawn)
         found += [_problem(e, path) for e in remarks.suspicions(read.loaded.blueprint, read.draft, read.box, str(path))]
     except WorldFileError as error:
         found.append(_problem(error, path))
