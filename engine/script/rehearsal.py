@@ -5,6 +5,7 @@ process that is there for nothing else: what is refused here may differ between 
 The voxels that it drew it hands on, so that nobody need draw them twice.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -73,6 +74,7 @@ def _perform(path: str, lint: bool) -> None:
     try:
         if lint:
             check(path)
+            gc.collect()  # what it read need not fit in beside the next reading
         world = load(path)
         state = new_state(world.blueprint)
         for _ in range(TICKS):
