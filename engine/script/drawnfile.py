@@ -19,6 +19,7 @@ from engine.state.bricks import Bricks, Grid
 MAGIC: Final = b"drawn 1\n"
 LENGTH: Final = struct.Struct("<Q")
 MAX_HEADER: Final = 64 << 20  # bytes; of 100,000 shapes it takes 6 MB
+MAX_VOXEL_BYTES: Final = 256 << 20  # a temporary file may lie in memory; the village of 1024 m takes 33 MB
 BY_NAME: Final[dict[str, Shape]] = {
     shape.__name__: shape
     for shape in (
@@ -37,10 +38,10 @@ BY_NAME: Final[dict[str, Shape]] = {
 
 
 def write(drawn: Drawn, file: IO[bytes]) -> None:
-    """Writes what was drawn; nothing where the voxels do not follow from shapes alone."""
-    if drawn.shapes is None:
-        return
+    """Writes what was drawn; nothing where the voxels do not follow from shapes alone, or are too many."""
     parts = drawn.voxels.rows() if isinstance(drawn.voxels, Bricks) else (drawn.voxels,)
+    if drawn.shapes is None or sum(part.nbytes for part in parts) > MAX_VOXEL_BYTES:
+        return
     header = msgpack.packb(
         {
             "size": drawn.size,

@@ -81,6 +81,14 @@ def test_voxels_that_do_not_follow_from_shapes_are_not_handed_on(tmp_path: Path)
     assert rehearsal.rehearse(written(tmp_path, "assert_that = ground_at(4, 4)")) is None
 
 
+def test_voxels_that_take_too_much_room_are_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = load(written(tmp_path, SOME))
+    monkeypatch.setattr(drawnfile, "MAX_VOXEL_BYTES", world.blueprint.voxels.nbytes)
+    assert len(handed_on(world)) > drawnfile.MAX_VOXEL_BYTES
+    monkeypatch.setattr(drawnfile, "MAX_VOXEL_BYTES", world.blueprint.voxels.nbytes - 1)
+    assert handed_on(world) == b""
+
+
 def test_a_file_that_is_not_whole_is_nothing(tmp_path: Path) -> None:
     for path in worlds(tmp_path):
         data = handed_on(load(path))
