@@ -23,7 +23,6 @@ U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 
 REUSED, REGENERATED, STALE = 0, 1, 2  # what became of a tile of the last picture
-LOOKS = ("neural", "classical", "raster")  # how pictures may be made: by the network, or by a baseline without it
 
 
 _UNSAID = np.zeros((0, 0, 0), np.uint8)

@@ -73,10 +73,12 @@ install_packages() {
     install_opengl
 }
 
-# The first picture compiles numba's kernels, which takes a while; they are kept for every later start.
+# The first picture compiles numba's kernels, which takes a while; they are kept for every later start, as are the
+# engine's modules, also where PYTHONDONTWRITEBYTECODE is set: to compile those takes a fifth of a second of a start.
 compile_kernels() {
     [ -f .venv/compiled ] && [ .venv/compiled -nt .venv/installed ] && return
     say "compiling light kernels and making a first picture (once; a minute or more)"
+    .venv/bin/python -m compileall -q engine || true
     if .venv/bin/python -m engine render courtyard --size 64x36 --out .venv/first.png >/dev/null; then
         touch .venv/compiled
     else

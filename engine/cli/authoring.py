@@ -30,8 +30,7 @@ def check(world: World, as_json: Json = False) -> None:
     """List everything that is wrong with a world file: reads it, tries every handler, looks for what nobody uses."""
     from engine.script.worldfile import examine
 
-    rehearsed(world, lint=True)
-    findings = examine(world)
+    findings = examine(world, rehearsed(world, lint=True))
     errors = [
         {"file": p.file, "line": p.line or None, "column": p.column or None, "message": p.message}
         for p in findings.problems

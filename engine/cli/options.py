@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.core.errors import CommandError
+from engine.core.looks import LOOKS
 
 MAX_SIDE_PX = 8192
 MAX_SECONDS = 86_400.0
@@ -44,8 +45,6 @@ def size_from_text(text: str) -> tuple[int, int]:
 
 def look_from_text(text: str) -> str:
     """A known look. Raises CommandError."""
-    from engine.view import LOOKS
-
     if text not in LOOKS:
         raise CommandError(f"--look is {text!r}; it must be one of {', '.join(LOOKS)}")
     return text

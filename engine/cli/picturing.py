@@ -76,7 +76,7 @@ def render(
 
 
 def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Renderer":
-    """What makes pictures, on the thread that shall use it; classical, and says so, where the network cannot be had.
+    """What makes pictures; classical, and says so, where the network cannot be had.
 
     Raises GraphicsError.
     """
@@ -87,3 +87,12 @@ def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Re
     except WeightsError as error:
         say(f"{error}; the look is classical")
         return Renderer(size_px, "classical", cache)
+
+
+def tried_renderer(size_px: tuple[int, int], look: str) -> "Renderer":
+    """The same, with kernels loaded and shaders compiled: to be made while the world is read."""
+    renderer = renderer_for(size_px, look)
+    from engine.film.trial import try_out
+
+    try_out(renderer)
+    return renderer

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.options import MAX_SECONDS, Inputs, Load, Look, Seed, Size, World, look_from_text, size_from_text
-from engine.cli.picturing import FILM_S, renderer_for
+from engine.cli.picturing import FILM_S, tried_renderer
 from engine.cli.speech import say
 from engine.cli.worlds import file_name, load_state, load_world, new_state, own_save, read_inputs, save_folder
+from engine.core import garbage
 from engine.core.errors import CommandError, GraphicsError
+from engine.play.ahead import Ahead
 
 if TYPE_CHECKING:
     from engine.play.timeline import Keeping
@@ -23,6 +25,7 @@ PLAY_FRAMES_PER_S = 60  # no display that we know of shows the difference beyond
 TEXELS_PER_FRAME = 500  # in a window: about 20 ms on two cores; films and pictures work all of them out
 
 
+@garbage.left_alone()  # until the first picture: engine/play/loop.py
 def play(
     world: World = "courtyard",
     seed: Seed = 1,
@@ -42,13 +45,14 @@ def play(
     film: Annotated[bool, typer.Option("--film", help="Write a film even where a window could open.")] = False,
 ) -> None:
     """Play a world in a window; without a display, film ten seconds of it to out/WORLD.mp4."""
-    from engine.play.headless import missing_display
-
     size_px, look = size_from_text(size), look_from_text(look)
     title = Path(world).stem
     folder = own_save(title) if save is None else save_folder(save)
     if folder is None:
         raise CommandError(f"--save is {save!r}, a file; give a save's name or its folder, such as monday")
+    begun = Begun(world, size_px, look)
+    from engine.play.headless import missing_display
+
     reason = "--film asks for a film" if film else missing_display(dict(os.environ), sys.platform)
     if reason is None:
         try:
@@ -61,7 +65,7 @@ def play(
             from engine.play.timeline import Keeping
 
             keeping = Keeping(True, record, folder, file_name(world))
-            play_in_window(opened, world, seed, size_px, look, inputs, seconds, load, keeping)
+            play_in_window(opened, world, begun, seed, look, inputs, seconds, load, keeping)
             return
     path = Path("out") / f"{title}.mp4"
     say(f"No window ({reason}): filming {seconds or FILM_S:g} s of {title} to {path}.")
@@ -69,21 +73,36 @@ def play(
     from engine.play.camerawork import film_to
     from engine.play.timeline import Keeping
 
-    loaded = load_world(world)
+    loaded = begun.world.result()
     state = new_state(loaded, seed) if load is None else load_state(loaded, load)
     camera = touring_camera(loaded.blueprint)
     recorded = read_inputs(inputs)
-    renderer = renderer_for(size_px, look)
+    renderer = begun.renderer.result()
     keeping = Keeping(recording=record, world_file=file_name(world))
     result = film_to(path, loaded, state, renderer, camera, seconds or FILM_S, recorded, keeping)
     say(f"Wrote {path} ({result['frames']} frames, {result['frame_ms']:.0f} ms each).")
 
 
+class Begun:
+    """What is made at once from the first moment on: the world, and what makes pictures of it.
+
+    A stranger's world is rehearsed in another process, which leaves this one time for everything else.
+    """
+
+    def __init__(self, world: str, size_px: tuple[int, int], look: str) -> None:
+        """Begins to make both."""
+        self.world = Ahead(lambda: load_world(world))
+        from engine.play.machine import kernels_are_compiled
+
+        self.kernels_are_compiled = kernels_are_compiled()  # before the renderer compiles them
+        self.renderer = Ahead(lambda: tried_renderer(size_px, look))
+
+
 def play_in_window(
     window: "Window",
     world: str,
+    begun: Begun,
     seed: int,
-    size_px: tuple[int, int],
     look: str,
     inputs: Path | None,
     seconds: float | None,
@@ -94,24 +113,24 @@ def play_in_window(
 
     def work(window: "Window") -> None:
         window.say(f"Reading {Path(world).name}", 0.1)
-        loaded = load_world(world)
-        recorded = read_inputs(inputs)
-        window.say("Placing people and things", 0.3)
-        state = new_state(loaded, seed) if load is None else load_state(loaded, load)
-        window.say("Starting the camera", 0.4)
         from engine.play.authoring import Author
         from engine.play.loop import loop
-        from engine.play.machine import kernels_are_compiled
         from engine.play.session import Session
         from engine.script.worldfile import load as read_world
 
-        renderer = renderer_for(size_px, look)
+        loaded = begun.world.result()
+        recorded = read_inputs(inputs)
+        window.say("Placing people and things", 0.3)
+        state = new_state(loaded, seed) if load is None else load_state(loaded, load)
+        compiling = "" if begun.kernels_are_compiled else "Compiling light kernels (first start only)"
+        window.say(compiling or "Starting the camera", 0.4)
+        renderer = begun.renderer.result()
         renderer.texels_per_frame = TEXELS_PER_FRAME
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
         # Without a rehearsal: who saves it has just written it.
         author = Author(loaded, lambda before: read_world(world, before))
         session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping, author=author)
-        window.say("Tracing light" if kernels_are_compiled() else "Compiling light kernels (first start only)", 0.6)
+        window.say(compiling or "Tracing light", 0.6)
         try:
             pace = loop(window, session, frames_per_s=PLAY_FRAMES_PER_S, seconds=seconds)
         finally:

@@ -8,6 +8,7 @@ from engine.cli.speech import say
 from engine.core.errors import DaguerreError, RecordingError, WorldFileError
 
 if TYPE_CHECKING:
+    from engine.script.draft import Drawn
     from engine.script.worldfile import LoadedWorld
     from engine.sim.recordingfile import Head
     from engine.state.commands import Command
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 def load_world(world: str) -> "LoadedWorld":
     """Blueprint and script of a world by name or path. Raises WorldFileError."""
+    drawn = rehearsed(world)
     from engine.script.worldfile import load
 
-    rehearsed(world)
-    loaded = load(world)
+    loaded = load(world, drawn=drawn)
     noted(loaded.notes)
     return loaded
 
@@ -30,14 +31,16 @@ def noted(notes: Iterable[str]) -> None:
         say(f"note: {note}")
 
 
-def rehearsed(world: str, lint: bool = False) -> None:
-    """Tries a file that is no shipped world in a process of its own. WorldFileError where it takes too much there."""
+def rehearsed(world: str, lint: bool = False) -> "Drawn | None":
+    """Tries a file that is no shipped world in a process of its own, and gives what was drawn there, for `load`.
+
+    WorldFileError where it takes too much there.
+    """
     from engine.script.assets import find_world, worlds_folder
     from engine.script.rehearsal import rehearse
 
     path = find_world(world).resolve()
-    if not path.is_relative_to(worlds_folder().resolve()):
-        rehearse(path, lint)
+    return None if path.is_relative_to(worlds_folder().resolve()) else rehearse(path, lint)
 
 
 def new_state(loaded: "LoadedWorld", seed: int) -> "State":

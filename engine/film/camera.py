@@ -12,6 +12,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.looks import LOOKS
 from engine.film import tiles
 from engine.film.gloss import Gloss
 from engine.film.window import Window
@@ -32,7 +33,7 @@ from engine.raster.resolve import Atlas, Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import clip_from_world, frustum_planes
 from engine.state.camera import Camera
-from engine.view import LOOKS, REGENERATED, STALE, Frame, View
+from engine.view import REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
 BODIES_PER_FRAME = 8  # that stand as they did and get other light

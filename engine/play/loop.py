@@ -96,6 +96,7 @@ def loop(
             backend.present(*playable.picture())
             shown += 1
             if shown == 1:  # time begins with the first picture: it shows the state as it is and takes longest to light
+                gc.enable()  # up to here it was left alone
                 gc.collect()
                 gc.freeze()  # kernels and modules stay: to look through them is a pause of a tenth of a second
                 now = now_ns()

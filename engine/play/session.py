@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.core.errors import DaguerreError
+from engine.core.looks import LOOKS
 from engine.play import files, hud
 from engine.play.authoring import Author
 from engine.play.cameras import EYES, FREE, Cameras, Held
@@ -22,7 +23,7 @@ from engine.state.commands import Command
 from engine.state.reload import reloaded, sharing
 from engine.state.story import Ending, Standing
 from engine.state.world import State, new_state
-from engine.view import LOOKS, Frame, View
+from engine.view import Frame, View
 
 NOTICE_S = 2.0
 LONGEST_FRAME_S = 0.25  # for cameras and words: a machine that slept has not flown a mile

@@ -82,7 +82,7 @@ class Window:
         self._events: list[Input] = []
         self._yaw = self._pitch = 0.0  # radians turned since the last poll
         self._down: set[int] = set()  # scancodes of walking keys that are held
-        self._closed = self._grabbed = False
+        self._closed = self._grabbed = self._has_shown_one = False
         self._show()
 
     # ---- called on the working thread
@@ -106,11 +106,16 @@ class Window:
         return events
 
     def present(self, frame: Frame, overlay: hud.Overlay) -> None:
-        """Hand a frame to the window; waits until the one before has been taken, so that no frame is made in vain."""
+        """Hand a frame to the window; waits until the one before has been taken, so that no frame is made in vain.
+
+        The first one it waits to see shown, so that nothing that is done after it holds it back.
+        """
         with self._shown:
             self._shown.wait_for(lambda: self._newest is None or self._closed)
             self._newest = (frame, overlay)
         self._wake()
+        with self._shown:
+            self._shown.wait_for(lambda: self._has_shown_one or self._closed)
 
     # ---- called on the main thread
 
@@ -156,6 +161,9 @@ class Window:
             self._show()
         if first:
             first_picture()
+            with self._shown:
+                self._has_shown_one = True
+                self._shown.notify_all()
             self._grab(pygame.mouse.get_focused() and pygame.key.get_focused())
 
     def _take(self, event: pygame.event.Event) -> None:

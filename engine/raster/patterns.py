@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
 
 NAMES = ("plain", "brick", "planks", "paving", "grass", "plaster", "tiles", "wood", "marble", "rock")
@@ -43,73 +44,88 @@ def _noise(size_m: tuple[float, float], salt: int) -> F64:
     return np.asarray(smooth / smooth.std())
 
 
-def _cells(
-    size_m: tuple[float, float], shift: float, joint_m: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], F64]:
-    """Rows of stones: column and row of each texel [T, T] and how much of it is stone, not joint (0..1).
+def _cells(size_m: tuple[float, float], shift: float, joint_m: float) -> tuple[I64, I64, F64]:
+    """Rows of stones: column [T, T] and row [T, 1] of each texel, and how much of it is stone, not joint (0..1).
 
     `shift` moves every second row by that part of a stone.
     """
     metres = (np.arange(TEXELS) + 0.5) * PATTERN_M / TEXELS
-    row = (metres / size_m[1]).astype(np.int64)[:, None] + np.zeros((1, TEXELS), np.int64)
-    along = (metres[None, :] - shift * size_m[0] * (row % 2)) % PATTERN_M
+    row = (metres / size_m[1]).astype(np.int64)
+    along = (metres - shift * size_m[0] * np.arange(2)[:, None]) % PATTERN_M  # in rows that are not moved, and that are
     column = (along / size_m[0]).astype(np.int64)
     to_u = np.minimum(along % size_m[0], size_m[0] - along % size_m[0])
     across = metres[:, None] % size_m[1]
     to_v = np.minimum(across, size_m[1] - across)
     texel = PATTERN_M / TEXELS
-    stone = np.clip((np.minimum(to_u, to_v) - joint_m / 2) / texel + 0.5, 0.0, 1.0)
-    return column, row, stone
+    stone = np.minimum(to_u[row % 2], to_v)
+    stone -= joint_m / 2
+    stone /= texel
+    stone += 0.5
+    return column[row % 2], row[:, None], np.clip(stone, 0.0, 1.0, out=stone)
+
+
+def _hash_of_cells(column: I64, row: I64, salt: int) -> F64:
+    """`_hash01` of the cells that texels lie in, worked out once for each: [rows, columns]."""
+    return _hash01(np.arange(column.max() + 1), np.arange(row.max() + 1)[:, None], salt)
 
 
 def _stones(size_m: tuple[float, float], shift: float, joint_m: float, joint: float, spread: float, salt: int) -> F64:
     column, row, stone = _cells(size_m, shift, joint_m)
-    tone = 1.0 + spread * (_hash01(column, row, salt) - 0.5)
-    warm = 0.35 * spread * (_hash01(column, row, salt + 1) - 0.5)
-    tint = tone[..., None] + warm[..., None] * np.array([1.0, 0.0, -1.0])
-    return np.asarray(joint + (tint - joint) * stone[..., None])
+    tone = 1.0 + spread * (_hash_of_cells(column, row, salt) - 0.5)
+    warm = 0.35 * spread * (_hash_of_cells(column, row, salt + 1) - 0.5)
+    tint = tone + warm * _of_channels(1.0, 0.0, -1.0)
+    factor = (tint - joint)[:, row, column]
+    factor *= stone
+    factor += joint
+    return factor
+
+
+def _of_channels(*rgb: float) -> F64:
+    """[3, 1, 1]: a number for each channel."""
+    return np.array(rgb)[:, None, None]
 
 
 def _layer(name: str) -> F64:
+    """Factors on the albedo [C, T, T], before they are held to a mean of one; grey ones have one channel for all."""
     if name == "brick":
-        return _stones((0.25, PATTERN_M / 48), 0.5, 0.014, 0.72, 0.42, 11) + 0.035 * _noise((0.06, 0.06), 12)[..., None]
+        return _stones((0.25, PATTERN_M / 48), 0.5, 0.014, 0.72, 0.42, 11) + 0.035 * _noise((0.06, 0.06), 12)
     if name == "planks":
         column, row, board = _cells((2.0, 0.2), 0.37, 0.008)
         grain = 0.05 * _noise((1.2, 0.02), 21) + 0.03 * _noise((0.5, 0.05), 22)
-        tone = 1.0 + 0.26 * (_hash01(column, row, 23) - 0.5) + grain
-        return np.asarray((0.5 + (tone - 0.5) * board)[..., None] * np.ones(3))
+        tone = (1.0 + 0.26 * (_hash_of_cells(column, row, 23) - 0.5))[row, column] + grain
+        return (0.5 + (tone - 0.5) * board)[None]
     if name == "paving":
         worn = 0.03 * _noise((0.5, 0.5), 32) + 0.025 * _noise((0.05, 0.05), 33)
-        return _stones((0.5, 0.5), 0.5, 0.018, 0.68, 0.22, 31) + worn[..., None]
+        return _stones((0.5, 0.5), 0.5, 0.018, 0.68, 0.22, 31) + worn
     if name == "grass":
         blades, patches = _noise((0.035, 0.035), 41), _noise((0.8, 0.8), 42)
-        dry = _noise((0.4, 0.4), 43)[..., None] * np.array([0.07, 0.0, -0.02])
-        return np.asarray((1.0 + 0.14 * blades + 0.08 * patches)[..., None] + dry)
+        dry = _noise((0.4, 0.4), 43) * _of_channels(0.07, 0.0, -0.02)
+        return (1.0 + 0.14 * blades + 0.08 * patches) + dry
     if name == "plaster":
         tone = (
             1.0 + 0.022 * _noise((0.9, 0.9), 51) + 0.014 * _noise((0.16, 0.16), 52) + 0.012 * _noise((0.03, 0.03), 53)
         )
-        return np.asarray(tone[..., None] * np.ones(3))
+        return tone[None]
     if name == "wood":
         grain = 0.10 * _noise((1.6, 0.045), 81) + 0.05 * _noise((0.9, 0.016), 82) + 0.03 * _noise((0.12, 0.02), 83)
-        return np.asarray((1.0 + grain)[..., None] * np.ones(3) + grain[..., None] * np.array([0.1, 0.0, -0.1]))
+        return (1.0 + grain) + grain * _of_channels(0.1, 0.0, -0.1)
     if name == "marble":
         broad, fine = _noise((0.9, 0.9), 91), _noise((0.22, 0.22), 92)
         veins = np.exp(-(((broad + 0.45 * fine) / 0.13) ** 2)) + 0.5 * np.exp(-(((broad - 1.1 * fine) / 0.09) ** 2))
-        return np.asarray((1.05 - 0.32 * veins + 0.02 * _noise((0.5, 0.5), 93))[..., None] * np.ones(3))
+        return np.asarray(1.05 - 0.32 * veins + 0.02 * _noise((0.5, 0.5), 93))[None]
     if name == "rock":
         layers = 0.10 * _noise((1.1, 0.14), 101) + 0.07 * _noise((0.2, 0.09), 102) + 0.05 * _noise((0.04, 0.04), 103)
-        return np.asarray((1.0 + layers)[..., None] + _noise((0.6, 0.3), 104)[..., None] * np.array([0.03, 0.0, -0.03]))
+        return (1.0 + layers) + _noise((0.6, 0.3), 104) * _of_channels(0.03, 0.0, -0.03)
     if name == "tiles":
         return _stones((0.25, 0.25), 0.0, 0.010, 0.7, 0.13, 61)
-    return np.ones((TEXELS, TEXELS, 3))
+    return np.ones((1, TEXELS, TEXELS))
 
 
 @functools.cache
 def _thresholds() -> tuple[F64, ...]:
-    """What levels are dithered by, [n, n, 1] each."""
+    """What levels are dithered by, [n, n] each."""
     places = [np.arange(TEXELS >> level) for level in range(LEVELS)]
-    return tuple(_hash01(at[None, :], at[:, None], 71)[..., None] for at in places)
+    return tuple(_hash01(at[None, :], at[:, None], 71) for at in places)
 
 
 @functools.cache
@@ -120,15 +136,18 @@ def levels_of(name: str) -> tuple[U8, ...]:
     Row is v, column is u. Each level is the mean of four texels of the one before, dithered, so that it keeps the
     mean of one.
     """
-    factor = np.clip(_layer(name), 0.3, 1.7)
-    factor /= factor.mean((0, 1))
+    factor = _layer(name)
+    np.clip(factor, 0.3, 1.7, out=factor)
+    factor /= factor.mean((1, 2))[:, None, None]
     levels, room = [], np.empty_like(factor)  # one for all: memory that is new costs more than the sums
     for threshold in _thresholds():
-        scaled = np.multiply(factor, 127.5, out=room[: len(factor), : len(factor)])
+        scaled = np.multiply(factor, 127.5, out=room[:, : len(threshold), : len(threshold)])
         scaled += threshold
-        levels.append(scaled.astype(np.uint8))
-        levels[-1].setflags(write=False)
-        factor = (factor[::2, ::2] + factor[1::2, ::2] + factor[::2, 1::2] + factor[1::2, 1::2]) / 4
+        level = np.empty((*threshold.shape, 3), np.uint8)
+        level[...] = np.moveaxis(scaled.astype(np.uint8), 0, -1)
+        level.setflags(write=False)
+        levels.append(level)
+        factor = (factor[:, ::2, ::2] + factor[:, 1::2, ::2] + factor[:, ::2, 1::2] + factor[:, 1::2, 1::2]) / 4
     return tuple(levels)
 
 

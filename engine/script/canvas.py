@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
-from engine.state.bricks import Bricks, Key, hashes_of, words_by_brick, words_of
+from engine.state.bricks import UNIFORM, Bricks, Key, hashes_of, words_by_brick, words_of
 
 U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
@@ -21,11 +21,13 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 Cut = tuple[slice, slice, slice]
+Voxel = tuple[int, int, int]
 Box = tuple[int, int, int, int, int, int]  # low x y z, high x y z, exclusive
 
 EDGE_BRICKS = 16  # of a sheet, along x and y; it is as high as the world
 EDGE = EDGE_BRICKS * BRICK
 MOST_OPEN = 4  # sheets: a house stands on so many where four of them meet
+WORD = np.uint64(0x0101010101010101)  # eight voxels of material 1
 LARGE = 1 << 18  # voxels: larger boxes are written to the bricks at once
 
 
@@ -64,6 +66,21 @@ class Canvas(Bricks):
         for inside, part, sheet in self._cut([x.start, y.start, z.start], [x.stop, y.stop, z.stop]):
             at = tuple(slice(s.start + w.start, s.stop + w.start) for s, w in zip(part, window, strict=True))
             yield (at[0], at[1], at[2]), sheet.voxels[inside]
+
+    def fill(self, low: Voxel, high: Voxel, material: int) -> None:
+        """Writes the part of a box low..high that lies in the grid: what is done most, so without detours."""
+        (ax, ay, az), (bx, by, bz), (nx, ny, nz) = low, high, self.shape
+        ax, ay, az, bx, by, bz = max(ax, 0), max(ay, 0), max(az, 0), min(bx, nx), min(by, ny), min(bz, nz)
+        dx, dy, dz = bx - ax, by - ay, bz - az
+        if dx <= 0 or dy <= 0 or dz <= 0:
+            return
+        i, j = ax // EDGE, ay // EDGE
+        x, y = ax - i * EDGE, ay - j * EDGE
+        if x + dx > EDGE or y + dy > EDGE or dx * dy * dz > LARGE:
+            self[ax:bx, ay:by, az:bz] = material
+            return
+        sheet = self._open((i, j), (x >> 3, y >> 3, az >> 3, (x + dx + 7) >> 3, (y + dy + 7) >> 3, (bz + 7) >> 3))
+        sheet.voxels[x : x + dx, y : y + dy, az:bz] = material
 
     def __getitem__(self, key: Key) -> U8:
         low, high = self._box(key)
@@ -119,11 +136,14 @@ class Canvas(Bricks):
             sheet.boxes.add(box)
             x0, y0, z0, x1, y1, z1 = box
             known = sheet.known[x0:x1, y0:y1, z0:z1]
-            x, y, z = np.nonzero(~known)
-            if len(x):
-                x, y, z = x + x0, y + y0, z + z0
-                rows = self._row[x + at[0] * EDGE_BRICKS, y + at[1] * EDGE_BRICKS, z]
-                sheet.words[x, y, z] = words_of(self._blocks(rows)).reshape(-1, BRICK, BRICK)
+            missing = ~known
+            rows = self._rows_at(at)[x0:x1, y0:y1, z0:z1][missing]
+            if len(rows):
+                if rows.max() < UNIFORM:  # as air is
+                    words = (rows.astype(np.uint64) * WORD)[:, None, None]
+                else:
+                    words = words_of(self._blocks(rows)).reshape(-1, BRICK, BRICK)
+                sheet.words[x0:x1, y0:y1, z0:z1][missing] = words
                 known[:] = True
         return sheet
 
@@ -147,13 +167,20 @@ class Canvas(Bricks):
         return _Sheet(np.empty((EDGE, EDGE, z), np.uint8), np.zeros((EDGE_BRICKS, EDGE_BRICKS, z // BRICK), np.bool_))
 
     def _put_back(self, at: tuple[int, int]) -> None:
-        sheet = self._sheets.pop(at)
-        x, y, z = np.nonzero(sheet.known)
-        blocks = sheet.words[x, y, z].view(np.uint8).reshape(-1, BRICK, BRICK, BRICK)
-        self._show((x + at[0] * EDGE_BRICKS, y + at[1] * EDGE_BRICKS, z), blocks)
+        """Closes a sheet. What was known was mostly written, so nobody looks whether it was."""
+        sheet, rows = self._sheets.pop(at), self._rows_at(at)
+        known = sheet.known[: rows.shape[0], : rows.shape[1]]
+        blocks = sheet.words[: rows.shape[0], : rows.shape[1]][known].view(np.uint8).reshape(-1, BRICK, BRICK, BRICK)
+        self._release(rows[known])
+        rows[known] = self._rows_for(blocks, np.ones(len(blocks), np.int64))
         sheet.known[:] = False
         sheet.boxes.clear()
         self._spare.append(sheet)
+
+    def _rows_at(self, at: tuple[int, int]) -> I32:
+        """The table below a sheet, a view; smaller where the world ends within it."""
+        x, y = at[0] * EDGE_BRICKS, at[1] * EDGE_BRICKS
+        return self._row[x : x + EDGE_BRICKS, y : y + EDGE_BRICKS]
 
 
 Drawing = U8 | Canvas  # [X, Y, Z] a grid while its file is read

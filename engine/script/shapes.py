@@ -61,22 +61,28 @@ def centres(window: Window) -> tuple[F64, F64, F64]:
 
 def fill(grid: Drawing, low: Voxel, high: Voxel, material: int) -> None:
     """A solid box; with air it cuts one out."""
-    grid[window_of(grid, low, high)] = material
+    if isinstance(grid, Canvas):
+        grid.fill(low, high, material)
+    else:
+        grid[window_of(grid, low, high)] = material
 
 
 def room(
     grid: Drawing, low: Voxel, high: Voxel, wall: int, floor: int | None, roof: int | None, thickness: int
 ) -> None:
-    """A hollow box: walls all round, a slab below and above (None leaves that side open), air inside."""
+    """A hollow box: walls all round, a slab below and above (None leaves that side open), air inside.
+
+    A slab is no higher than the box.
+    """
     t = thickness
     fill(grid, low, high, wall)
     inside_low = (low[0] + t, low[1] + t, low[2] + (t if floor is not None else 0))
     inside_high = (high[0] - t, high[1] - t, high[2] - (t if roof is not None else 0))
     fill(grid, inside_low, inside_high, AIR)
     if floor is not None:
-        fill(grid, low, (high[0], high[1], low[2] + t), floor)
+        fill(grid, low, (high[0], high[1], min(low[2] + t, high[2])), floor)
     if roof is not None:
-        fill(grid, (low[0], low[1], high[2] - t), high, roof)
+        fill(grid, (low[0], low[1], max(high[2] - t, low[2])), high, roof)
 
 
 def column(grid: Drawing, base: Voxel, radius: float, height: int, material: int) -> None:
@@ -125,7 +131,7 @@ def stairs(grid: Drawing, low: Voxel, high: Voxel, material: int, axis: int, sig
 def gable(grid: Drawing, low: Voxel, high: Voxel, material: int, ridge: int, end_wall: int | None) -> None:
     """A pitched roof, one voxel thick and hollow, its ridge along axis `ridge`; `end_wall` closes the two gables.
 
-    The gable walls stand one voxel inside the roof's ends, so the roof overhangs them.
+    The gable walls stand one voxel inside the roof's ends, so the roof overhangs them, if it is longer than that.
     """
     across = 1 - ridge
     width, height = high[across] - low[across], high[2] - low[2]
@@ -138,7 +144,7 @@ def gable(grid: Drawing, low: Voxel, high: Voxel, material: int, ridge: int, end
             a[2], b[2] = min(top - 1, top_before), top
             fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), material)
             if end_wall is not None and top_before > low[2]:
-                for end in (low[ridge] + 1, high[ridge] - 2):
+                for end in (min(low[ridge] + 1, high[ridge] - 1), max(high[ridge] - 2, low[ridge])):
                     a[ridge], b[ridge] = end, end + 1
                     a[2], b[2] = low[2], min(top - 1, top_before)
                     fill(grid, (a[0], a[1], a[2]), (b[0], b[1], b[2]), end_wall)
@@ -199,7 +205,7 @@ def blob(
         if (limit := math.ceil(density * 2.0**32)) < 2**32:
             inside &= _hash_bits(*_places(window, 1), seed + 1) < np.uint32(limit)
         which = some[(_lumps(window, 2, seed + 2) * len(some)).astype(np.int64)]
-        np.copyto(voxels, _spread(which, window, 2), where=inside)
+        voxels |= _spread(which, window, 2) * inside  # in air, which is 0: three times as fast as to copy where inside
 
 
 @lru_cache(8)  # trees are many and alike; one holds at most about SLAB numbers

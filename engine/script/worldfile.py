@@ -1,14 +1,13 @@
 """World files: Starlark text in, a blueprint and its script out."""
 
-import gc
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import starlark
 
+from engine.core import garbage
 from engine.core.errors import DaguerreError, WorldFileError
 from engine.script import assets, lint, remarks
 from engine.script.api import declarations
@@ -85,45 +84,33 @@ class _Read:
     loaded: LoadedWorld
 
 
-def load(path_or_name: str | Path, before: LoadedWorld | None = None) -> LoadedWorld:
+def load(path_or_name: str | Path, before: LoadedWorld | None = None, drawn: Drawn | None = None) -> LoadedWorld:
     """Reads a world file, or a shipped world by its bare name. WorldFileError says where it is wrong.
 
     `before` is what an earlier reading gave: shapes that are the same are not drawn again, and calls of functions of
-    libraries that are the same are not evaluated again. What comes of it is the same as without.
+    libraries that are the same are not evaluated again. `drawn` is what a rehearsal drew, where that is all there is.
+    What comes of it is the same as without.
     """
-    return _read(path_or_name, before).loaded
+    return _read(path_or_name, before, drawn).loaded
 
 
-def _read(path_or_name: str | Path, before: LoadedWorld | None = None) -> _Read:
+def _read(path_or_name: str | Path, before: LoadedWorld | None = None, drawn: Drawn | None = None) -> _Read:
     path = assets.find_world(path_or_name)
     files = [path]
     try:
-        with _at_a_stretch():
-            return _read_from(path, files, before)
+        with garbage.left_alone():  # what a script makes is bounded by its steps
+            return _read_from(path, files, before, drawn)
     except DaguerreError as error:
         error.files = tuple(files)
         raise
 
 
-@contextmanager
-def _at_a_stretch() -> Iterator[None]:
-    """Nobody looks for garbage meanwhile, which takes a third of a reading: next to nothing that it makes is garbage
-    before its end, and what a script makes is bounded by its steps.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _read_from(path: Path, files: list[Path], before: LoadedWorld | None) -> _Read:
+def _read_from(path: Path, files: list[Path], before: LoadedWorld | None, drawn: Drawn | None) -> _Read:
     """Adds to `files` whatever else is opened or looked for."""
     shown = str(path)
     main = assets.read_text(path, shown)
-    draft, hands = Draft(name=path.stem, folder=path.parent, known=before.drawn if before else None), Hands()
+    known = before.drawn if before else drawn
+    draft, hands = Draft(name=path.stem, folder=path.parent, known=known), Hands()
 
     def read(wanted: str) -> str:
         files.append(path.parent / wanted)
@@ -192,10 +179,10 @@ def check(path_or_name: str | Path) -> list[Problem]:
     return examine(path_or_name).problems
 
 
-@_at_a_stretch()
-def examine(path_or_name: str | Path) -> Findings:
+@garbage.left_alone()
+def examine(path_or_name: str | Path, drawn: Drawn | None = None) -> Findings:
     """All that is wrong with a world file: what keeps it from loading, handlers that fail when they are tried, what
-    looks like a mistake, and what linter and type checker say.
+    looks like a mistake, and what linter and type checker say. `drawn` is as for `load`.
     """
     found: list[Problem] = []
     handlers = Tried()
@@ -207,7 +194,7 @@ def examine(path_or_name: str | Path) -> Findings:
         return Findings([Problem(str(path_or_name), 0, 0, str(error))])
     known = {*declarations(Draft()), *Hands().functions()}
     try:
-        read = _read(path)
+        read = _read(path, drawn=drawn)
         found += [_problem(e, path) for e in remarks.suspicions(read.loaded.blueprint, read.draft, read.box, str(path))]
     except WorldFileError as error:
         found.append(_problem(error, path))

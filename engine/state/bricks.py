@@ -51,6 +51,18 @@ class Bricks:
         self._shown: I64 = np.zeros(0, np.int64)  # how many bricks show each own row
         self._free: list[int] = []  # own rows that none shows
 
+    @classmethod
+    def of_rows(cls, row: I32, pool: U8) -> "Bricks":
+        """Frozen ones with a table and a pool as `rows` gives them, both taken over. ValueError if they are none."""
+        bricks = cls((row.shape[0] * BRICK, row.shape[1] * BRICK, row.shape[2] * BRICK))
+        if pool.shape[1:] != (BRICK, BRICK, BRICK) or not np.array_equal(pool[:UNIFORM], bricks._shared):
+            raise ValueError("pool: it does not begin with the uniform bricks")
+        if row.min() < 0 or row.max() >= len(pool):
+            raise ValueError("row: some bricks show a row that is not in the pool")
+        pool.flags.writeable = False
+        bricks._row, bricks._shared = row, pool
+        return bricks
+
     @property
     def size(self) -> int:
         """How many voxels there are."""

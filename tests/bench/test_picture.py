@@ -7,6 +7,7 @@ import moderngl
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from engine.core.looks import LOOKS
 from engine.film.camera import Renderer
 from engine.light.cache import LightCache
 from engine.light.network import load as load_network
@@ -14,7 +15,7 @@ from engine.script.worldfile import load
 from engine.sim.extract import extract
 from engine.sim.step import step
 from engine.state.world import State, new_state
-from engine.view import LOOKS, View
+from engine.view import View
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.script import worldfile
+from engine.script.draft import Drawn
 from tests.cli.conftest import Daguerre
 
 
@@ -68,9 +69,9 @@ def test_check_reads_a_world_once_and_says_what_its_models_leave_out(
     reads: list[object] = []
     read = worldfile._read
 
-    def noted(path: Path, before: worldfile.LoadedWorld | None = None) -> worldfile._Read:
+    def noted(path: Path, drawn: Drawn | None = None) -> worldfile._Read:
         reads.append(path)
-        found = read(path, before)
+        found = read(path, drawn=drawn)
         return replace(found, loaded=replace(found.loaded, notes=("ship.vox: 3 cameras are left out",)))
 
     monkeypatch.setattr(worldfile, "_read", noted)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from engine.core.errors import WeightsError
+from engine.core.looks import LOOKS
 from engine.film.camera import Renderer
 from engine.light.network import SHIPPED
 from engine.state.camera import Camera
-from engine.view import LOOKS
 from tests.raster import views
 
 SIZE = (320, 180)

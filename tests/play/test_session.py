@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.core.errors import WeightsError
+from engine.core.looks import LOOKS
 from engine.core.units import TICK_NS
 from engine.play.cameras import FREE
 from engine.play.loop import Input
@@ -22,7 +23,7 @@ from engine.state.blueprint import Goal
 from engine.state.commands import Command
 from engine.state.saves import SaveFolder
 from engine.state.world import EngineBytes, State, new_state
-from engine.view import LOOKS, REGENERATED, REUSED, STALE, Frame, View
+from engine.view import REGENERATED, REUSED, STALE, Frame, View
 from tests.worlds_for_tests import lively_world
 
 FORWARD = Input("move", {"forward": 1.0, "right": 0.0, "up": 0.0, "run": False})

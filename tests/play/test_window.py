@@ -173,3 +173,15 @@ def test_backspace_is_held_and_the_keys_of_saves_are_taps(window: Window) -> Non
     window._take(key(pygame.KEYDOWN, pygame.K_BACKSPACE, pygame.KSCAN_BACKSPACE))
     window._take(pygame.event.Event(pygame.WINDOWFOCUSLOST))
     assert kinds(list(window.poll()))[:2] == ["back", "forth"]
+
+
+def test_the_first_frame_is_on_the_screen_before_the_work_goes_on(window: Window) -> None:
+    steps: list[str] = []
+
+    def work(window: Window) -> None:
+        for _ in range(2):
+            window.present(Frame(np.zeros((9, 16, 3), np.uint8), 1), Overlay())
+            steps.append("presented")
+
+    window.run(work, lambda: steps.append("on the screen"))
+    assert steps == ["on the screen", "presented", "presented"]

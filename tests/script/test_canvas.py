@@ -40,6 +40,20 @@ def test_any_boxes_read_and_written_in_any_order_are_what_an_array_holds(seed: i
     assert made.holds_same(plain) and made.nbytes == plain.nbytes
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_solid_boxes_reach_over_edges_of_the_grid_and_of_sheets_as_in_an_array(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    canvas, array = Canvas(SHAPE), np.zeros(SHAPE, np.uint8)
+    for n in range(300):
+        at = random.integers(-60, np.array(SHAPE) + 40)
+        size = random.integers(-2, random.choice([3, 30, 200]), 3)
+        low, high = tuple(at.tolist()), tuple((at + size).tolist())
+        for grid in (canvas, array):
+            shapes.fill(grid, low, high, n % 5)
+    np.testing.assert_array_equal(canvas.finished()[:, :, :], array)
+    assert len(np.unique(array)) == 5
+
+
 def test_houses_that_are_alike_share_bricks_until_one_is_written() -> None:
     canvas, array = Canvas((8 * EDGE, 64, 32)), np.zeros((8 * EDGE, 64, 32), np.uint8)
 

@@ -1,6 +1,7 @@
 """Voxel shapes: each against the plain description of what it should be."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -87,6 +88,33 @@ def test_a_pyramid_has_its_tip_in_the_middle() -> None:
     shapes.pyramid(grid, (2, 2, 0), (12, 12, 5), 1)
     areas = (grid > 0).sum(axis=(0, 1))
     assert areas[0] == 100 and (np.diff(areas[:5].astype(int)) < 0).all() and grid[7, 7, 4] == 1
+
+
+SIZES = st.tuples(*[st.integers(1, 9)] * 3)
+SOME = st.sampled_from([None, 2])
+IN_A_BOX = st.one_of(
+    st.tuples(st.just(shapes.room), st.tuples(st.just(1), SOME, SOME, st.integers(1, 9))),
+    st.tuples(st.just(shapes.gable), st.tuples(st.just(1), st.integers(0, 1), SOME)),
+    st.tuples(st.just(shapes.arch), st.tuples(st.just(1), st.integers(0, 1))),
+    st.tuples(st.just(shapes.stairs), st.tuples(st.just(1), st.integers(0, 1), st.sampled_from([-1, 1]))),
+    st.tuples(st.just(shapes.pyramid), st.tuples(st.just(1))),
+    st.tuples(st.just(shapes.weather), st.tuples(st.just(0), st.just(1), st.just(0.5), st.integers(0, 9))),
+)
+
+
+@given(SIZES, IN_A_BOX)
+@settings(max_examples=400)
+def test_a_shape_in_a_box_writes_nothing_outside_of_it(
+    size: tuple[int, int, int], drawn: tuple[Callable[..., None], tuple[object, ...]]
+) -> None:
+    """Also a room as low as its floor is thick, and a roof as short as its gables are deep."""
+    shape, args = drawn
+    low = (10, 10, 10)
+    high = (low[0] + size[0], low[1] + size[1], low[2] + size[2])
+    grid = np.zeros((30, 30, 30), np.uint8)
+    shape(grid, low, high, *args)
+    grid[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = 0
+    assert not grid.any()
 
 
 def test_foliage_keeps_to_the_air_mixes_and_repeats() -> None:
