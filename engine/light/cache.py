@@ -240,7 +240,7 @@ class LightCache:
         if late is not None and sky.sun.any() and sky.sun_direction.tobytes() != self._sun:
             sun_share, (x, y, z) = sun_share.copy(), (float(v) for v in sky.sun_direction)
             for part in np.array_split(transport.surface.alive(), SUN_PASSES * self._parts(late)):
-                look_for_sun(transport.voxels, place, x, y, z, part, sun_share)
+                look_for_sun(transport.voxels, self.furniture, place, x, y, z, part, sun_share)
                 yield late
             self._sun = sky.sun_direction.tobytes()
         else:
@@ -334,12 +334,12 @@ class LightCache:
         self._light = ()  # what the radiance was gathered from
         self.furniture = no_furniture()
         self._furniture_key: tuple[object, ...] = ()
+        self._sun_boxes: list[NDArray[np.float64]] = []  # [2, 3] metres: bodies that came or went since the last look
         self._made_of: tuple[object, object] = (None, None)  # prefabs and materials of what is at home
         self._at_home: AtHome = {}
         self._part_albedo = np.zeros((0, 3), np.float32)  # [N, 3] of the furniture's parts
-        self._part_radiance = np.zeros((0, 3), np.float32)  # [N, 3] they shine with
-        self._part_sides = np.zeros((0, 6, 3), np.float32)  # [N, 6, 3] and to each side
-        self._part_changed_at = np.zeros(0, np.int32)  # [N] relight at which that last changed
+        self._part_sides = np.zeros((0, 6, 3), np.float32)  # [N, 6, 3] they shine with, to each side
+        self._part_changed_at = np.zeros((0, 6), np.int32)  # [N, 6] relight at which that last changed
         self._pool = TexelPool(n, max(self.budget_bytes // 2 // ROW_BYTES, 1))
         self.table = pages.PageTable(
             self.transport.surface.has_texels.size, max(self.budget_bytes // 2 // SLOT_BYTES, 1)
@@ -374,40 +374,41 @@ class LightCache:
         self.furniture, self._part_albedo, self._at_home = furniture_of(view, self._at_home if same else None)
         moved = furniture_change(old, self.furniture)
         low, high = moved.low, moved.high
+        self._sun_boxes += [*np.stack([low, high], 1)]
         if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
         self._pool.follow(change_of_boxes(low, high), self.transport, self._lamps, moved.part)
         self.table.look_again()
-        stays, was = moved.part >= 0, (self._part_radiance, self._part_changed_at)
-        self._part_radiance = np.full_like(self._part_albedo, np.nan)
-        self._part_changed_at = np.full(len(self._part_albedo), -1, np.int32)
-        for now, before in zip((self._part_radiance, self._part_changed_at), was, strict=True):
+        stays, was = moved.part >= 0, (self._part_sides, self._part_changed_at)
+        self._part_sides = np.full((len(self._part_albedo), 6, 3), np.nan, np.float32)
+        self._part_changed_at = np.full((len(self._part_albedo), 6), -1, np.int32)
+        for now, before in zip((self._part_sides, self._part_changed_at), was, strict=True):
             now[moved.part[stays]] = before[stays]
         return True
 
     def _update_sun(self, sky: SkyView, change: Change | None) -> I32:
         """Bring the sun's visibility up to date; returns the texels on which it may have changed."""
-        none = np.zeros(0, np.int32)
+        none, surface = np.zeros(0, np.int32), self.transport.surface
+        boxes = np.array(self._sun_boxes, np.float64).reshape(-1, 2, 3)
+        self._sun_boxes = []
         if not sky.sun.any():
-            if change is not None:
+            if change is not None or len(boxes):
                 self._sun = b""  # not kept in step at night: worked out whole at dawn
             return none
-        surface = self.transport.surface
         x, y, z = (float(v) for v in sky.sun_direction)
         if sky.sun_direction.tobytes() != self._sun:
             self._sun = sky.sun_direction.tobytes()
             texels = surface.alive()
-        elif change is not None:
-            dirty = np.zeros(surface.capacity, np.bool_)
-            dirty[change.fresh] = True
-            sun_crosses(
-                surface.place, surface.faces, surface.has_texels, x, y, z, change.low,
-                change.high, dirty,
-            )  # fmt: skip
+        elif change is not None or len(boxes):
+            low, high, dirty = boxes[:, 0], boxes[:, 1], np.zeros(surface.capacity, np.bool_)
+            if change is not None:
+                low, high = np.concatenate([low, change.low]), np.concatenate([high, change.high])
+                dirty[change.fresh] = True
+            sun_crosses(surface.place, surface.faces, surface.has_texels, x, y, z, low, high, dirty)
             texels = np.flatnonzero(dirty).astype(np.int32)
         else:
             return none
-        look_for_sun(self.transport.voxels, surface.place, x, y, z, texels, self._sun_share)
+        look_for_sun(self.transport.voxels, self.furniture, surface.place, x, y, z, texels, self._sun_share)
         return texels
 
     def _note_lamps(self, radiance: F32) -> None:
@@ -424,10 +425,9 @@ class LightCache:
 
     def _light_furniture(self, view: View) -> None:
         """Work out what the parts of furniture shine with, and remember where that changed."""
-        before = self._part_radiance
+        before = self._part_sides
         self._part_sides = self._shine(view, self.furniture, self._part_albedo)
-        self._part_radiance = self._part_sides.mean(1)
-        self._part_changed_at[(before != self._part_radiance).any(1)] = self._relit.stamp
+        self._part_changed_at[(before != self._part_sides).any(2)] = self._relit.stamp
 
     def _shine(self, view: View, bodies: Furniture, albedo: F32) -> F32:
         """Radiance [N, 6, 3] of the sides of some bodies' parts, of albedo [N, 3]."""
@@ -592,7 +592,7 @@ class LightCache:
             pool.take_from_probes(texels, transport, self._relit)
         else:
             pool.gather(
-                texels, transport, self.furniture, self._relit, self._part_radiance, self._part_changed_at, self._sky,
+                texels, transport, self.furniture, self._relit, self._part_sides, self._part_changed_at, self._sky,
                 self.network, most, area,
             )  # fmt: skip
         pool.light_lamps(

@@ -80,7 +80,7 @@ class SceneFeatures:
         sun_share = np.zeros(len(place), np.uint8)
         if sky.sun.any():
             x, y, z = (float(v) for v in sky.sun_direction)
-            look_for_sun(self.transport.voxels, place, x, y, z, self.texels, sun_share)
+            look_for_sun(self.transport.voxels, no_furniture(), place, x, y, z, self.texels, sun_share)
         relight = Relight()
         passes = passes_for(self.albedo[self._material[self.texels]])
         direct = Direct(lit, sun_share, sky.sun, sky.sun_direction)

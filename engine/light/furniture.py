@@ -28,7 +28,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
-NEAR_M = 2.5  # texels meet furniture no farther away: beyond, it hides little
+NEAR_M = 6.0  # texels meet furniture no farther away: beyond, it hides little
 COVERED_M = 0.03  # parts nearer than this cover the place where a ray begins
 MOST_NEAR = 128  # bodies that a bundle of rays may meet
 

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.faces import page_key, row_of, texel_at, texel_of
-from engine.light.furniture import MOST_NEAR, NEAR_M, bodies_between, first_part_met
+from engine.light.furniture import NEAR_M, bodies_between, first_part_met, side_met
 from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
 from engine.light.skylight import sky_towards
@@ -29,7 +29,7 @@ RAYS_OF_BIT = TEXEL_RAYS // 64  # that are traced again together
 BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
 BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
 SKY = -1  # `ray_hit` of a ray that leaves the world
-PART = -3  # `ray_hit` of a ray that ends on part 0 of the furniture; on part n it is PART - n
+PART = -3  # `ray_hit` of a ray that ends on side s of part n of the furniture is PART - (6 * n + s)
 CODE = 80.0  # steps of `ray_code` for one bin
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
@@ -112,15 +112,15 @@ def end_of_ray(voxels, faces, origin, direction):
 
 @njit(parallel=True, cache=True)
 def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
-    """Trace the rays of some texels whose bits are set in void [R]: ray_hit [R, 128] (texel, SKY, BLOCKED or PART - n)
-    and ray_code [R, 128] at `rows`. A bit is for RAYS_OF_BIT of them.
+    """Trace the rays of some texels whose bits are set in void [R], each for RAYS_OF_BIT of them, at `rows`: ray_hit
+    [R, 128] (texel, SKY, BLOCKED, or from PART downwards) and ray_code [R, 128].
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
         row = rows[i]
-        near = np.empty(MOST_NEAR, np.int32)
+        near = np.empty(len(furniture.low), np.int32)
         face_centre(place, texels[i], origin)
         n = bodies_between(furniture, origin, origin, NEAR_M, near)
         turn = texel_turn(place, texels[i])
@@ -135,7 +135,11 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
                     min(t, NEAR_M),
                 )  # fmt: skip
                 if part >= 0:
-                    t, ray_hit[row, k] = met, PART - part
+                    side = side_met(
+                        furniture, part, origin[0] + met * direction[0], origin[1] + met * direction[1],
+                        origin[2] + met * direction[2],
+                    )  # fmt: skip
+                    t, ray_hit[row, k] = met, PART - 6 * part - side
             ray_code[row, k] = int(math.ceil(bin_of_distance(t) * CODE))
 
 
@@ -181,11 +185,11 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
 
 
 @njit(parallel=True, cache=True)
-def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, sky, moment):
+def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, side_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
-    radiance [S] by spot is packed (keeping.py), part_radiance [N, 3] is what the furniture shines with, sky
-    [R, 4, 3] what `gather_sky` found.
+    radiance [S] by spot is packed (keeping.py), side_radiance [6 N, 3] is what the six sides of each part of the
+    furniture shine with, sky [R, 4, 3] what `gather_sky` found.
     """
     for i in prange(len(rows)):
         row = rows[i]
@@ -197,7 +201,7 @@ def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, part_radiance, s
                 light[0], light[1], light[2] = unpack(radiance[spot])
                 _add_to_bins(code, light, bins)
             elif hit <= PART:
-                _add_to_bins(code, part_radiance[PART - hit], bins)
+                _add_to_bins(code, side_radiance[PART - hit], bins)
         for b in range(BINS):
             for c in range(3):
                 moment[row, b, c] = bins[b, c] / np.float32(TEXEL_RAYS)

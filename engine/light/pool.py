@@ -141,9 +141,10 @@ def _renumber_parts(rows, ray_hit, part_now, void):
         for k in range(ray_hit.shape[1]):
             is_void = void[row] >> np.uint64(k // gather.RAYS_OF_BIT) & np.uint64(1)  # else what it hit says nothing
             if not is_void and ray_hit[row, k] <= gather.PART:
-                now = part_now[gather.PART - ray_hit[row, k]]
+                side = gather.PART - ray_hit[row, k]
+                now = part_now[side // 6]
                 if now >= 0:
-                    ray_hit[row, k] = gather.PART - now
+                    ray_hit[row, k] = gather.PART - 6 * now - side % 6
                 else:
                     void[row] |= np.uint64(1) << np.uint64(k // gather.RAYS_OF_BIT)
 
@@ -397,7 +398,7 @@ class TexelPool:
         return stands
 
     def gather(
-        self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_radiance: F32,
+        self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_sides: F32,
         part_changed_at: I32, sky: SkyView, network: Network, most: int | None, area: I32 | None = None,
     ) -> None:  # fmt: skip
         """Indirect light of some texels [n] from their rays, tracing those that are void: as many as `most` texels
@@ -434,7 +435,7 @@ class TexelPool:
         reads = np.empty(len(old), np.bool_)
         _rows_that_read(
             rows[old], self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
-            relit.sky_changed_at, part_changed_at, reads,
+            relit.sky_changed_at, part_changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
@@ -445,8 +446,8 @@ class TexelPool:
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
         gather.gather_light(
-            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance, part_radiance, self.sky,
-            self.moment,
+            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance, part_sides.reshape(-1, 3),
+            self.sky, self.moment,
         )  # fmt: skip
         self.moment_at[rows[old]] = self.now
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.light import gather
 from engine.light.features import SceneFeatures
-from engine.light.furniture import first_part_met, furniture_of, no_furniture
+from engine.light.furniture import NEAR_M, first_part_met, furniture_of, no_furniture, side_met
 from engine.light.gather import ALL_RAYS, BINS, BLOCKED, PART, SKY, TEXEL_RAYS
 from engine.light.keeping import unpack
 from engine.light.surface import face_centre
@@ -99,14 +99,17 @@ def test_rays_end_on_furniture_before_they_end_on_walls() -> None:
     near = np.zeros(1, np.int32)
     for i, texel in enumerate(texels):
         for k in range(TEXEL_RAYS):
-            met, part = first_part_met(furniture, near, 1, *np.concatenate(ray(ground.surface.place, texel, k)), 2.5)
+            met, part = first_part_met(furniture, near, 1, *np.concatenate(ray(ground.surface.place, texel, k)), NEAR_M)
             if part >= 0:
-                assert hit[i, k] == PART - part and code[i, k] <= far[i, k]
+                origin, direction = ray(ground.surface.place, texel, k)
+                assert hit[i, k] == PART - 6 * part - side_met(furniture, part, *(origin + met * direction))
+                assert code[i, k] <= far[i, k]
                 assert code[i, k] == math.ceil(80 * max(math.log2(met / 0.5) / 1.5, 0))
             else:
                 assert (hit[i, k], code[i, k]) == (without[i, k], far[i, k])
     blocked = (hit <= PART).mean(1)
-    assert (blocked[:3] > 0.05).all() and blocked[3] == 0
+    assert (blocked[:3] > 0.05).all() and blocked[3] < 0.05
+    assert len(np.unique((PART - hit[hit <= PART]) % 6)) > 2, "they end on several of its sides"
 
 
 def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.random.Generator) -> None:
@@ -116,13 +119,13 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     rows = rng.permutation(n + 9)[:n].astype(np.int32)
     hit = np.full((n + 9, TEXEL_RAYS), 99, np.int32)
     hit[rows] = rng.choice(scene.texels, (n, TEXEL_RAYS))
-    hit[rows] = np.where(rng.random((n, TEXEL_RAYS)) < 0.4, rng.integers(PART - 2, 0, (n, TEXEL_RAYS)), hit[rows])
+    hit[rows] = np.where(rng.random((n, TEXEL_RAYS)) < 0.4, rng.integers(PART - 17, 0, (n, TEXEL_RAYS)), hit[rows])
     code = rng.integers(0, 241, hit.shape).astype(np.uint8)
     code[:, :8] = [0, 80, 106, 107, 160, 161, 213, 240]
     kept = rng.integers(12 << 27, 20 << 27, scene.surface.n_spots).astype(np.uint32)
     spots = np.concatenate([np.arange(len(place))[:, None], scene.surface.patch_spot], 1)  # [T, 4] by level
     radiance = np.array([unpack(light) for light in kept], np.float32)[spots]
-    part = rng.random((3, 3)).astype(np.float32)
+    part = rng.random((18, 3)).astype(np.float32)
     outside = sky(blue=0.6)
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
     args = (outside.sun_direction, outside.zenith, outside.horizon, outside.glow, outside.ground)
