@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.light import pages
 from engine.light.bodies import BodyLight
 from engine.light.decoded import FIRST, Budget, DecodedPages
+from engine.light.extents import Extents
 from engine.light.faces import Faces
 from engine.light.formfactor import LampShapes
 from engine.light.furniture import Furniture, both, no_furniture
@@ -293,7 +294,7 @@ class LightCache:
         found = {}
         for part, thing in parts.items():
             for name, table in vars(thing).items() if thing is not None else ():
-                if isinstance(table, Faces):
+                if isinstance(table, Faces | Extents):
                     found[f"{part}.{name}"] = sum(array.nbytes for array in table)
                 elif isinstance(table, np.ndarray):
                     found[f"{part}.{name.strip('_')}"] = table.nbytes

@@ -250,9 +250,9 @@ def _rays_towards(side, towards, d, r, rays):
 
 
 @njit(cache=True)
-def rays_crossing(place, t, code, is_last, low, high, scratch):
-    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits; code [rays] says how far they go.
-    `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
+def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
+    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; code
+    [rays] says how far they go. `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
     rays, per_bit = len(code), 1 if is_last else RAYS_OF_BIT
@@ -272,7 +272,7 @@ def rays_crossing(place, t, code, is_last, low, high, scratch):
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
-            if reach < d - r:
+            if reach < d - r or not asked >> np.uint64(k // per_bit) & np.uint64(1):
                 continue
             if not is_turned:
                 turn, is_turned = last_turn(place, t) if is_last else texel_turn(place, t), True
@@ -298,7 +298,8 @@ def rays_cross(place, texels, rows, ray_code, low, high, void):
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], False, low, high, scratch)
+            asked = ~void[rows[i]]
+            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], asked, False, low, high, scratch)
 
 
 @njit(parallel=True, cache=True)

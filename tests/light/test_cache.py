@@ -7,6 +7,7 @@ import pytest
 
 from engine.light import furniture, gather, passes, pool
 from engine.light import lamps as lamps_module
+from engine.light.bounces import LastRays
 from engine.light.cache import FIRST, LightCache
 from engine.light.faces import page_key
 from engine.light.keeping import packed, unpacked
@@ -155,7 +156,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     elif what == "rays of the last bounce":
         monkeypatch.setattr("engine.light.bounces._cross", lambda *arguments: None)
     elif what == "texels that the last bounce reads":
-        monkeypatch.setattr("engine.light.relight.mark_last", lambda *arguments: None)
+        monkeypatch.setattr(LastRays, "mark_readers", lambda *arguments: None)
     elif what == "texels that read a probe":
         monkeypatch.setattr(passes, "mark_bricks", lambda *arguments: None)
     elif what == "weights of texels":
