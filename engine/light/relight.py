@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engine.light import passes as one_pass
 from engine.light.skylight import sky_of_probes
 from engine.light.surface import exposed_faces
-from engine.light.transport import REACH_M, Transport
+from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.view import SkyView, VoxelView
 
@@ -334,7 +334,7 @@ class Relight:
         for step in range(self._passes + 1):
             cells[:], bricks[:], marked = 0, 0, always.copy()
             if step < self._passes or not self.is_close:
-                one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
+                one_pass.mark_bricks(todo, sides, probes.cell, cells, bricks)
                 near = np.flatnonzero((bricks != 0) & surface.has_texels)
                 one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
             else:
