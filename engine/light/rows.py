@@ -9,7 +9,7 @@ from engine.light.lamps import LIST
 from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box
 
-FEW_BITS = 16  # void: so few of a texel's rays cross a change that what they bring may come a little later
+FEW_BITS = 10  # void, of some 16 rays: what so few of a texel bring may come a little later
 
 
 @njit(parallel=True, cache=True)
@@ -116,13 +116,13 @@ def renumber_parts(rows, ray_hit, part_now, void):
     for i in prange(len(rows)):
         row = rows[i]
         for k in range(ray_hit.shape[1]):
-            is_void = void[row] >> np.uint64(k // gather.RAYS_OF_BIT) & np.uint64(1)  # else what it hit says nothing
+            is_void = void[row] >> gather.BIT_OF_RAY[k] & np.uint64(1)  # else what it hit says nothing
             if not is_void and ray_hit[row, k] <= gather.PART:
                 now = part_now[gather.PART - ray_hit[row, k]]
                 if now >= 0:
                     ray_hit[row, k] = gather.PART - now
                 else:
-                    void[row] |= np.uint64(1) << np.uint64(k // gather.RAYS_OF_BIT)
+                    void[row] |= np.uint64(1) << gather.BIT_OF_RAY[k]
 
 
 @njit(parallel=True, cache=True)

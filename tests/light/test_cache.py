@@ -401,7 +401,7 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     crossed = (pool_before.lamps_void[rows] & (lamps_module.LIST - 1)) != 0
     assert 0 < crossed.mean() < 0.2  # by the new crate
     on_parts = (hits <= gather.PART) & rows[:, None]
-    bit = np.arange(gather.TEXEL_RAYS, dtype=np.uint64) // np.uint64(gather.RAYS_OF_BIT)
+    bit = gather.BIT_OF_RAY
     void = (pool_before.rays_void[:, None] >> bit & np.uint64(1)).astype(bool)
     assert on_parts.any() and not (void & on_parts).all(1).any()
     assert (pool_before.ray_hit[on_parts & ~void] == hits[on_parts & ~void] - 1).all()  # behind one more part
