@@ -19,8 +19,20 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light import gather
+from engine.light.extents import (
+    BANDS,
+    bands_ending_in,
+    bands_in_reach,
+    lies_between,
+    measure,
+    no_extents,
+    sums_of,
+    with_room,
+)
+from engine.light.faces import PAGES_PER_BRICK, texels_of
 from engine.light.gather import (
     CODE,
+    REACH_OF_CODE,
     bin_of_distance,
     end_of_ray,
     last_turn,
@@ -30,11 +42,13 @@ from engine.light.gather import (
     texel_ray,
 )
 from engine.light.keeping import pack, unpack
+from engine.light.passes import mark_rows
 from engine.light.skylight import sky_towards
 from engine.light.surface import Surface, spot_of
 from engine.light.trace import Voxels
 from engine.view import SkyView
 
+Bool = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 F64 = NDArray[np.float64]
 
@@ -43,7 +57,7 @@ ALL_RAYS = np.uint8(2**LAST_RAYS - 1)
 SKY = gather.SKY & 0xFFFFFF  # what a ray meets that leaves the world
 BLOCKED = gather.BLOCKED & 0xFFFFFF  # what one meets that ends on a face without a texel, or past the last that fits
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
-BLOCK = 64  # texels that a thread works through with the same scratch
+BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
 
 
 @njit(parallel=True, cache=True)
@@ -64,16 +78,34 @@ def _trace(voxels, faces, place, texels, void, met):
 
 
 @njit(parallel=True, cache=True)
-def _cross(place, texels, met, low, high, void):
-    """Set the bits in void [T] of those rays of some texels that touch one of the boxes [m, 3] (metres)."""
-    for block in prange((len(texels) + BLOCK - 1) // BLOCK):
+def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, high, void):
+    """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres)."""
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         code = np.empty(LAST_RAYS, np.uint8)
-        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            t = texels[i]
-            for k in range(LAST_RAYS):
-                code[k] = met[t, k] & np.uint32(0xFF)
-            void[t] |= np.uint8(rays_crossing(place, t, code, True, low, high, scratch))
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
+            row = rows[i]
+            ending, leaving, least = bands_in_reach(
+                extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low, high
+            )  # fmt: skip
+            if ending | leaving == 0:
+                continue
+            of_page = texels_of(faces, row)
+            for t in faces.texel[of_page[0] : of_page[1]]:
+                asked = np.uint64(0)
+                for k in range(LAST_RAYS):
+                    code[k] = met[t, k] & np.uint32(0xFF)
+                    end, band = met[t, k] >> np.uint32(8), k * BANDS // LAST_RAYS
+                    if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
+                        continue
+                    if code[k] < 240 and REACH_OF_CODE[code[k]] < least:
+                        continue
+                    # Where a texel is new, another may have been that the ray ended on.
+                    is_other = end >= BLOCKED or place[end, 3] < 0 or void[end] == ALL_RAYS
+                    if is_other or lies_between(place, t, end, low, high):
+                        asked |= np.uint64(1) << np.uint64(k)
+                if asked != 0:
+                    void[t] |= np.uint8(rays_crossing(place, t, code, asked, True, low, high, scratch))
 
 
 @njit(cache=True)
@@ -122,14 +154,32 @@ def gather_last(texels, place, met, patch_spot, radiance, sun, zenith, horizon, 
 
 
 @njit(parallel=True, cache=True)
-def mark_last(texels, met, patch_spot, changed, mark):
-    """Mark those of some texels with a ray that reads something that changed [S]: mark [T]."""
-    for i in prange(len(texels)):
-        t = texels[i]
-        for k in range(LAST_RAYS):
-            if met[t, k] >> np.uint32(8) < BLOCKED and changed[_spot_met(met[t, k], patch_spot)]:
-                mark[t] = True
-                break
+def _mark_readers(rows, faces, extents, sums, met, patch_spot, changed, beside, mark):
+    """Mark the texels of some pages with a ray that reads something that changed [S], all of it on pages whose texels
+    are set in beside [T], in bricks that are counted in sums (`sums_of`): mark [T].
+    """
+    for i in prange(len(rows)):
+        bands = bands_ending_in(extents, rows[i], sums)
+        if bands == 0:
+            continue
+        of_page = texels_of(faces, rows[i])
+        for t in faces.texel[of_page[0] : of_page[1]]:
+            for k in range(LAST_RAYS):
+                end = met[t, k] >> np.uint32(8)
+                if not bands >> (k * BANDS // LAST_RAYS) & 1 or end >= BLOCKED or not beside[end]:
+                    continue
+                if changed[_spot_met(met[t, k], patch_spot)]:
+                    mark[t] = True
+                    break
+
+
+@njit(cache=True)
+def _set_texels(rows, faces, mark):
+    """Mark the texels of some pages: mark [T]."""
+    for row in rows:
+        of_page = texels_of(faces, row)
+        for t in faces.texel[of_page[0] : of_page[1]]:
+            mark[t] = True
 
 
 class LastRays:
@@ -138,6 +188,7 @@ class LastRays:
     def __init__(self) -> None:
         self.met = np.zeros((0, LAST_RAYS), np.uint32)  # [T, K] where a ray ends and how far away, see `_trace`
         self._void = np.zeros(0, np.uint8)  # [T] bits: rays to be traced
+        self._extents = no_extents(0)  # of all pages, for rays that are not to be traced
         self._boxes: list[tuple[F64, F64]] = []  # low, high [n, 3] metres: changes that no ray was asked about yet
 
     def make_room(self, more: int) -> None:
@@ -157,19 +208,48 @@ class LastRays:
         """Trace what changes made void and mark in found [T] the texels of such rays; in parts of about `most_texels`,
         if given.
         """
+        rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
+        self._extents = with_room(self._extents, len(surface.page_key_of_row))
         if self._boxes:
             low, high = (np.concatenate(corners) for corners in zip(*self._boxes, strict=True))
-            alive = surface.alive()
-            for part in _parts(alive[self._void[alive] != ALL_RAYS], most_texels and ASKED * most_texels):
-                _cross(surface.place, part, self.met, low, high, self._void)
+            per_page = surface.n_texels / max(len(rows), 1)
+            for part in _parts(rows, most_texels and int(ASKED * most_texels / per_page) + 1):
+                _cross(
+                    part, surface.faces, surface.page_key_of_row, surface.n_bricks, surface.place, self._extents,
+                    self.met, low, high, self._void,
+                )  # fmt: skip
                 yield
             self._boxes.clear()
         void = np.flatnonzero((self._void != 0) & (surface.place[:, 3] >= 0)).astype(np.int32)
         for part in _parts(void, most_texels):
             _trace(voxels, surface.faces, surface.place, part, self._void, self.met)
+            self._measure(part, surface)  # also of pages of which some is still to be traced, and then again
             yield
         found[void] = True
         self._void[:] = 0
+
+    def _measure(self, texels: I32, surface: Surface) -> None:
+        """Measure the extents of the pages of some texels [n] anew."""
+        mark = np.zeros(len(surface.page_key_of_row), np.bool_)
+        mark_rows(texels, surface.place, surface.faces, surface.n_bricks[1], surface.n_bricks[2], mark)
+        rows = np.flatnonzero(mark).astype(np.int32)
+        measure(rows, surface.faces, surface.place, self.met, SKY, BLOCKED, self._extents)
+
+    def mark_readers(self, surface: Surface, changed: Bool, mark: Bool) -> None:
+        """Mark the texels with a ray that reads something that changed [S]: mark [T]. No patch may have changed without
+        a texel of its page.
+        """
+        rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
+        pages, bricks = np.zeros(len(surface.page_key_of_row), np.bool_), np.zeros(surface.n_bricks, np.bool_)
+        texels = np.flatnonzero(changed[: surface.capacity] & (surface.place[:, 3] >= 0)).astype(np.int32)
+        mark_rows(texels, surface.place, surface.faces, surface.n_bricks[1], surface.n_bricks[2], pages)
+        keys = surface.page_key_of_row[pages]
+        bricks.reshape(-1)[keys // PAGES_PER_BRICK] = True
+        beside = np.zeros(surface.capacity, np.bool_)
+        _set_texels(np.flatnonzero(pages).astype(np.int32), surface.faces, beside)
+        _mark_readers(
+            rows, surface.faces, self._extents, sums_of(bricks), self.met, surface.patch_spot, changed, beside, mark
+        )  # fmt: skip
 
     def gather(
         self, texels: I32, surface: Surface, radiance: NDArray[np.uint32], sky: SkyView, e: NDArray[np.uint32]

@@ -25,7 +25,8 @@ from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
 TEXEL_RAYS = 128
-RAYS_OF_BIT = TEXEL_RAYS // 64  # that are traced again together
+RAYS_OF_BIT = TEXEL_RAYS // 64  # that are traced again together: neighbours on the spiral, for changes hide many such
+BESIDE = 13  # rays that lie beside each other on the spiral are a Fibonacci number apart, here mostly this one
 BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
 BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
 SKY = -1  # `ray_hit` of a ray that leaves the world
@@ -34,6 +35,8 @@ CODE = 80.0  # steps of `ray_code` for one bin
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ALL_RAYS = np.uint64(2**64 - 1)
+_GROUP, _WITHIN = np.divmod(np.arange(TEXEL_RAYS), 2 * BESIDE)
+BIT_OF_RAY = (_GROUP * BESIDE + _WITHIN % np.minimum(BESIDE, TEXEL_RAYS // 2 - _GROUP * BESIDE)).astype(np.uint64)
 SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
 BIN_OF_CODE = np.minimum((np.arange(256) / CODE).astype(np.int64), BINS - 2)  # the nearer of the two bins of a code
 FAR_OF_CODE = (np.arange(256) / CODE - BIN_OF_CODE).astype(np.float32)  # and the share of the other
@@ -112,8 +115,8 @@ def end_of_ray(voxels, faces, origin, direction):
 
 @njit(parallel=True, cache=True)
 def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
-    """Trace the rays of some texels whose bits are set in void [R], each for RAYS_OF_BIT of them, at `rows`: ray_hit
-    [R, 128] (texel, SKY, BLOCKED, or from PART downwards) and ray_code [R, 128].
+    """Trace the rays of some texels whose bits (BIT_OF_RAY) are set in void [R], at `rows`: ray_hit [R, 128] (texel,
+    SKY, BLOCKED, or from PART downwards) and ray_code [R, 128].
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
@@ -125,7 +128,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
         n = bodies_between(furniture, origin, origin, NEAR_M, near)
         turn = texel_turn(place, texels[i])
         for k in range(TEXEL_RAYS):
-            if not void[row] >> np.uint64(k // RAYS_OF_BIT) & np.uint64(1):
+            if not void[row] >> BIT_OF_RAY[k] & np.uint64(1):
                 continue
             texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
             t, ray_hit[row, k] = end_of_ray(voxels, faces, origin, direction)
@@ -254,29 +257,34 @@ def _rays_towards(side, towards, d, r, rays):
 
 
 @njit(cache=True)
-def rays_crossing(place, t, code, is_last, low, high, scratch):
-    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits; code [rays] says how far they go.
-    `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
+def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
+    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; code
+    [rays] says how far they go. `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
-    rays, per_bit = len(code), 1 if is_last else RAYS_OF_BIT
+    rays = len(code)
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     origin, direction, towards = scratch
+    sign = 1.0 - 2.0 * (side % 2)
+    plane = (place[t, axis] + 0.5) * 0.25 + 0.125 * sign
     for b in range(len(low)):
+        if ((high[b, axis] if sign > 0.0 else low[b, axis]) - plane) * sign < 0.0:
+            continue  # it lies behind the face
         r = _ball(place, t, low[b], high[b], towards)
         d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
         first, last = _rays_towards(side, towards, d, r, rays)
         # The part of the way to the middle that a ray which touches the ball goes along its own direction: of that
         # `ahead` is along the normal, and the rest is at least `least_across`, which takes no root to ask.
         least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
-        ahead = towards[axis] * (1.0 - 2.0 * (side % 2))
+        ahead = towards[axis] * sign
         most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / rays, 1e-6))
         least_across = -1e30
         if least > most_ahead and last > 0:
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
-            if reach < d - r:
+            bit = np.uint64(k) if is_last else BIT_OF_RAY[k]
+            if reach < d - r or not asked >> bit & np.uint64(1):
                 continue
             if not is_turned:
                 turn, is_turned = last_turn(place, t) if is_last else texel_turn(place, t), True
@@ -292,7 +300,7 @@ def rays_crossing(place, t, code, is_last, low, high, scratch):
             if crosses_box(
                 origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
             ):
-                crossing |= np.uint64(1) << np.uint64(k // per_bit)
+                crossing |= np.uint64(1) << bit
     return crossing
 
 
@@ -302,7 +310,8 @@ def rays_cross(place, texels, rows, ray_code, low, high, void):
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], False, low, high, scratch)
+            asked = ~void[rows[i]]
+            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], asked, False, low, high, scratch)
 
 
 @njit(parallel=True, cache=True)

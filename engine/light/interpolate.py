@@ -118,6 +118,14 @@ def cell_step(code, shape):
 
 
 @njit(cache=True)
+def bricks_around(cell):
+    """The first and the last brick along an axis with a texel around which a cell may lie: a brick is two cells, its
+    texels' first cells begin one before it and end on its last, and `cell_step` leads from one before to two behind.
+    """
+    return (cell - 2) // 2, (cell + 2) // 2
+
+
+@njit(cache=True)
 def probe_seen(where, place, probe_of_cell, t, j):
     """The probe that the weight j of texel t belongs to; where [T, 8] says in which cell around the texel it is."""
     shape = probe_of_cell.shape

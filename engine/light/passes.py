@@ -8,7 +8,7 @@ from numba import njit, prange
 
 from engine.core.units import BRICK
 from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, page_key, row_of, texels_of
-from engine.light.interpolate import NEAR_WHOLE, WHOLE, cell_around, cell_step
+from engine.light.interpolate import NEAR_WHOLE, WHOLE, bricks_around, cell_around, cell_step
 from engine.light.keeping import pack, unpack
 from engine.light.probes import OWN_SHARE
 from engine.light.skylight import SUN_WHOLE
@@ -269,7 +269,7 @@ def share_probes(probes, link, own, shared, sides, is_last, own_light, side_ligh
 
 
 @njit(cache=True)
-def mark_bricks(probes, sides, cell, reach_m, cells, mark):
+def mark_bricks(probes, sides, cell, cells, mark):
     """Note the sides [P] (bits) of some probes at their cells [CX, CY, CZ], and in the bricks [BX, BY, BZ] that hold
     every texel that may see them.
     """
@@ -280,9 +280,8 @@ def mark_bricks(probes, sides, cell, reach_m, cells, mark):
         if not sides[p]:
             continue
         for axis in range(3):
-            at = cell[p, axis]  # metres: a cell is 1 m wide, a brick 2 m
-            first[axis] = max(int((at - reach_m) // 2), 0)
-            last[axis] = min(int((at + 1 + reach_m) // 2), mark.shape[axis] - 1)
+            first[axis], last[axis] = bricks_around(cell[p, axis])
+            first[axis], last[axis] = max(first[axis], 0), min(last[axis], mark.shape[axis] - 1)
         for x in range(first[0], last[0] + 1):
             for y in range(first[1], last[1] + 1):
                 for z in range(first[2], last[2] + 1):

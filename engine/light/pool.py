@@ -6,18 +6,26 @@ that it read changes; light's part is a sum over it.
 """
 
 import numpy as np
-from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather, interpolate
-from engine.light.faces import count_bits
-from engine.light.furniture import Furniture
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
 from engine.light.relight import Relight
-from engine.light.surface import face_centre, spot_of
-from engine.light.trace import crosses_box
+from engine.light.rows import (
+    in_reach,
+    lamps_cross,
+    lit_lamps_void,
+    probes_differ,
+    renumber_parts,
+    rows_that_read,
+    spread,
+    stand,
+    state_around,
+    waiting_of_pages,
+)
+from engine.light.standing import StandingBodies
 from engine.light.transport import Change, Transport
 from engine.view import SkyView
 
@@ -28,181 +36,10 @@ Bool = NDArray[np.bool_]
 
 ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
 BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 it touches: faces come and go a voxel from it, and three more
-FEW_BITS = 16  # void: so few of a texel's rays cross a change that what they bring may come a little later
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = gather.TEXEL_RAYS // 2  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
 URGENT = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
-
-
-@njit(parallel=True, cache=True)
-def _rows_that_read(
-    rows, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
-):  # fmt: skip
-    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
-    for i in prange(len(rows)):
-        row = rows[i]
-        since = checked[row]
-        reads[i] = since < 0
-        for k in range(ray_hit.shape[1]):
-            if reads[i]:
-                break
-            hit = ray_hit[row, k]
-            if hit >= 0:
-                reads[i] = changed_at[spot_of(hit, gather.patch_level(ray_code[row, k]), patch_spot)] > since
-            elif hit == gather.SKY:
-                reads[i] = sky_at > since
-            elif hit <= gather.PART:
-                reads[i] = part_at[gather.PART - hit] > since
-
-
-@njit(parallel=True, cache=True)
-def _probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, probe_at, differs):
-    """Which of some texels see a probe whose light is another than when their rows were last looked at: differs [n]."""
-    for i in prange(len(texels)):
-        since = checked[rows[i]]
-        differs[i] = since < 0
-        for j in range(weight.shape[1]):
-            if weight[texels[i], j] != 0:
-                p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
-                differs[i] = differs[i] or probe_at[p] > since
-
-
-@njit(cache=True)
-def _spread(around, row_of_texel, urgency):
-    """Rows around some texels [n, 9] are as urgent as those: without them there is no light there."""
-    for i in range(len(around)):
-        own = urgency[row_of_texel[around[i, 0]]]
-        for k in range(1, around.shape[1]):
-            if around[i, k] >= 0:
-                row = row_of_texel[around[i, k]]
-                urgency[row] = max(urgency[row], own)
-
-
-@njit(parallel=True, cache=True)
-def _state_around(around, row_of_texel, at, ok, newest, whole):
-    """Over the texels around some texels, at the row of each: the largest at [R], and whether all are ok [R]."""
-    for i in prange(len(around)):
-        row = row_of_texel[around[i, 0]]
-        last, every = np.int32(-1), True
-        for k in range(around.shape[1]):
-            if around[i, k] >= 0:
-                other = row_of_texel[around[i, k]]
-                last, every = max(last, at[other]), every and ok[other]
-        newest[row], whole[row] = last, every
-
-
-@njit(parallel=True, cache=True)
-def _lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, high, void):
-    """Mark the lamps that are asked [L] and whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit
-    each in void [R].
-    """
-    middle, stray = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low)
-    nearest = np.zeros((len(middle), len(low)))  # squared distance from a lamp's middle to a box, widened by `stray`
-    for lamp in range(len(middle)):
-        for b in range(len(low)):
-            for axis in range(3):
-                d, w = middle[lamp, axis], stray[lamp, axis]
-                nearest[lamp, b] += max(low[b, axis] - w - d, 0.0, d - high[b, axis] - w) ** 2
-    for block in prange((len(texels) + gather.BLOCK - 1) // gather.BLOCK):
-        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        for i in range(block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(texels))):
-            face_centre(place, texels[i], p)
-            for k in range(lamp_of.shape[1]):
-                lamp = lamp_of[rows[i], k]
-                if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
-                    continue  # it may have gone, and those after it keep their factors
-                d2 = 0.0
-                for axis in range(3):
-                    d[axis] = middle[lamp, axis] - p[axis]
-                    d2 += d[axis] * d[axis]
-                for b in range(len(low)):
-                    if d2 < nearest[lamp, b]:
-                        continue
-                    aside = False
-                    for axis in range(3):
-                        # From any point of the face to any of the lamp: astray from the middles by no more than this.
-                        wide_low[axis], wide_high[axis] = (
-                            low[b, axis] - stray[lamp, axis],
-                            high[b, axis] + stray[lamp, axis],
-                        )
-                        aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
-                        aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
-                    if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                        void[rows[i]] |= 1 << k
-                        break
-
-
-@njit(parallel=True, cache=True)
-def _renumber_parts(rows, ray_hit, part_now, void):
-    """Give parts their new numbers, part_now [N before], -1 gone. Rays to those are void: a bit in void [R]."""
-    for i in prange(len(rows)):
-        row = rows[i]
-        for k in range(ray_hit.shape[1]):
-            is_void = void[row] >> np.uint64(k // gather.RAYS_OF_BIT) & np.uint64(1)  # else what it hit says nothing
-            if not is_void and ray_hit[row, k] <= gather.PART:
-                side = gather.PART - ray_hit[row, k]
-                now = part_now[side // 6]
-                if now >= 0:
-                    ray_hit[row, k] = gather.PART - 6 * now - side % 6
-                else:
-                    void[row] |= np.uint64(1) << np.uint64(k // gather.RAYS_OF_BIT)
-
-
-@njit(parallel=True, cache=True)
-def _lit_lamps_void(rows, void, lamp_of, is_lit, out):
-    """Which of some rows [n] want factors: all of them, or those of a lamp that is lit. Others can wait until it is."""
-    for i in prange(len(rows)):
-        row = rows[i]
-        out[i] = void[row] & LIST != 0
-        for k in range(lamp_of.shape[1]):
-            if void[row] >> k & 1 and lamp_of[row, k] >= 0 and is_lit[lamp_of[row, k]]:
-                out[i] = True
-
-
-@njit(parallel=True, cache=True)
-def _stand(checked, e_at, rays_void, void, lamp_of, lit_checked, is_lit, changed_at, stands):
-    """Rows whose texel sees nearly what it saw, and whose lamps [L] are as bright as they were: stands [R]."""
-    for row in prange(len(stands)):
-        stands[row] = checked[row] >= 0 and e_at[row] >= 0 and lit_checked[row] >= 0 and void[row] & LIST == 0
-        stands[row] &= count_bits(rays_void[row]) <= FEW_BITS
-        for k in range(lamp_of.shape[1]):
-            lamp = lamp_of[row, k]
-            if lamp >= 0 and (changed_at[lamp] > lit_checked[row] or (is_lit[lamp] and void[row] >> k & 1)):
-                stands[row] = False
-
-
-@njit(parallel=True, cache=True)
-def _waiting_of_pages(
-    texels, row_of_texel, rays_wait, lamps_wait, e_at, is_caused, waits_since, count, unlit, caused, since
-):  # fmt: skip
-    """See `TexelPool.waiting_of_pages`."""
-    for i in prange(len(texels)):
-        for v in range(texels.shape[1]):
-            for u in range(texels.shape[2]):
-                row = row_of_texel[texels[i, v, u]] if texels[i, v, u] >= 0 else -1
-                if row >= 0 and (rays_wait[row] or lamps_wait[row]):
-                    count[i] += 1
-                    unlit[i] |= rays_wait[row] and e_at[row] < 0
-                    caused[i] |= is_caused[row]
-                    if waits_since[row] >= 0:
-                        since[i] = min(since[i], waits_since[row])
-
-
-@njit(parallel=True, cache=True)
-def _in_reach(place, texels, low, high, reach, near):
-    """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
-    for i in prange(len(texels)):
-        p = np.empty(3)
-        face_centre(place, texels[i], p)
-        near[i] = False
-        for b in range(len(low)):
-            d2 = 0.0
-            for axis in range(3):
-                d = max(low[b, axis] - p[axis], 0.0, p[axis] - high[b, axis])
-                d2 += d * d
-            if d2 <= (reach[b] + 0.1) * (reach[b] + 0.1):
-                near[i] = True
 
 
 class TexelPool:
@@ -283,7 +120,7 @@ class TexelPool:
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
         gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
-            _renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
+            renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
         beside = change.fresh
         if len(change.rows):
             beside = transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)
@@ -292,7 +129,7 @@ class TexelPool:
         self.around_void[around] = True
         self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
         near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
-        _in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
+        in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
         self.crease_void[rows[near]] = True
         asked = ~lamps.follows_later() if part_now is None else np.ones(len(lamps.lit), np.bool_)
         self._void_shadows(place, rows, lamps, asked, change.low, change.high)
@@ -311,7 +148,7 @@ class TexelPool:
         high: NDArray[np.float64],
     ) -> None:  # fmt: skip
         if asked.any():
-            _lamps_cross(
+            lamps_cross(
                 place, self.texel_of_row[rows], rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, asked, low,
                 high, self.lamps_void,
             )  # fmt: skip
@@ -328,10 +165,10 @@ class TexelPool:
         number = np.append(change.number, -1).astype(np.int32)
         renumbered = np.where(lamp_of >= 0, number[np.minimum(lamp_of, len(change.number))], -1)
         void = ((lamp_of >= 0) & (renumbered < 0)).any(1)
-        _in_reach(place, texels, change.gone_low, change.gone_high, change.gone_reach, near)
+        in_reach(place, texels, change.gone_low, change.gone_high, change.gone_reach, near)
         void |= near & (lamp_of[:, -1] >= 0)  # full: one that was left out may now be in
         shapes = lamps.shapes
-        _in_reach(place, texels, shapes.low[change.new], shapes.high[change.new], shapes.reach[change.new], near)
+        in_reach(place, texels, shapes.low[change.new], shapes.high[change.new], shapes.reach[change.new], near)
         self.lamp_of[rows] = renumbered
         self.lamps_void[rows[void | near]] |= LIST
 
@@ -382,7 +219,7 @@ class TexelPool:
         """
         count, since = np.zeros(len(texels), np.int32), np.full(len(texels), self.now, np.int32)
         unlit, caused = np.zeros((2, len(texels)), np.bool_)
-        _waiting_of_pages(
+        waiting_of_pages(
             texels, self.row_of_texel, self.rays_wait, self.lamps_wait, self.e_at, self.is_caused, self.waits_since,
             count, unlit, caused, since,
         )  # fmt: skip
@@ -391,15 +228,15 @@ class TexelPool:
     def stands(self, radiance: F32, changed_at: I32) -> Bool:
         """Rows [R] whose light can be that of before for a while: at most what their rays bring is another."""
         stands = np.empty(len(self.moment), np.bool_)
-        _stand(
+        stand(
             self.checked, self.e_at, self.rays_void, self.lamps_void, self.lamp_of, self.lit_checked, radiance.any(1),
             changed_at, stands,
         )  # fmt: skip
         return stands
 
     def gather(
-        self, texels: I32, transport: Transport, furniture: Furniture, relit: Relight, part_sides: F32,
-        part_changed_at: I32, sky: SkyView, network: Network, most: int | None, area: I32 | None = None,
+        self, texels: I32, transport: Transport, standing: StandingBodies, relit: Relight, sky: SkyView,
+        network: Network, most: int | None, area: I32 | None = None,
     ) -> None:  # fmt: skip
         """Indirect light of some texels [n] from their rays, tracing those that are void: as many as `most` texels
         have, if given, those first whose page takes up most area [n] in pixels.
@@ -416,13 +253,13 @@ class TexelPool:
         work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) * gather.RAYS_OF_BIT + GATHERING
         if most is not None and work.sum() > most * (gather.TEXEL_RAYS + GATHERING):
             urgency = self._urgency(texels, area)
-            _spread(around, self.row_of_texel, urgency)
-            _spread(around_ring, self.row_of_texel, urgency)
+            spread(around, self.row_of_texel, urgency)
+            spread(around_ring, self.row_of_texel, urgency)
             void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
             met_sky = self.ray_hit[rows[void]] == gather.SKY
             gather.trace_texels(
-                transport.voxels, furniture, surface.place, surface.faces, outer[void],
+                transport.voxels, standing.furniture, surface.place, surface.faces, outer[void],
                 rows[void], self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
             gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
@@ -433,9 +270,9 @@ class TexelPool:
         self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
-        _rows_that_read(
+        rows_that_read(
             rows[old], self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
-            relit.sky_changed_at, part_changed_at.ravel(), reads,
+            relit.sky_changed_at, standing.changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
@@ -446,21 +283,21 @@ class TexelPool:
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
         gather.gather_light(
-            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance, part_sides.reshape(-1, 3),
-            self.sky, self.moment,
+            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance,
+            standing.sides.reshape(-1, 3), self.sky, self.moment,
         )  # fmt: skip
         self.moment_at[rows[old]] = self.now
 
         n = len(self.texel_of_row)
         ring_at, ring_whole, traced = np.zeros(n, np.int32), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         traced[rows] = is_traced
-        _state_around(around_ring, self.row_of_texel, self.moment_at, traced, ring_at, ring_whole)
+        state_around(around_ring, self.row_of_texel, self.moment_at, traced, ring_at, ring_whole)
         newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
-        _state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
+        state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
         rows = self.row_of_texel[texels]
         void, before = np.flatnonzero(self.crease_void[rows] & (self.rays_void[rows] == 0)), self.crease[rows]
         creases.look_near(
-            transport.voxels, furniture, surface.place, texels[void], rows[void], self.ray_code, self.crease
+            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.ray_code, self.crease
         )
         self.crease_void[rows[void]] = False
         self._note(rows, before, self.crease)
@@ -490,7 +327,7 @@ class TexelPool:
         """Indirect light of some texels as the classical look has it."""
         rows = self.row_of_texel[texels]
         differs = np.empty(len(texels), np.bool_)
-        _probes_differ(
+        probes_differ(
             texels, rows, transport.surface.place, transport.where, transport.weight, transport.probes.probe_of_cell,
             self.checked, relit.probe_changed_at, differs,
         )  # fmt: skip
@@ -523,7 +360,7 @@ class TexelPool:
         """
         rows = self.row_of_texel[texels]
         is_void, is_lit = np.empty(len(rows), np.bool_), radiance.any(1)
-        _lit_lamps_void(rows, self.lamps_void, self.lamp_of, is_lit, is_void)
+        lit_lamps_void(rows, self.lamps_void, self.lamp_of, is_lit, is_void)
         void = np.flatnonzero(is_void)
         if most is not None and len(void) > most:
             void = void[self._first(rows[void], self._urgency(texels, area), np.ones(len(void), np.int64), most)]

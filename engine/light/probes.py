@@ -28,6 +28,7 @@ LEAST_HEIGHT_M = 0.01  # over the surface behind a probe: what lies lower is tha
 WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
 BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
 FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
+BLOCK = 64  # probes that a thread works through with the same scratch
 ALL_RAYS = np.uint64(0xFFFFFFFFFFFFFFFF)
 PER_PROBE = (
     "alive", "cell", "position", "axis", "reads", "distance", "weight", "weight_sum", "link",
@@ -195,33 +196,34 @@ def _rays_towards(vx, vy, vz, r2, axis, rays):
 @njit(parallel=True, cache=True)
 def _rays_across(position, cell, fibonacci, axis, alive, distance, low, high, rays):
     """Set the bits in rays [P] u64 of the rays that cross one of the boxes [n, 3] (metres)."""
-    for p in prange(len(position)):
-        if not alive[p]:
-            continue
-        px, py, pz = position[p, 0], position[p, 1], position[p, 2]
+    for block in prange((len(position) + BLOCK - 1) // BLOCK):
         rotation = np.empty((3, 3), np.float64)
-        is_set = False
-        for b in range(len(low)):
-            vx, vy = (low[b, 0] + high[b, 0]) * 0.5 - px, (low[b, 1] + high[b, 1]) * 0.5 - py
-            vz = (low[b, 2] + high[b, 2]) * 0.5 - pz
-            wx, wy, wz = high[b, 0] - low[b, 0], high[b, 1] - low[b, 1], high[b, 2] - low[b, 2]
-            d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
-            first, last = _rays_towards(vx, vy, vz, r2, axis[p], len(fibonacci))
-            near = math.sqrt(d2) - math.sqrt(r2) - 1e-3
-            # The part of the way to the middle that a ray which touches the ball goes along its own direction.
-            least = math.sqrt(d2 - r2) - 1e-3 if d2 > r2 else -math.sqrt(d2) - 1.0
-            for k in range(first, last):
-                reach = 1e4 if distance[p, k] == FARTHEST else distance[p, k] * DISTANCE_UNIT
-                if reach < near or rays[p] >> np.uint64(k) & np.uint64(1):
-                    continue
-                if not is_set:
-                    cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
-                    is_set = True
-                dx, dy, dz = cell_ray(rotation, fibonacci, k)
-                if dx * vx + dy * vy + dz * vz >= least and crosses_box(
-                    px, py, pz, dx, dy, dz, reach + 1e-3, low[b], high[b]
-                ):
-                    rays[p] |= np.uint64(1) << np.uint64(k)
+        for p in range(block * BLOCK, min(block * BLOCK + BLOCK, len(position))):
+            if not alive[p]:
+                continue
+            px, py, pz = position[p, 0], position[p, 1], position[p, 2]
+            is_set = False
+            for b in range(len(low)):
+                vx, vy = (low[b, 0] + high[b, 0]) * 0.5 - px, (low[b, 1] + high[b, 1]) * 0.5 - py
+                vz = (low[b, 2] + high[b, 2]) * 0.5 - pz
+                wx, wy, wz = high[b, 0] - low[b, 0], high[b, 1] - low[b, 1], high[b, 2] - low[b, 2]
+                d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
+                first, last = _rays_towards(vx, vy, vz, r2, axis[p], len(fibonacci))
+                near = math.sqrt(d2) - math.sqrt(r2) - 1e-3
+                # The part of the way to the middle that a ray which touches the ball goes along its own direction.
+                least = math.sqrt(d2 - r2) - 1e-3 if d2 > r2 else -math.sqrt(d2) - 1.0
+                for k in range(first, last):
+                    reach = 1e4 if distance[p, k] == FARTHEST else distance[p, k] * DISTANCE_UNIT
+                    if reach < near or rays[p] >> np.uint64(k) & np.uint64(1):
+                        continue
+                    if not is_set:
+                        cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
+                        is_set = True
+                    dx, dy, dz = cell_ray(rotation, fibonacci, k)
+                    if dx * vx + dy * vy + dz * vz >= least and crosses_box(
+                        px, py, pz, dx, dy, dz, reach + 1e-3, low[b], high[b]
+                    ):
+                        rays[p] |= np.uint64(1) << np.uint64(k)
 
 
 @njit(parallel=True, cache=True)

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import passes as one_pass
-from engine.light.bounces import mark_last
 from engine.light.skylight import sky_of_probes
 from engine.light.surface import exposed_faces
-from engine.light.transport import REACH_M, Transport
+from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.view import SkyView, VoxelView
 
@@ -335,7 +334,7 @@ class Relight:
         for step in range(self._passes + 1):
             cells[:], bricks[:], marked = 0, 0, always.copy()
             if step < self._passes or not self.is_close:
-                one_pass.mark_bricks(todo, sides, probes.cell, REACH_M, cells, bricks)
+                one_pass.mark_bricks(todo, sides, probes.cell, cells, bricks)
                 near = np.flatnonzero((bricks != 0) & surface.has_texels)
                 one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
             else:
@@ -355,10 +354,12 @@ class Relight:
             mark[dirty.probes] = True
             one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
             spots = (surface.faces, surface.patch_first, surface.patch_count, n_texels)
-            if step == self._passes - 1:  # what reads a spot that was given out anew read another before
+            if (
+                step == self._passes - 1 and self.is_close
+            ):  # what reads a spot that was given out anew read another before
                 again = np.flatnonzero(anew & (surface.page_key_of_row >= 0)).astype(np.int32)
                 one_pass.note_spots(again, *spots, True, changed)
-                mark_last(surface.alive(), transport.last_rays.met, surface.patch_spot, changed, by_rays)
+                transport.last_rays.mark_readers(surface, changed, by_rays)
             one_pass.note_spots(rows, *spots, False, changed)
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from engine.light import gather
-from engine.light.bounces import BLOCKED, LAST_RAYS, SKY, mark_last
+from engine.light.bounces import BLOCKED, LAST_RAYS, SKY, LastRays
 from engine.light.features import SceneFeatures
 from engine.light.furniture import first_part_met, furniture_of, no_furniture
 from engine.light.skylight import SUN_ACROSS, SUN_WHOLE, look_for_sun
 from engine.light.surface import face_centre
 from engine.light.trace import first_hit
-from tests.light.scenes_for_light import materials, open_ground, plaza, view_of, with_crates
+from engine.light.transport import Transport
+from tests.light.scenes_for_light import materials, open_ground, plaza, view_of, with_crates, with_voxels
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +53,114 @@ def test_nothing_is_traced_twice(scene: SceneFeatures) -> None:
 
 
 def test_a_change_is_seen_by_the_texels_that_read_it(scene: SceneFeatures) -> None:
-    surface, met = scene.surface, scene.transport.last_rays.met
+    """Some spots of a few pages that lie together change."""
+    surface, rays = scene.surface, scene.transport.last_rays
     random = np.random.default_rng(3)
-    changed = random.random(surface.n_spots) < 0.02
-    mark = np.zeros(surface.capacity, np.bool_)
-    mark_last(scene.texels, met, surface.patch_spot, changed, mark)
-    spots = spots_met(scene, scene.texels)
-    np.testing.assert_array_equal(mark[scene.texels], (changed[spots] & (spots >= 0)).any(1))
-    assert 0.05 < mark[scene.texels].mean() < 0.5
+    corner = np.stack(np.unravel_index(np.maximum(surface.page_key_of_row, 0) // 48, surface.n_bricks), 1)
+    seen = []
+    for brick in corner[random.permutation(np.flatnonzero(surface.page_key_of_row >= 0))[:6]]:
+        changed = np.zeros(surface.n_spots, np.bool_)
+        for row in np.flatnonzero((surface.page_key_of_row >= 0) & (corner == brick).all(1)):
+            texels = surface.page(row)[surface.page(row) >= 0]
+            first = surface.capacity + surface.patch_first[row]
+            changed[first : first + surface.patch_count[row]] = random.random(surface.patch_count[row]) < 0.7
+            changed[texels] = random.random(len(texels)) < 0.7
+            changed[texels[0]] = True  # what is on a patch has changed where it has
+        mark = np.zeros(surface.capacity, np.bool_)
+        rays.mark_readers(surface, changed, mark)
+        spots = spots_met(scene, scene.texels)
+        np.testing.assert_array_equal(mark[scene.texels], (changed[spots] & (spots >= 0)).any(1))
+        seen.append(mark[scene.texels].mean())
+    assert 0.02 < np.mean(seen) < 0.5
+
+
+def boxes_anywhere(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes low, high [n, 3] metres in and above the plaza."""
+    low = random.uniform([0.0, 0.0, 0.3], [15.0, 15.0, 5.5], (n, 3))
+    return low, low + random.uniform(0.1, 1.5, (n, 3))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_no_ray_that_crosses_a_box_is_passed_over(scene: SceneFeatures, n: int) -> None:
+    """Against every ray, as far as it truly goes. Those that are found are not many more."""
+    surface, random = scene.surface, np.random.default_rng(n)
+    rays, texels = scene.transport.last_rays, scene.texels[::5]
+    origin, direction = np.empty((len(texels), LAST_RAYS, 3)), np.empty((len(texels), LAST_RAYS, 3))
+    far = np.empty((len(texels), LAST_RAYS))
+    for i, texel in enumerate(texels):
+        turn = gather.last_turn(surface.place, texel)
+        for k in range(LAST_RAYS):
+            gather.texel_ray(surface.place, texel, turn, k, LAST_RAYS, origin[i, k], direction[i, k])
+            far[i, k] = first_hit(scene.transport.voxels, *origin[i, k], *direction[i, k], 1e4)[0]
+    n_crossing, n_found = 0, 0
+    for _ in range(25):
+        low, high = boxes_anywhere(random, n)
+        crosses = np.zeros(far.shape, np.bool_)
+        for a, b in zip(low, high, strict=True):
+            to_low, to_high = (a - origin) / direction, (b - origin) / direction
+            first = np.minimum(to_low, to_high).max(-1)
+            crosses |= np.maximum(first, 0.0) <= np.minimum(np.maximum(to_low, to_high).min(-1), far)
+        found = void_rays(rays, scene, low, high)[texels]
+        assert not (crosses & ~found).any()
+        n_crossing, n_found = n_crossing + int(crosses.sum()), n_found + int(found.sum())
+    assert 500 < n_crossing <= n_found < 1.5 * n_crossing
+
+
+def void_rays(rays: LastRays, scene: SceneFeatures, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The rays [T, K] that a change of some boxes makes void."""
+    rays.note(np.zeros(0, np.int32), low, high)
+    tracing = rays.trace(scene.transport.voxels, scene.surface, np.zeros(scene.surface.capacity, np.bool_))
+    next(tracing)
+    found = rays._void[:, None] >> np.arange(LAST_RAYS) & 1 != 0
+    for _ in tracing:
+        pass
+    return found
+
+
+def ends_by_place(transport: Transport) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+    """Where the rays of each texel end: place of the texel, SKY or BLOCKED, and how far."""
+    place, found = transport.surface.place, {}
+    for t in transport.surface.alive():
+        ends = []
+        for met in transport.last_rays.met[t].tolist():
+            end = met >> 8
+            ends.append((*place[end].tolist(), met & 255) if end < BLOCKED else (end, met & 255))
+        found[tuple(place[t].tolist())] = ends
+    return found
+
+
+@pytest.mark.parametrize("forgotten", ["nothing", "extents of what was traced again"])
+def test_after_edits_rays_end_where_they_would_in_a_fresh_world(
+    forgotten: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where several changes are asked about at once, and numbers of texels went to others meanwhile."""
+    random, view = np.random.default_rng(5), view_of(plaza())
+    transport = Transport(view.voxels)
+    transport.keep_readers()
+
+    def bring_up_to_date(of: Transport) -> None:
+        for _ in of.last_rays.trace(of.voxels, of.surface, np.zeros(of.surface.capacity, np.bool_)):
+            pass
+
+    bring_up_to_date(transport)
+    if forgotten != "nothing":
+        monkeypatch.setattr("engine.light.bounces.measure", lambda *arguments: None)
+    wrong = 0
+    for k in range(16):
+        grid = view.voxels.material.copy()
+        low = random.integers([8, 8, 0], [50, 50, 14])
+        box = tuple(slice(a, a + n) for a, n in zip(low, random.integers(1, 7, 3), strict=True))
+        grid[box] = random.choice([0, 2])
+        view = with_voxels(view, grid)
+        transport.follow(view.voxels)
+        if k % 4 in (0, 3):
+            bring_up_to_date(transport)
+            fresh = Transport(view.voxels)
+            bring_up_to_date(fresh)
+            mine, right = ends_by_place(transport), ends_by_place(fresh)
+            assert mine.keys() == right.keys()
+            wrong += sum(mine[face] != right[face] for face in right)
+    assert (wrong > 0) == (forgotten != "nothing")
 
 
 def spots_met(scene: SceneFeatures, texels: np.ndarray) -> np.ndarray:

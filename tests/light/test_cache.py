@@ -7,6 +7,7 @@ import pytest
 
 from engine.light import furniture, gather, passes, pool
 from engine.light import lamps as lamps_module
+from engine.light.bounces import LastRays
 from engine.light.cache import FIRST, LightCache
 from engine.light.faces import page_key
 from engine.light.keeping import packed, unpacked
@@ -146,7 +147,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     if what == "rays of texels":
         monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
     elif what == "what is near quarters":
-        monkeypatch.setattr(pool, "_in_reach", lambda *arguments: arguments[-1].fill(False))
+        monkeypatch.setattr(pool, "in_reach", lambda *arguments: arguments[-1].fill(False))
     elif what == "rays of probes":
         none = np.zeros(len(cache.transport.probes.alive), np.uint64)
         monkeypatch.setattr(Probes, "rays_across", lambda *arguments: none)
@@ -155,20 +156,20 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     elif what == "rays of the last bounce":
         monkeypatch.setattr("engine.light.bounces._cross", lambda *arguments: None)
     elif what == "texels that the last bounce reads":
-        monkeypatch.setattr("engine.light.relight.mark_last", lambda *arguments: None)
+        monkeypatch.setattr(LastRays, "mark_readers", lambda *arguments: None)
     elif what == "texels that read a probe":
         monkeypatch.setattr(passes, "mark_bricks", lambda *arguments: None)
     elif what == "weights of texels":
         monkeypatch.setattr(cache.transport, "_weigh", lambda texels: None)
     elif what == "rays to the sun":
-        monkeypatch.setattr("engine.light.cache.sun_crosses", lambda *arguments: None)
+        monkeypatch.setattr("engine.light.sunshine.sun_crosses", lambda *arguments: None)
     elif what == "coarse rays to lamps":
         monkeypatch.setattr(lamps_module, "_mark_shadows", lambda *arguments: None)
     elif what == "fine rays to lamps":
-        monkeypatch.setattr(pool, "_lamps_cross", lambda *arguments: None)
+        monkeypatch.setattr(pool, "lamps_cross", lambda *arguments: None)
     else:
         assert what == "when light was looked at"
-        monkeypatch.setattr(pool, "_rows_that_read", lambda *arguments: arguments[-1].fill(False))
+        monkeypatch.setattr(pool, "rows_that_read", lambda *arguments: arguments[-1].fill(False))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_a_crate_that_is_moved_takes_its_shadow_from_what_the_sun_bounces_off(mo
     for view in (there, plain, here, dataclasses.replace(there, sky=dark), there, here):
         cache.update(view)
         assert_same(cache, fresh(view))
-    assert (fresh(here)._sun_share != fresh(plain)._sun_share).sum() > 20
+    assert (fresh(here).world.sun.share != fresh(plain).world.sun.share).sum() > 20
     forget("rays to the sun", cache, monkeypatch)
     cache.update(there)
     right = light_by_place(fresh(there))
@@ -366,7 +367,7 @@ def test_a_lamp_that_moves_voids_no_factor_of_another() -> None:
     cache = warm(view)
     moved = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (20, 20, 40)))
     cache.update(dataclasses.replace(view, lamps=moved))
-    void = cache._pool.lamps_void[cache._pool.texel_of_row >= 0]
+    void = cache.decoded.pool.lamps_void[cache.decoded.pool.texel_of_row >= 0]
     assert (void & lamps_module.LIST).any() and not (void & (lamps_module.LIST - 1)).any()
 
 
@@ -404,7 +405,7 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     before, after = carried(*places, first=3), carried((9.0, 12.0, 0.5), *places, first=7)
     after = dataclasses.replace(after, voxels=before.voxels, prefabs=before.prefabs, materials=before.materials)
     cache, whole = warm(before), fresh(after)
-    pool_before = cache._pool
+    pool_before = cache.decoded.pool
     hits = pool_before.ray_hit.copy()
     asked: list[int] = []
     coarse = lamps_module.coarse_factors
@@ -415,7 +416,7 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     crossed = (pool_before.lamps_void[rows] & (lamps_module.LIST - 1)) != 0
     assert 0 < crossed.mean() < 0.2  # by the new crate
     on_parts = (hits <= gather.PART) & rows[:, None]
-    bit = np.arange(gather.TEXEL_RAYS, dtype=np.uint64) // np.uint64(gather.RAYS_OF_BIT)
+    bit = gather.BIT_OF_RAY
     void = (pool_before.rays_void[:, None] >> bit & np.uint64(1)).astype(bool)
     assert on_parts.any() and not (void & on_parts).all(1).any()
     assert (pool_before.ray_hit[on_parts & ~void] == hits[on_parts & ~void] - 6).all()  # behind one more part
@@ -443,8 +444,8 @@ def page(cache: LightCache, key: int) -> np.ndarray:
 
 def of_lamps(cache: LightCache, keys: np.ndarray, part: str = "e_lamp") -> np.ndarray:
     """What lamps shed on the pages, by texel of a page and quarter, 0 where there is none: [n, 64, 4, 3]."""
-    texels = cache._texels_of(keys)[:, 1:9, 1:9].reshape(-1, 64)
-    e = getattr(cache._pool, part)[cache._pool.row_of_texel[texels]]
+    texels = cache.decoded.texels_of(keys)[:, 1:9, 1:9].reshape(-1, 64)
+    e = getattr(cache.decoded.pool, part)[cache.decoded.pool.row_of_texel[texels]]
     return np.where((texels >= 0).reshape(texels.shape + (1,) * (e.ndim - 2)), e, 0)
 
 
@@ -467,7 +468,7 @@ def test_a_small_budget_gives_the_same_light_only_slower(budget_bytes: int) -> N
         for key in part:
             for mine, right in zip(page(small, key), page(large, key), strict=True):
                 np.testing.assert_array_equal(mine, right)
-    assert len(small._pool.moment) < 0.9 * large.transport.surface.capacity
+    assert len(small.decoded.pool.moment) < 0.9 * large.transport.surface.capacity
 
 
 def test_a_small_pool_follows_edits() -> None:
@@ -512,8 +513,8 @@ def test_a_budget_shows_probes_light_until_rays_are_traced() -> None:
     classical.update(view)
     texels = cache.transport.surface.alive()
     first = cache.decode_texels(texels, most=400)[0]
-    waits = cache._pool.waits(cache._pool.row_of_texel[texels])
-    rays_wait = cache._pool.rays_wait[cache._pool.row_of_texel[texels]]
+    waits = cache.decoded.pool.waits(cache.decoded.pool.row_of_texel[texels])
+    rays_wait = cache.decoded.pool.rays_wait[cache.decoded.pool.row_of_texel[texels]]
     assert 0 < (~rays_wait).sum() < 400 and waits[rays_wait].all()
     np.testing.assert_array_equal(first[rays_wait], classical.decode_texels(texels)[0][rays_wait])
     exact = fresh(view).decode_texels(texels)[0]
@@ -535,8 +536,8 @@ def worked_out(cache: LightCache, keys: np.ndarray) -> int:
     """How many texels of some pages have all their rays."""
     surface = cache.transport.surface
     texels = np.array([surface.page(row) for row in surface.rows_of(keys)])
-    rows = cache._pool.row_of_texel[texels[texels >= 0]]
-    return int((cache._pool.rays_void[rows[rows >= 0]] == 0).sum())
+    rows = cache.decoded.pool.row_of_texel[texels[texels >= 0]]
+    return int((cache.decoded.pool.rays_void[rows[rows >= 0]] == 0).sum())
 
 
 def test_a_budget_serves_large_pages_first_and_changes_before_them() -> None:
@@ -554,7 +555,7 @@ def test_a_budget_serves_large_pages_first_and_changes_before_them() -> None:
     grid = plaza()
     grid[6:9, 6:9, 2:6] = 3
     cache.update(with_voxels(view, grid))
-    surface, rows = cache.transport.surface, cache._pool
+    surface, rows = cache.transport.surface, cache.decoded.pool
     waiting = np.flatnonzero((rows.texel_of_row >= 0) & (rows.rays_void != 0))
     assert len(waiting) > 100
     small = small[surface.rows_of(small) >= 0]
@@ -600,15 +601,15 @@ def test_first_light_in_view_goes_first_while_the_sun_moves_on(monkeypatch: pyte
     monkeypatch.setattr(
         LightCache, "_go_on", lambda self, most: went_on.append(went_on.pop() or True) or real_go_on(self, most)
     )
-    texels = cache._texels_of(keys)[:, 1:9, 1:9].reshape(-1, 64)
+    texels = cache.decoded.texels_of(keys)[:, 1:9, 1:9].reshape(-1, 64)
     lit, sun, unfinished = [], view, 0
     while not lit or lit[-1] < 1:
         if len(lit) % 4 == 0:
             sun = dataclasses.replace(view, sky=sky(direction=(-0.5, 0.2, 0.4 + 0.001 * len(lit)), blue=0.4))
         unfinished += cache.update(sun, most_bricks).behind > 0
         cache.decode(keys, most, area)
-        rows = cache._pool.row_of_texel[texels]
-        own = (texels >= 0) & (cache._pool.e_at[rows] >= 0)
+        rows = cache.decoded.pool.row_of_texel[texels]
+        own = (texels >= 0) & (cache.decoded.pool.e_at[rows] >= 0)
         lit.append((own.mean(1, where=texels >= 0) * area).sum() / area.sum())
         assert cache.stats.pages_stale == (cache.table.checked[cache.slots(keys)] != cache._relit.stamp).sum()
         traced.append(0)
@@ -645,7 +646,7 @@ def test_stand_ins_are_made_again_whenever_what_they_are_made_of_is_another() ->
     for other in (*views, with_crates(walled, (6.0, 9.0, 0.5)), dataclasses.replace(walled, lamps=NO_LAMPS)):
         cache.update(other, most_bricks=30)
         cache.decode(all_pages(cache), 20)
-        texels, pool = cache.transport.surface.alive(), cache._pool
+        texels, pool = cache.transport.surface.alive(), cache.decoded.pool
         rows = pool.row_of_texel[texels]
         texels = texels[(rows >= 0) & pool.rays_wait[rows] & (pool.e_at[rows] < 0)]
         rows = pool.row_of_texel[texels]
@@ -653,7 +654,7 @@ def test_stand_ins_are_made_again_whenever_what_they_are_made_of_is_another() ->
         shown, dark = pool.e_indirect[rows], pool.lamps_wait[rows]
         pool._from_probes(texels, cache.transport, cache._relit)
         np.testing.assert_array_equal(shown, pool.e_indirect[rows])
-        coarse = unpacked(cache._lamps.e[texels]) + cache._lamps.from_unseen(texels, other.lamps.radiance)
+        coarse = unpacked(cache.world.lamps.e[texels]) + cache.world.lamps.from_unseen(texels, other.lamps.radiance)
         np.testing.assert_array_equal(pool.e_lamp[rows[dark], 0], coarse[dark])
         for _ in range(2):
             cache.update(other, most_bricks=30)
@@ -695,7 +696,7 @@ def test_a_new_hour_that_is_spread_over_updates_ends_with_the_exact_light() -> N
         for mine, old in zip(probes_and_texels(cache), before, strict=True):
             np.testing.assert_array_equal(mine, old)
         assert_same(cache, cache)
-    passes = cache._passes
+    passes = cache.world.passes
     assert 2 * passes + 1 <= updates <= 3 * (2 * passes + 6)
     assert_same(cache, fresh(later))
     assert cache.update(later, most_bricks=most).behind == 0 and not cache.stats.relit
@@ -765,7 +766,7 @@ def test_a_wall_that_comes_in_play_has_light_of_its_own_at_once_and_the_exact_li
     walled = with_voxels(later, grid)
     assert cache.update(walled, most_bricks=10).behind == 1
     at_once = on_new_faces(cache, box)
-    assert 2 <= finished(cache, walled, 10) <= 2 * cache._passes + 8
+    assert 2 <= finished(cache, walled, 10) <= 2 * cache.world.passes + 8
     in_the_end = on_new_faces(cache, box)
     assert len(at_once) == len(in_the_end) > 90 and (at_once != in_the_end).any()
     assert abs(at_once.mean() / in_the_end.mean() - 1) < 0.2
@@ -818,7 +819,7 @@ def test_other_colours_are_gathered_as_often_as_they_need() -> None:
     for albedo, n_passes in ((0.3, 5), (0.9, 12)):
         other = dataclasses.replace(view, materials=repainted(view.materials, albedo))
         cache.update(other)
-        assert cache._passes == n_passes
+        assert cache.world.passes == n_passes
         assert_same(cache, fresh(other))
 
 
@@ -923,14 +924,14 @@ def test_where_fine_shadows_must_wait_a_lamp_that_came_shines_coarsely_and_one_t
         view, lamps=lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)), ((11.5, 6, 2.2), 0.3, (9, 9, 40)))
     )
     cache.update(after, most_bricks=1)
-    assert cache._lamps.unseen(after.lamps.radiance)
+    assert cache.world.lamps.unseen(after.lamps.radiance)
     texels = cache.transport.surface.alive()
-    shown = unpacked(cache._lamps.e[texels]) + cache._lamps.from_unseen(texels, after.lamps.radiance)
+    shown = unpacked(cache.world.lamps.e[texels]) + cache.world.lamps.from_unseen(texels, after.lamps.radiance)
     _, waiting = cache.decode_texels(texels, most=0)
     exact = fresh(after)
-    there = unpacked(exact._lamps.e[exact.transport.surface.alive()])
+    there = unpacked(exact.world.lamps.e[exact.transport.surface.alive()])
     assert (np.abs(shown - there) <= 2e-3 * there.max(1, keepdims=True) + 1e-6).all(), "but for rounding"
-    waits = cache._pool.lamps_wait[cache._pool.row_of_texel[texels]]
+    waits = cache.decoded.pool.lamps_wait[cache.decoded.pool.row_of_texel[texels]]
     assert waits.any() and (shown[waits] > 0.1).any()
     np.testing.assert_array_equal(waiting[waits], np.repeat(shown[waits, None], 4, 1))
 
@@ -941,17 +942,17 @@ def test_lamps_that_come_on_together_were_looked_at_before_or_are_in_parts() -> 
     lit = view_of(plaza(), many)
     dark = dataclasses.replace(lit, lamps=dataclasses.replace(many, radiance=0 * many.radiance))
     exact, cache = fresh(lit), warm(dark)
-    assert all(known is None for known in cache._lamps.lit)
-    assert cache.update(lit, most_bricks=30).behind == 1 and cache._lamps.unseen(many.radiance)
+    assert all(known is None for known in cache.world.lamps.lit)
+    assert cache.update(lit, most_bricks=30).behind == 1 and cache.world.lamps.unseen(many.radiance)
     while cache.update(lit, most_bricks=30).behind:
         light_by_place(cache)
     assert_same(cache, exact)
     idle = warm(dark)
     for _ in range(1000):
-        if not idle._lamps.unseen(many.radiance):
+        if not idle.world.lamps.unseen(many.radiance):
             break
         assert idle.update(dark, most_bricks=400).behind == 0 and not idle.stats.relit
-    assert not idle._lamps.unseen(many.radiance)
+    assert not idle.world.lamps.unseen(many.radiance)
     idle.update(lit)
     assert_same(idle, exact)
 
@@ -971,7 +972,7 @@ def test_lamps_that_are_off_follow_edits_when_they_shine(n_edits: int, monkeypat
         cache.update(view), idle.update(view)
         assert 1 not in looked or k >= lamps_module.MOST_OWED
     assert (1 in looked) == (n_edits > lamps_module.MOST_OWED)
-    while idle._lamps.owing():
+    while idle.world.lamps.owing():
         idle.update(view, most_bricks=400)
     looked.clear()
     lit = dataclasses.replace(view, lamps=LAMPS)
@@ -1017,15 +1018,15 @@ def test_rows_that_went_remember_no_lamp() -> None:
 def test_a_lamp_that_owes_a_change_comes_on_with_its_new_shadows_while_other_light_is_worked_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    view, asked, real = view_of(plaza(), LAMPS), [], pool._lamps_cross
-    monkeypatch.setattr(pool, "_lamps_cross", lambda *a: asked.append(a[6].tolist()) or real(*a))
+    view, asked, real = view_of(plaza(), LAMPS), [], pool.lamps_cross
+    monkeypatch.setattr(pool, "lamps_cross", lambda *a: asked.append(a[6].tolist()) or real(*a))
     off = dataclasses.replace(LAMPS, radiance=LAMPS.radiance * np.array([[1.0], [0.0]], np.float32))
     cache, grid = warm(view), plaza()
     cache.update(dataclasses.replace(view, lamps=off))
     grid[54:56, 6:20, 2:9] = 2
     walled = with_voxels(view, grid)
     cache.update(dataclasses.replace(walled, lamps=off))
-    assert cache._lamps.owing() == [1]
+    assert cache.world.lamps.owing() == [1]
     assert asked == [[True, False]], "the lamp that shines follows at once, and once"
     assert cache.update(dataclasses.replace(walled, lamps=off, sky=LATER), most_bricks=10).behind == 1
     lit = dataclasses.replace(walled, sky=LATER)
@@ -1042,7 +1043,7 @@ def test_lamps_that_come_on_together_never_go_out_again() -> None:
     lit = view_of(plaza(), many)
     cache = warm(dataclasses.replace(lit, lamps=dataclasses.replace(many, radiance=0 * many.radiance)))
     keys, before, rises = all_pages(cache), np.zeros(1), 0
-    while cache.update(lit, most_bricks=30).behind and cache._lamps.unseen(many.radiance):
+    while cache.update(lit, most_bricks=30).behind and cache.world.lamps.unseen(many.radiance):
         cache.decode(keys, most_texels=1)
         now = of_lamps(cache, keys).mean((1, 2, 3))
         assert (now >= 0.999 * before - 1e-6).all()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.light import creases, gather, pool
+from engine.light import creases, gather, rows
 from engine.light.features import SceneFeatures
 from engine.light.furniture import Furniture, first_part_met, furniture_of, no_furniture
 from engine.light.surface import face_centre
@@ -75,7 +75,7 @@ def test_texels_near_a_change_look_again_and_only_those(scene: SceneFeatures) ->
     low, high = np.array([[4.0, 4.0, 0.5]]), np.array([[4.5, 4.5, 1.0]])
     near = np.zeros(len(scene.texels), np.bool_)
     reach = np.full(1, creases.REACH_M + 0.1, np.float32)
-    pool._in_reach(scene.surface.place, scene.texels, low, high, reach, near)
+    rows.in_reach(scene.surface.place, scene.texels, low, high, reach, near)
     centre = np.empty((len(scene.texels), 3))
     for texel, at in zip(scene.texels, centre, strict=True):
         face_centre(scene.surface.place, int(texel), at)

@@ -54,7 +54,7 @@ def test_gains_take_from_the_width_and_bin_that_they_name() -> None:
     own.
     """
     own_cache, texels, _ = decoded(plain_network())
-    pool = own_cache._pool
+    pool = own_cache.decoded.pool
     rows = pool.row_of_texel[texels]
     at = {tuple(p): i for i, p in enumerate(own_cache.transport.surface.place[texels].tolist())}
     own = np.concatenate([pool.moment[rows], pool.share[rows][..., None]], 2).astype(
@@ -91,7 +91,7 @@ def test_pages_hold_no_negative_light() -> None:
     band, x = np.divmod(cache.slots(keys), 56)
     pages = np.stack([cache.atlas[b, 1:17, i * 18 + 1 : i * 18 + 17] for b, i in zip(band, x, strict=True)])
     there = (
-        (cache._texels_of(keys)[:, 1:9, 1:9] >= 0).repeat(2, 1).repeat(2, 2)
+        (cache.decoded.texels_of(keys)[:, 1:9, 1:9] >= 0).repeat(2, 1).repeat(2, 2)
     )  # beyond lamps' light goes on as it came
     assert pages[there].min() == 0 and (pages[there, 3] == 1).all()
 

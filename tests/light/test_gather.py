@@ -230,7 +230,7 @@ def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.
     high = low + rng.uniform(0.25, 1.5, (3, 3))
     void = np.zeros(len(texels), np.uint64)
     gather.rays_cross(place, texels, np.arange(len(texels), dtype=np.int32), code, low, high, void)
-    bit = np.arange(TEXEL_RAYS, dtype=np.uint64) // np.uint64(gather.RAYS_OF_BIT)
+    bit = gather.BIT_OF_RAY
     crosses = void[:, None] >> bit & np.uint64(1) > 0
     touched = np.zeros((len(texels), TEXEL_RAYS), np.bool_)
     for i, texel in enumerate(texels):

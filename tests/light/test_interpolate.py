@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.light.interpolate import NEAR_M, NEAR_RAYS, NEAR_WHOLE
+from engine.light.interpolate import NEAR_M, NEAR_RAYS, NEAR_WHOLE, bricks_around, cell_around, cell_step
 from engine.light.trace import first_hit_reference
 from engine.light.transport import Transport
 from tests.light.scenes_for_light import open_ground, view_of
@@ -40,3 +40,18 @@ def test_what_is_near_is_found_as_by_marching(x: int, y: int, z: int) -> None:
     near = transport.near[texels[0]] / NEAR_WHOLE
     assert near == pytest.approx(wanted, abs=0.08)
     assert (near == 0.0) == (wanted == 0.0)
+
+
+def test_the_bricks_around_a_cell_hold_all_texels_that_may_see_its_probe() -> None:
+    """Against every texel of some bricks and every step to a cell; no brick is there for nothing."""
+    shape, n_bricks = (16, 16, 16), 8
+    seen = np.zeros((shape[0], n_bricks), np.bool_)  # along one axis
+    for x in range(16, 48):  # away from the borders
+        for side in range(6):
+            place = np.array([[x, 32, 32, side]], np.int16)
+            for code in range(64):
+                cell = cell_around(place, 0, shape) + cell_step(code, shape)
+                seen[np.unravel_index(cell, shape)[0], x // 8] = True
+    for cell in range(6, 10):
+        first, last = bricks_around(cell)
+        np.testing.assert_array_equal(np.flatnonzero(seen[cell]), np.arange(first, last + 1))

@@ -47,7 +47,7 @@ def test_shadows_of_lamps_are_those_of_furniture(yaw: float) -> None:
     stands, moves, none = (fresh(v) for v in (with_crates(empty, at, yaw=yaw), moving(empty, at, yaw=yaw), empty))
     texels = none.transport.surface.alive()
     light_by_place(moves)
-    shade = moves._shade
+    shade = moves.decoded.shade
     place = none.transport.surface.place[texels]
     beside = (np.abs(place[:, :2] * 0.25 + 0.125 - at[:2]).max(1) > 0.7) & (place[:, 2] == 1)
     wanted = (none.decode_texels(texels)[1] - stands.decode_texels(texels)[1])[beside]
@@ -61,7 +61,7 @@ def test_a_body_fills_of_a_view_what_rays_to_its_box_say() -> None:
     at = np.array((6.0, 6.0, 0.5))
     cache = fresh(moving(view_of(open_ground(), outside=NIGHT), tuple(at)))
     light_by_place(cache)
-    shade, place, taken = cache._shade, cache.transport.surface.place, 1.0 - cache._movers.taken[0]
+    shade, place, taken = cache.decoded.shade, cache.transport.surface.place, 1.0 - cache._movers.taken[0]
     assert 0.3 < taken < 0.7  # the stone's albedo
     found, wanted, rays = [], [], cosine_rays()
     low, high = at - (0.4, 0.4, 0.0), at + (0.4, 0.4, 0.8)
@@ -120,14 +120,14 @@ def test_who_is_not_listed_for_a_page_keeps_nothing_from_it(monkeypatch: pytest.
         body_low, pair_lamp, near_bodies, near_pairs = (arguments[i] for i in (3, 8, 10, 11))
         near_bodies[:, : len(body_low)], near_pairs[:, : len(pair_lamp)] = range(len(body_low)), range(len(pair_lamp))
 
-    near = (listed._shade._near_bodies >= 0).sum() + (listed._shade._near_pairs >= 0).sum()
+    near = (listed.decoded.shade._near_bodies >= 0).sum() + (listed.decoded.shade._near_pairs >= 0).sum()
     monkeypatch.setattr(movers, "_find_near", everything)
     slow = fresh(view)
     np.testing.assert_array_equal(light_by_place(slow)["light"], light)
-    np.testing.assert_array_equal(slow._shade.lost, listed._shade.lost)
-    np.testing.assert_array_equal(slow._shade.left, listed._shade.left)
-    assert slow._shade.lost.any()
-    assert near < 0.5 * ((slow._shade._near_bodies >= 0).sum() + (slow._shade._near_pairs >= 0).sum())
+    np.testing.assert_array_equal(slow.decoded.shade.lost, listed.decoded.shade.lost)
+    np.testing.assert_array_equal(slow.decoded.shade.left, listed.decoded.shade.left)
+    assert slow.decoded.shade.lost.any()
+    assert near < 0.5 * ((slow.decoded.shade._near_bodies >= 0).sum() + (slow.decoded.shade._near_pairs >= 0).sum())
 
 
 def test_a_crowd_of_more_than_a_page_lists_is_the_same_light_whatever_came_before() -> None:
@@ -137,7 +137,7 @@ def test_a_crowd_of_more_than_a_page_lists_is_the_same_light_whatever_came_befor
     crowded = moving(view, *crowd)
     cache.update(crowded)
     assert_same(cache, fresh(crowded))
-    assert (cache._shade._near_bodies[:, -1] >= 0).any(), "full"
+    assert (cache.decoded.shade._near_bodies[:, -1] >= 0).any(), "full"
     cache.update(view)
     assert_same(cache, fresh(view))
 
@@ -186,7 +186,7 @@ def test_a_body_keeps_nothing_of_its_own_lamp() -> None:
     alone = dataclasses.replace(view, lamps=dataclasses.replace(own, radiance=own.radiance * [[1], [0]]))
     cache = fresh(alone)
     light_by_place(cache)
-    assert not cache._shade.lost.any()
+    assert not cache.decoded.shade.lost.any()
 
 
 def test_tilted_bodies_are_followed() -> None:

@@ -1,0 +1,182 @@
+"""What is asked of all rows of decoded texels at once (pool.py): which of them a change makes void, and which wait."""
+
+import numpy as np
+from numba import njit, prange
+
+from engine.light import gather, interpolate
+from engine.light.faces import count_bits
+from engine.light.lamps import LIST
+from engine.light.surface import face_centre, spot_of
+from engine.light.trace import crosses_box
+
+FEW_BITS = 10  # void, of some 16 rays: what so few of a texel bring may come a little later
+
+
+@njit(parallel=True, cache=True)
+def rows_that_read(
+    rows, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
+):  # fmt: skip
+    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        since = checked[row]
+        reads[i] = since < 0
+        for k in range(ray_hit.shape[1]):
+            if reads[i]:
+                break
+            hit = ray_hit[row, k]
+            if hit >= 0:
+                reads[i] = changed_at[spot_of(hit, gather.patch_level(ray_code[row, k]), patch_spot)] > since
+            elif hit == gather.SKY:
+                reads[i] = sky_at > since
+            elif hit <= gather.PART:
+                reads[i] = part_at[gather.PART - hit] > since
+
+
+@njit(parallel=True, cache=True)
+def probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, probe_at, differs):
+    """Which of some texels see a probe whose light is another than when their rows were last looked at: differs [n]."""
+    for i in prange(len(texels)):
+        since = checked[rows[i]]
+        differs[i] = since < 0
+        for j in range(weight.shape[1]):
+            if weight[texels[i], j] != 0:
+                p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
+                differs[i] = differs[i] or probe_at[p] > since
+
+
+@njit(cache=True)
+def spread(around, row_of_texel, urgency):
+    """Rows around some texels [n, 9] are as urgent as those: without them there is no light there."""
+    for i in range(len(around)):
+        own = urgency[row_of_texel[around[i, 0]]]
+        for k in range(1, around.shape[1]):
+            if around[i, k] >= 0:
+                row = row_of_texel[around[i, k]]
+                urgency[row] = max(urgency[row], own)
+
+
+@njit(parallel=True, cache=True)
+def state_around(around, row_of_texel, at, ok, newest, whole):
+    """Over the texels around some texels, at the row of each: the largest at [R], and whether all are ok [R]."""
+    for i in prange(len(around)):
+        row = row_of_texel[around[i, 0]]
+        last, every = np.int32(-1), True
+        for k in range(around.shape[1]):
+            if around[i, k] >= 0:
+                other = row_of_texel[around[i, k]]
+                last, every = max(last, at[other]), every and ok[other]
+        newest[row], whole[row] = last, every
+
+
+@njit(parallel=True, cache=True)
+def lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, high, void):
+    """Mark the lamps that are asked [L] and whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit
+    each in void [R].
+    """
+    middle, stray = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low)
+    nearest = np.zeros((len(middle), len(low)))  # squared distance from a lamp's middle to a box, widened by `stray`
+    for lamp in range(len(middle)):
+        for b in range(len(low)):
+            for axis in range(3):
+                d, w = middle[lamp, axis], stray[lamp, axis]
+                nearest[lamp, b] += max(low[b, axis] - w - d, 0.0, d - high[b, axis] - w) ** 2
+    for block in prange((len(texels) + gather.BLOCK - 1) // gather.BLOCK):
+        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        for i in range(block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(texels))):
+            face_centre(place, texels[i], p)
+            for k in range(lamp_of.shape[1]):
+                lamp = lamp_of[rows[i], k]
+                if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
+                    continue  # it may have gone, and those after it keep their factors
+                d2 = 0.0
+                for axis in range(3):
+                    d[axis] = middle[lamp, axis] - p[axis]
+                    d2 += d[axis] * d[axis]
+                for b in range(len(low)):
+                    if d2 < nearest[lamp, b]:
+                        continue
+                    aside = False
+                    for axis in range(3):
+                        # From any point of the face to any of the lamp: astray from the middles by no more than this.
+                        wide_low[axis], wide_high[axis] = (
+                            low[b, axis] - stray[lamp, axis],
+                            high[b, axis] + stray[lamp, axis],
+                        )
+                        aside |= max(p[axis], middle[lamp, axis]) < wide_low[axis]
+                        aside |= min(p[axis], middle[lamp, axis]) > wide_high[axis]
+                    if not aside and crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
+                        void[rows[i]] |= 1 << k
+                        break
+
+
+@njit(parallel=True, cache=True)
+def renumber_parts(rows, ray_hit, part_now, void):
+    """Give parts their new numbers, part_now [N before], -1 gone. Rays to those are void: a bit in void [R]."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        for k in range(ray_hit.shape[1]):
+            is_void = void[row] >> gather.BIT_OF_RAY[k] & np.uint64(1)  # else what it hit says nothing
+            if not is_void and ray_hit[row, k] <= gather.PART:
+                side = gather.PART - ray_hit[row, k]
+                now = part_now[side // 6]
+                if now >= 0:
+                    ray_hit[row, k] = gather.PART - 6 * now - side % 6
+                else:
+                    void[row] |= np.uint64(1) << gather.BIT_OF_RAY[k]
+
+
+@njit(parallel=True, cache=True)
+def lit_lamps_void(rows, void, lamp_of, is_lit, out):
+    """Which of some rows [n] want factors: all of them, or those of a lamp that is lit. Others can wait until it is."""
+    for i in prange(len(rows)):
+        row = rows[i]
+        out[i] = void[row] & LIST != 0
+        for k in range(lamp_of.shape[1]):
+            if void[row] >> k & 1 and lamp_of[row, k] >= 0 and is_lit[lamp_of[row, k]]:
+                out[i] = True
+
+
+@njit(parallel=True, cache=True)
+def stand(checked, e_at, rays_void, void, lamp_of, lit_checked, is_lit, changed_at, stands):
+    """Rows whose texel sees nearly what it saw, and whose lamps [L] are as bright as they were: stands [R]."""
+    for row in prange(len(stands)):
+        stands[row] = checked[row] >= 0 and e_at[row] >= 0 and lit_checked[row] >= 0 and void[row] & LIST == 0
+        stands[row] &= count_bits(rays_void[row]) <= FEW_BITS
+        for k in range(lamp_of.shape[1]):
+            lamp = lamp_of[row, k]
+            if lamp >= 0 and (changed_at[lamp] > lit_checked[row] or (is_lit[lamp] and void[row] >> k & 1)):
+                stands[row] = False
+
+
+@njit(parallel=True, cache=True)
+def waiting_of_pages(
+    texels, row_of_texel, rays_wait, lamps_wait, e_at, is_caused, waits_since, count, unlit, caused, since
+):  # fmt: skip
+    """See `TexelPool.waiting_of_pages`."""
+    for i in prange(len(texels)):
+        for v in range(texels.shape[1]):
+            for u in range(texels.shape[2]):
+                row = row_of_texel[texels[i, v, u]] if texels[i, v, u] >= 0 else -1
+                if row >= 0 and (rays_wait[row] or lamps_wait[row]):
+                    count[i] += 1
+                    unlit[i] |= rays_wait[row] and e_at[row] < 0
+                    caused[i] |= is_caused[row]
+                    if waits_since[row] >= 0:
+                        since[i] = min(since[i], waits_since[row])
+
+
+@njit(parallel=True, cache=True)
+def in_reach(place, texels, low, high, reach, near):
+    """Which of some texels [n] are no farther than `reach` [m] from one of the boxes low..high [m, 3] metres."""
+    for i in prange(len(texels)):
+        p = np.empty(3)
+        face_centre(place, texels[i], p)
+        near[i] = False
+        for b in range(len(low)):
+            d2 = 0.0
+            for axis in range(3):
+                d = max(low[b, axis] - p[axis], 0.0, p[axis] - high[b, axis])
+                d2 += d * d
+            if d2 <= (reach[b] + 0.1) * (reach[b] + 0.1):
+                near[i] = True
