@@ -354,9 +354,8 @@ class Relight:
             mark[dirty.probes] = True
             one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
             spots = (surface.faces, surface.patch_first, surface.patch_count, n_texels)
-            if (
-                step == self._passes - 1 and self.is_close
-            ):  # what reads a spot that was given out anew read another before
+            # What reads a spot that was given out anew read another before.
+            if step == self._passes - 1 and self.is_close:
                 again = np.flatnonzero(anew & (surface.page_key_of_row >= 0)).astype(np.int32)
                 one_pass.note_spots(again, *spots, True, changed)
                 transport.last_rays.mark_readers(surface, changed, by_rays)
