@@ -55,6 +55,7 @@ TAPS = {
     pygame.K_BACKSPACE: "back",
 }
 RELEASES = {pygame.K_BACKSPACE: "forth"}
+UNSEEN = ("offscreen", "dummy")  # drivers that SDL falls back to where the display that is named is not there
 
 
 class Closed(Exception):
@@ -68,6 +69,9 @@ class Window:
         """Open the window at once. Raises GraphicsError where none can open."""
         try:
             pygame.display.init()
+            driver = pygame.display.get_driver()
+            if driver in UNSEEN and os.environ.get("SDL_VIDEODRIVER") != driver:  # SDL would draw for nobody
+                raise GraphicsError("no window could be opened: no display answers")
             pygame.display.set_caption(f"Daguerre: {title}")
             self._screen = pygame.display.set_mode(size_px, pygame.RESIZABLE)
         except pygame.error as error:

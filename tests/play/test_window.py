@@ -1,5 +1,6 @@
 """The window with SDL's dummy driver: keys and mouse become inputs, frames reach the screen, closing ends the work."""
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -161,6 +162,18 @@ def test_no_window_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pygame.display.quit()
     with pytest.raises(GraphicsError, match="^no window could be opened: [^\n]*$"):
         Window("courtyard", (320, 180))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="X11 is asked for by name")
+def test_a_display_that_does_not_answer_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDL alone would fall back to a driver that nobody sees."""
+    monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":991")
+    pygame.display.quit()
+    with pytest.raises(GraphicsError, match="^no window could be opened: [^\n]*$"):
+        Window("courtyard", (320, 180))
+    pygame.display.quit()
 
 
 def test_backspace_is_held_and_the_keys_of_saves_are_taps(window: Window) -> None:
