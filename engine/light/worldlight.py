@@ -15,7 +15,7 @@ from engine.light.furniture import Furniture, FurnitureChange, part_light
 from engine.light.lamps import LampChange, LampTransport
 from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, Scene, passes_for_world
 from engine.light.standing import StandingBodies
-from engine.light.sunshine import Sunshine
+from engine.light.sunshine import NO_TEXELS, Sunshine
 from engine.light.transport import Change, Transport
 from engine.view import SkyView, View
 
@@ -23,7 +23,6 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
 SUN_PASSES = 3  # a ray to the sun from every texel costs as much as so many passes
-NO_TEXELS = np.zeros(0, np.int32)
 
 
 class _Sources(NamedTuple):

@@ -124,8 +124,7 @@ def test_from_the_command_to_the_first_picture(tmp_path: Path, name: str) -> Non
         with subprocess.Popen([*PLAY, path], stderr=subprocess.PIPE, text=True, env=settings) as playing:
             assert playing.stderr is not None
             took = [time.perf_counter() - start for line in playing.stderr if line.startswith("First picture")]
-        if not took:
-            pytest.skip("SDL has no offscreen window here")
+        assert took, f"{path}: play ended without a picture"
         rows.append((float(read.stdout), took[0], _children_cpu_s() - cpu))
     for what, column in zip(
         ("read", "first picture", "processor, until it ends"), zip(*rows, strict=True), strict=True

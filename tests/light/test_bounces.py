@@ -2,7 +2,6 @@
 test_cache.py.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -11,12 +10,9 @@ import pytest
 from engine.light import gather
 from engine.light.bounces import BLOCKED, LAST_RAYS, SKY, LastRays
 from engine.light.features import SceneFeatures
-from engine.light.furniture import first_part_met, furniture_of, no_furniture
-from engine.light.skylight import SUN_ACROSS, SUN_WHOLE, look_for_sun
-from engine.light.surface import face_centre
 from engine.light.trace import first_hit
 from engine.light.transport import Transport
-from tests.light.scenes_for_light import materials, open_ground, plaza, view_of, with_crates, with_voxels
+from tests.light.scenes_for_light import materials, plaza, view_of, with_voxels
 
 
 @pytest.fixture(scope="module")
@@ -171,59 +167,3 @@ def spots_met(scene: SceneFeatures, texels: np.ndarray) -> np.ndarray:
     end[end >= BLOCKED] = -1
     spots = np.concatenate([end[..., None], surface.patch_spot[end]], -1)
     return np.where(end >= 0, np.take_along_axis(spots, level[..., None], -1)[..., 0], -1)
-
-
-def test_the_sun_shines_on_a_part_of_a_face(scene: SceneFeatures) -> None:
-    """Place by place; only faces whose corners agree may be told less exactly."""
-    place = scene.surface.place
-    sun = np.array([0.48, 0.36, 0.8])
-    share = np.zeros(scene.surface.capacity, np.uint8)
-    look_for_sun(scene.transport.voxels, no_furniture(), place, *sun, scene.texels, share)
-    centre, partly, off = np.empty(3), 0, []
-    steps = 0.25 * ((np.arange(SUN_ACROSS) + 0.5) / SUN_ACROSS - 0.5)
-    for texel in scene.texels[::7]:
-        axis, sign = face_centre(place, texel, centre)
-        seen = np.zeros((SUN_ACROSS, SUN_ACROSS), np.bool_)
-        for (i, du), (j, dv) in itertools.product(enumerate(steps), enumerate(steps)):
-            at = centre.copy()
-            at[axis] += 1e-3 * sign
-            at[(axis + 1) % 3] += du
-            at[(axis + 2) % 3] += dv
-            seen[i, j] = sun[axis] * sign > 0 and first_hit(scene.transport.voxels, *at, *sun, 1e4)[1] == -1
-        corners = seen[:: SUN_ACROSS - 1, :: SUN_ACROSS - 1].sum()
-        assert share[texel] == (seen.sum() if 0 < corners < 4 else SUN_WHOLE * corners / 4)
-        off.append(int(share[texel]) - int(seen.sum()))
-        partly += 0 < corners < 4
-    assert partly > 10
-    assert abs(np.mean(off)) < 0.02 * SUN_WHOLE, "what is not asked does not lean to one side"
-
-
-def test_furniture_keeps_the_sun_from_the_ground() -> None:
-    """Place by place, against all bodies asked for each; in whatever order the texels are told."""
-    view = with_crates(view_of(open_ground()), (6.0, 6.0, 0.5), (8.3, 5.2, 1.5), (3.0, 9.0, 0.5), yaw=0.4)
-    furniture, _, _ = furniture_of(view)
-    ground = SceneFeatures(open_ground(), materials().albedo, materials().emission)
-    place, sun = ground.surface.place, np.array([0.48, 0.36, 0.8])
-    voxels, random = ground.transport.voxels, np.random.default_rng(5)
-    share, bare, shuffled = np.zeros((3, ground.surface.capacity), np.uint8)
-    look_for_sun(voxels, furniture, place, *sun, ground.texels, share)
-    look_for_sun(voxels, no_furniture(), place, *sun, ground.texels, bare)
-    look_for_sun(voxels, furniture, place, *sun, random.permutation(ground.texels), shuffled)
-    np.testing.assert_array_equal(share, shuffled)
-    assert (share <= bare).all()
-    everyone, centre = np.arange(len(furniture.low), dtype=np.int32), np.empty(3)
-    steps = 0.25 * ((np.arange(SUN_ACROSS) + 0.5) / SUN_ACROSS - 0.5)
-    differ = np.flatnonzero(share != bare)
-    assert 0 < (share[differ] > 0).sum() < len(differ), "some are dark, some are so in part"
-    for texel in (*differ[::3], *random.choice(ground.texels, 60)):
-        axis, sign = face_centre(place, texel, centre)
-        seen = np.zeros((SUN_ACROSS, SUN_ACROSS), np.bool_)
-        for (i, du), (j, dv) in itertools.product(enumerate(steps), enumerate(steps)):
-            at = centre.copy()
-            at[axis] += 1e-3 * sign
-            at[(axis + 1) % 3] += du
-            at[(axis + 2) % 3] += dv
-            _, part = first_part_met(furniture, everyone, len(everyone), *at, *sun, 1e4)
-            seen[i, j] = sun[axis] * sign > 0 and first_hit(voxels, *at, *sun, 1e4)[1] == -1 and part < 0
-        corners = seen[:: SUN_ACROSS - 1, :: SUN_ACROSS - 1].sum()
-        assert share[texel] == (seen.sum() if 0 < corners < 4 else SUN_WHOLE * corners / 4)
