@@ -1,6 +1,6 @@
 """Creases: how much nearby hides of what each quarter of a face looks at.
 
-A texel's 128 rays say what light comes to a face in all, not that the half of a stair beside the next step gets less of
+A texel's own rays say what light comes to a face in all, not that the half of a stair beside the next step gets less of
 it than the edge. What changes within a face is what is near. So each quarter sends a few short rays more, and where one
 sees more that is near than its face does in the mean, it takes as much more of the light that comes from near and less
 of that from afar (pages.py). Light stays linear, and never falls below 0: the rays know of geometry alone.
@@ -27,16 +27,16 @@ PLACE_V = 0.125 * (np.arange(QUARTER_RAYS) * 0.5698402909980532 % 1.0)
 
 
 @njit(parallel=True, cache=True)
-def look_near(voxels, furniture, place, texels, rows, ray_code, crease):
+def look_near(voxels, furniture, place, texels, rows, n_rays, ray_code, crease):
     """The share of the view of each quarter (v * 2 + u) of some texels that is near: crease [R, 4] at `rows`.
 
-    Near is what the nearest of the soft bins of distance holds. ray_code [R, 128] are the texels' own rays: where none
-    of those ends near, nothing is.
+    Near is what the nearest of the soft bins of distance holds. ray_code [R, 256] are the texels' own rays, n_rays [R]
+    of them: where none of those ends near, nothing is.
     """
     for i in prange(len(texels)):
         row = rows[i]
         crease[row] = 0.0
-        if ray_code[row].min() >= CODE:
+        if ray_code[row, : n_rays[row]].min() >= CODE:
             continue
         centre, origin, direction = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         bodies = np.empty(MOST_NEAR, np.int32)

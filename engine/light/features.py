@@ -54,18 +54,25 @@ class SceneFeatures:
         n = len(self._outer)
         self._row = np.full(len(self.surface.place) + 1, n, np.int32)  # texel -> row, the last for those not there
         self._row[self._outer] = np.arange(n, dtype=np.int32)
-        self._to_near, self._to_wide = self._row[around_ring], np.searchsorted(ring, around)
-        self._to_wide[around < 0] = len(ring)
-        self._hit = np.empty((n, gather.TEXEL_RAYS), np.int32)
-        self._code = np.empty((n, gather.TEXEL_RAYS), np.uint8)
+        paired = np.where(around_ring[:, gather.ACROSS] >= 0, around_ring, -1)
+        self._to_near, self._to_wide = self._row[paired], np.searchsorted(ring, around)
+        self._to_wide[(around < 0) | (around[:, gather.ACROSS] < 0)] = len(ring)
+        surrounded = self.are_surrounded(self._outer)
+        self._n_rays = np.where(surrounded, gather.TEXEL_RAYS, gather.EDGE_RAYS).astype(np.int32)
+        self._hit = np.empty((n, gather.EDGE_RAYS), np.int32)
+        self._code = np.empty((n, gather.EDGE_RAYS), np.uint8)
         rows = self._row[self._outer]
         gather.trace_texels(
             self.transport.voxels, no_furniture(), self.surface.place, self.surface.faces,
-            self._outer, rows, np.full(n, gather.ALL_RAYS, np.uint64), self._hit, self._code,
+            self._outer, rows, self._n_rays, np.full(n, gather.ALL_RAYS), self._hit, self._code,
         )  # fmt: skip
         share = np.zeros((n, gather.BINS), np.float32)
-        gather.ray_shares(rows, self._hit, self._code, share)
+        gather.ray_shares(rows, self._n_rays, self._hit, self._code, share)
         return self._means(share)
+
+    def are_surrounded(self, texels: I32) -> NDArray[np.bool_]:
+        """Which of some texels [n] have all eight around them."""
+        return np.asarray((self._around(texels) >= 0).all(1))
 
     def gather(self, sky: SkyView, lamps: Lamps | None) -> Gathered:
         """Light on the texels that `look_from` was given, under a sky (its sun reaches surfaces, never rays) and lamps
@@ -88,13 +95,14 @@ class SceneFeatures:
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
         rows, from_sky = self._row[self._outer], np.zeros_like(moment)
         gather.gather_sky(
-            place, self._outer, rows, self._hit, self._code, sky.sun_direction, sky.zenith, sky.horizon, sky.glow,
-            sky.ground, from_sky,
+            place, self._outer, rows, self._n_rays, self._hit, self._code, sky.sun_direction, sky.zenith, sky.horizon,
+            sky.glow, sky.ground, from_sky,
         )  # fmt: skip
         no_parts = np.zeros((0, 3), np.float32)
         gather.gather_light(
-            rows, self._hit, self._code, self.surface.patch_spot, relight.radiance, no_parts, from_sky, moment
-        )
+            rows, self._n_rays, self._hit, self._code, self.surface.patch_spot, relight.radiance, no_parts, from_sky,
+            moment,
+        )  # fmt: skip
         wanted = self._wanted
         probe = np.empty((len(wanted), 3), np.float32)
         rows = np.arange(len(wanted), dtype=np.int32)

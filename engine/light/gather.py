@@ -8,13 +8,15 @@ rays they are transport: traced when geometry changes, read again when only ligh
 
 128 rays are noisy, and the noise sits mostly in far light, which hardly differs from one texel to the next. So what the
 rays bring is kept apart in soft bins of distance (a texel's *latents*), and a texel also knows the means over the 3 x 3
-texels around it and over the 5 x 5: the network (decode.py) says from geometry how far to trust each of them.
+texels around it and over the 5 x 5: the network (decode.py) says from geometry how far to trust each of them. A texel
+at an *edge*, with fewer than eight around it, has few to share noise with: it sends EDGE_RAYS.
 """
 
 import math
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from engine.light.faces import page_key, row_of, texel_at, texel_of
 from engine.light.furniture import NEAR_M, bodies_between, first_part_met, side_met
@@ -25,7 +27,8 @@ from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box, first_hit, unit_hash
 
 TEXEL_RAYS = 128
-RAYS_OF_BIT = TEXEL_RAYS // 64  # that are traced again together: neighbours on the spiral, for changes hide many such
+EDGE_RAYS = 256
+BITS = 64  # rays with the same bit are traced again together: neighbours on the spiral, for changes hide many such
 BESIDE = 13  # rays that lie beside each other on the spiral are a Fibonacci number apart, here mostly this one
 BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
 BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
@@ -34,14 +37,30 @@ PART = -3  # `ray_hit` of a ray that ends on side s of part n of the furniture i
 CODE = 80.0  # steps of `ray_code` for one bin
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
+ACROSS = np.array([0, 2, 1, 4, 3, 8, 7, 6, 5])  # which of them lies opposite to each
 ALL_RAYS = np.uint64(2**64 - 1)
-_GROUP, _WITHIN = np.divmod(np.arange(TEXEL_RAYS), 2 * BESIDE)
-BIT_OF_RAY = (_GROUP * BESIDE + _WITHIN % np.minimum(BESIDE, TEXEL_RAYS // 2 - _GROUP * BESIDE)).astype(np.uint64)
-SPIRAL = 2.0 * math.pi * (np.arange(TEXEL_RAYS) * 0.6180339887498949 % 1.0)
+SPIRAL = 2.0 * math.pi * (np.arange(EDGE_RAYS) * 0.6180339887498949 % 1.0)
 BIN_OF_CODE = np.minimum((np.arange(256) / CODE).astype(np.int64), BINS - 2)  # the nearer of the two bins of a code
 FAR_OF_CODE = (np.arange(256) / CODE - BIN_OF_CODE).astype(np.float32)  # and the share of the other
 REACH_OF_CODE = 0.5 * 2.0 ** (1.5 * np.arange(256) / CODE) + 1e-3  # metres
 SPIRAL_COS, SPIRAL_SIN = np.cos(SPIRAL), np.sin(SPIRAL)
+
+
+def _bits_of(rays: int) -> NDArray[np.uint64]:
+    """Which bit each of so many rays has [EDGE_RAYS]; those that there are not have none."""
+    together = rays // BITS
+    group, within = np.divmod(np.arange(EDGE_RAYS), together * BESIDE)
+    first = group * BESIDE
+    return np.asarray(first + within % np.clip(BITS - first, 1, BESIDE), np.uint64)
+
+
+BIT_OF_RAY = np.stack([_bits_of(TEXEL_RAYS), _bits_of(EDGE_RAYS)])  # [2, 256] of a texel's rays, of one at an edge
+
+
+@njit(cache=True)
+def bit_of_ray(k, rays):
+    """The bit of ray k of `rays` of a texel."""
+    return BIT_OF_RAY[0 if rays <= TEXEL_RAYS else 1, k]
 
 
 @njit(cache=True)
@@ -114,9 +133,9 @@ def end_of_ray(voxels, faces, origin, direction):
 
 
 @njit(parallel=True, cache=True)
-def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, ray_code):
-    """Trace the rays of some texels whose bits (BIT_OF_RAY) are set in void [R], at `rows`: ray_hit [R, 128] (texel,
-    SKY, BLOCKED, or from PART downwards) and ray_code [R, 128].
+def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, ray_hit, ray_code):
+    """Trace the rays of some texels whose bits (`bit_of_ray`) are set in void [R], at `rows`, of the n_rays [R] that
+    each has: ray_hit [R, 256] (texel, SKY, BLOCKED, or from PART downwards) and ray_code [R, 256].
 
     A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
     """
@@ -127,10 +146,10 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, void, ray_hit, r
         face_centre(place, texels[i], origin)
         n = bodies_between(furniture, origin, origin, NEAR_M, near)
         turn = texel_turn(place, texels[i])
-        for k in range(TEXEL_RAYS):
-            if not void[row] >> BIT_OF_RAY[k] & np.uint64(1):
+        for k in range(n_rays[row]):
+            if not void[row] >> bit_of_ray(k, n_rays[row]) & np.uint64(1):
                 continue
-            texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
+            texel_ray(place, texels[i], turn, k, n_rays[row], origin, direction)
             t, ray_hit[row, k] = end_of_ray(voxels, faces, origin, direction)
             if n > 0:
                 met, part = first_part_met(
@@ -169,7 +188,7 @@ def _add_to_bins(code, light, bins):
 
 
 @njit(parallel=True, cache=True)
-def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glow, ground, sky):
+def gather_sky(place, texels, rows, n_rays, ray_hit, ray_code, sun, zenith, horizon, glow, ground, sky):
     """What the rays of some texels that leave the world bring, by bin: sky [R, 4, 3] at `rows`, summed over rays."""
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
@@ -177,9 +196,9 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
         row = rows[i]
         sky[row] = 0.0
         turn = texel_turn(place, texels[i])
-        for k in range(TEXEL_RAYS):
+        for k in range(n_rays[row]):
             if ray_hit[row, k] == SKY:
-                texel_ray(place, texels[i], turn, k, TEXEL_RAYS, origin, direction)
+                texel_ray(place, texels[i], turn, k, n_rays[row], origin, direction)
                 sky_towards(
                     np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
                     glow, ground, light,
@@ -188,7 +207,7 @@ def gather_sky(place, texels, rows, ray_hit, ray_code, sun, zenith, horizon, glo
 
 
 @njit(parallel=True, cache=True)
-def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, side_radiance, sky, moment):
+def gather_light(rows, n_rays, ray_hit, ray_code, patch_spot, radiance, side_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
     radiance [S] by spot is packed (keeping.py), side_radiance [6 N, 3] is what the six sides of each part of the
@@ -197,7 +216,7 @@ def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, side_radiance, s
     for i in prange(len(rows)):
         row = rows[i]
         bins, light = sky[row].copy(), np.empty(3, np.float32)
-        for k in range(TEXEL_RAYS):
+        for k in range(n_rays[row]):
             hit, code = ray_hit[row, k], ray_code[row, k]
             if hit >= 0:
                 spot = spot_of(hit, patch_level(code), patch_spot)
@@ -207,21 +226,21 @@ def gather_light(rows, ray_hit, ray_code, patch_spot, radiance, side_radiance, s
                 _add_to_bins(code, side_radiance[PART - hit], bins)
         for b in range(BINS):
             for c in range(3):
-                moment[row, b, c] = bins[b, c] / np.float32(TEXEL_RAYS)
+                moment[row, b, c] = bins[b, c] / np.float32(n_rays[row])
 
 
 @njit(parallel=True, cache=True)
-def ray_shares(rows, ray_hit, ray_code, share):
+def ray_shares(rows, n_rays, ray_hit, ray_code, share):
     """Share of the rays that end in each bin: share [R, 4] at `rows`; less than 1 in all where some are blocked."""
     for i in prange(len(rows)):
         row = rows[i]
         share[row] = 0.0
-        for k in range(TEXEL_RAYS):
+        for k in range(n_rays[row]):
             if ray_hit[row, k] == BLOCKED:
                 continue
             b, far = BIN_OF_CODE[ray_code[row, k]], FAR_OF_CODE[ray_code[row, k]]
-            share[row, b] += (np.float32(1.0) - far) / np.float32(TEXEL_RAYS)
-            share[row, b + 1] += far / np.float32(TEXEL_RAYS)
+            share[row, b] += (np.float32(1.0) - far) / np.float32(n_rays[row])
+            share[row, b + 1] += far / np.float32(n_rays[row])
 
 
 @njit(cache=True)
@@ -283,7 +302,7 @@ def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
-            bit = np.uint64(k) if is_last else BIT_OF_RAY[k]
+            bit = np.uint64(k) if is_last else bit_of_ray(k, rays)
             if reach < d - r or not asked >> bit & np.uint64(1):
                 continue
             if not is_turned:
@@ -305,13 +324,15 @@ def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
 
 
 @njit(parallel=True, cache=True)
-def rays_cross(place, texels, rows, ray_code, low, high, void):
+def rays_cross(place, texels, rows, n_rays, ray_code, low, high, void):
     """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            asked = ~void[rows[i]]
-            void[rows[i]] |= rays_crossing(place, texels[i], ray_code[rows[i]], asked, False, low, high, scratch)
+            if n_rays[rows[i]] == 0:
+                continue
+            asked, code = ~void[rows[i]], ray_code[rows[i], : n_rays[rows[i]]]
+            void[rows[i]] |= rays_crossing(place, texels[i], code, asked, False, low, high, scratch)
 
 
 @njit(parallel=True, cache=True)
@@ -342,14 +363,17 @@ def find_neighbours(place, faces, shape, texels, around):
 
 @njit(parallel=True, cache=True)
 def average_around(rows, around, row_of_texel, moment, share, mean_moment, mean_share):
-    """Means over 3 x 3 texels: mean_moment [R, 4, 3] and mean_share [R, 4] at `rows` [n], from `around` [n, 9]."""
+    """Means over 3 x 3 texels: mean_moment [R, 4, 3] and mean_share [R, 4] at `rows` [n], from `around` [n, 9]. A
+    neighbour counts only with the one across, so that means are about the texel in their middle: where light falls off
+    towards a corner, a mean over one side alone leans to that side.
+    """
     for i in prange(len(rows)):
         row = rows[i]
         mean_moment[row] = 0.0
         mean_share[row] = 0.0
         n = np.float32(0.0)
         for k in range(NEIGHBOURS):
-            if around[i, k] < 0:
+            if around[i, k] < 0 or around[i, ACROSS[k]] < 0:
                 continue
             other = row_of_texel[around[i, k]]
             n += np.float32(1.0)

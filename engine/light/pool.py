@@ -34,10 +34,10 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.TEXEL_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
+ROW_BYTES = gather.EDGE_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
 BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 it touches: faces come and go a voxel from it, and three more
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
-GATHERING = gather.TEXEL_RAYS // 2  # to read what a texel's rays bring takes as long as tracing so many of them
+GATHERING = 64  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
 URGENT = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
@@ -60,9 +60,10 @@ class TexelPool:
         self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
         self.around = np.zeros((0, gather.NEIGHBOURS), np.int32)  # [R, 9] texels around, -1 none, itself first
         self.around_void = np.zeros(0, np.bool_)  # [R] whose `around` must be looked up
-        self.ray_hit = np.zeros((0, gather.TEXEL_RAYS), np.int32)  # [R, 128] texel, SKY or BLOCKED
-        self.ray_code = np.zeros((0, gather.TEXEL_RAYS), np.uint8)  # [R, 128] how far, see gather.py
-        self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for each two rays that must be traced
+        self.n_rays = np.zeros(0, np.int32)  # [R] its rays, fewer where it is surrounded; 0 not known yet
+        self.ray_hit = np.zeros((0, gather.EDGE_RAYS), np.int32)  # [R, 256] texel, SKY or BLOCKED
+        self.ray_code = np.zeros((0, gather.EDGE_RAYS), np.uint8)  # [R, 256] how far, see gather.py
+        self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for each of its rays that must be traced, see gather.py
         self.rays_wait = np.zeros(0, np.bool_)  # [R] shows a stand-in until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
         self.sky = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] what its rays to the sky bring
@@ -118,9 +119,9 @@ class TexelPool:
         if not len(texels):
             return
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
-        gather.rays_cross(place, texels, rows, self.ray_code, change.low, change.high, self.rays_void)
+        gather.rays_cross(place, texels, rows, self.n_rays, self.ray_code, change.low, change.high, self.rays_void)
         if part_now is not None:
-            renumber_parts(rows, self.ray_hit, part_now, self.rays_void)
+            renumber_parts(rows, self.n_rays, self.ray_hit, part_now, self.rays_void)
         beside = change.fresh
         if len(change.rows):
             beside = transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)
@@ -203,7 +204,7 @@ class TexelPool:
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
         self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
-        self.waits_since[fresh], self.around_void[fresh] = -1, True
+        self.waits_since[fresh], self.around_void[fresh], self.n_rays[fresh] = -1, True, 0
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self.crease[fresh], self.crease_void[fresh] = 0.0, True
         self._is_new[missing] = False
@@ -249,8 +250,10 @@ class TexelPool:
         self.admit(ring, surface.place)
         around_ring, outer = self._around(ring, transport)
         rows = self.admit(outer, surface.place)
+        self._look_around(outer, transport)
         void = np.flatnonzero(self.rays_void[rows])
-        work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) * gather.RAYS_OF_BIT + GATHERING
+        rays_of_bit = self.n_rays[rows[void]] // gather.BITS
+        work = np.bitwise_count(self.rays_void[rows[void]]).astype(np.int64) * rays_of_bit + GATHERING
         if most is not None and work.sum() > most * (gather.TEXEL_RAYS + GATHERING):
             urgency = self._urgency(texels, area)
             spread(around, self.row_of_texel, urgency)
@@ -260,9 +263,9 @@ class TexelPool:
             met_sky = self.ray_hit[rows[void]] == gather.SKY
             gather.trace_texels(
                 transport.voxels, standing.furniture, surface.place, surface.faces, outer[void],
-                rows[void], self.rays_void, self.ray_hit, self.ray_code,
+                rows[void], self.n_rays, self.rays_void, self.ray_hit, self.ray_code,
             )  # fmt: skip
-            gather.ray_shares(rows[void], self.ray_hit, self.ray_code, self.share)
+            gather.ray_shares(rows[void], self.n_rays, self.ray_hit, self.ray_code, self.share)
             self.rays_void[rows[void]] = 0
             self.checked[rows[void]] = -1
             self.sky_checked[rows[void][((self.ray_hit[rows[void]] == gather.SKY) != met_sky).any(1)]] = -1
@@ -271,19 +274,19 @@ class TexelPool:
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         rows_that_read(
-            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
+            rows[old], self.n_rays, self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
             relit.sky_changed_at, standing.changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
         other = old[self.sky_checked[rows[old]] != relit.sky_changed_at]
         gather.gather_sky(
-            surface.place, outer[other], rows[other], self.ray_hit, self.ray_code, sky.sun_direction, sky.zenith,
-            sky.horizon, sky.glow, sky.ground, self.sky,
+            surface.place, outer[other], rows[other], self.n_rays, self.ray_hit, self.ray_code, sky.sun_direction,
+            sky.zenith, sky.horizon, sky.glow, sky.ground, self.sky,
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
         gather.gather_light(
-            rows[old], self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance,
+            rows[old], self.n_rays, self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance,
             standing.sides.reshape(-1, 3), self.sky, self.moment,
         )  # fmt: skip
         self.moment_at[rows[old]] = self.now
@@ -297,8 +300,9 @@ class TexelPool:
         rows = self.row_of_texel[texels]
         void, before = np.flatnonzero(self.crease_void[rows] & (self.rays_void[rows] == 0)), self.crease[rows]
         creases.look_near(
-            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.ray_code, self.crease
-        )
+            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.n_rays, self.ray_code,
+            self.crease,
+        )  # fmt: skip
         self.crease_void[rows[void]] = False
         self._note(rows, before, self.crease)
         done = whole[rows]
@@ -409,13 +413,22 @@ class TexelPool:
 
     def _around(self, texels: I32, transport: Transport) -> tuple[I32, I32]:
         """Neighbours [n, 9] of some texels, -1 where there is none, and all texels among them."""
-        surface, rows = transport.surface, self.row_of_texel[texels]
-        void = self.around_void[rows]
-        looked_up = np.empty((np.count_nonzero(void), gather.NEIGHBOURS), np.int32)
-        shape = np.array(transport.grid.shape)
-        gather.find_neighbours(surface.place, surface.faces, shape, texels[void], looked_up)
-        self.around[rows[void]], self.around_void[rows] = looked_up, False
-        around = self.around[rows]
-        found = np.zeros(len(surface.place) + 1, np.bool_)
+        self._look_around(texels, transport)
+        around = self.around[self.row_of_texel[texels]]
+        found = np.zeros(len(transport.surface.place) + 1, np.bool_)
         found[around] = True
         return around, np.flatnonzero(found[:-1]).astype(np.int32)
+
+    def _look_around(self, texels: I32, transport: Transport) -> None:
+        """Find out which neighbours some texels have, where that may be others, and so how many rays they send."""
+        surface, rows = transport.surface, self.row_of_texel[texels]
+        void = self.around_void[rows]
+        texels, rows = texels[void], rows[void]
+        around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
+        gather.find_neighbours(surface.place, surface.faces, np.array(transport.grid.shape), texels, around)
+        self.around[rows], self.around_void[rows] = around, False
+        n_rays = np.where((around < 0).any(1), gather.EDGE_RAYS, gather.TEXEL_RAYS)
+        others = rows[n_rays != self.n_rays[rows]]
+        self.n_rays[rows] = n_rays
+        self.rays_void[others] = gather.ALL_RAYS
+        self.sky_checked[others] = -1

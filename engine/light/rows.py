@@ -9,19 +9,19 @@ from engine.light.lamps import LIST
 from engine.light.surface import face_centre, spot_of
 from engine.light.trace import crosses_box
 
-FEW_BITS = 10  # void, of some 16 rays: what so few of a texel bring may come a little later
+FEW_BITS = 10  # void, of 64: what so few of a texel's rays bring may come a little later
 
 
 @njit(parallel=True, cache=True)
 def rows_that_read(
-    rows, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
+    rows, n_rays, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
 ):  # fmt: skip
     """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
     for i in prange(len(rows)):
         row = rows[i]
         since = checked[row]
         reads[i] = since < 0
-        for k in range(ray_hit.shape[1]):
+        for k in range(n_rays[row]):
             if reads[i]:
                 break
             hit = ray_hit[row, k]
@@ -111,19 +111,20 @@ def lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, h
 
 
 @njit(parallel=True, cache=True)
-def renumber_parts(rows, ray_hit, part_now, void):
+def renumber_parts(rows, n_rays, ray_hit, part_now, void):
     """Give parts their new numbers, part_now [N before], -1 gone. Rays to those are void: a bit in void [R]."""
     for i in prange(len(rows)):
         row = rows[i]
-        for k in range(ray_hit.shape[1]):
-            is_void = void[row] >> gather.BIT_OF_RAY[k] & np.uint64(1)  # else what it hit says nothing
+        for k in range(n_rays[row]):
+            bit = np.uint64(1) << gather.bit_of_ray(k, n_rays[row])
+            is_void = void[row] & bit != 0  # else what it hit says nothing
             if not is_void and ray_hit[row, k] <= gather.PART:
                 side = gather.PART - ray_hit[row, k]
                 now = part_now[side // 6]
                 if now >= 0:
                     ray_hit[row, k] = gather.PART - 6 * now - side % 6
                 else:
-                    void[row] |= np.uint64(1) << gather.BIT_OF_RAY[k]
+                    void[row] |= bit
 
 
 @njit(parallel=True, cache=True)

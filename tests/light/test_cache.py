@@ -415,8 +415,8 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     rows = pool_before.texel_of_row >= 0
     crossed = (pool_before.lamps_void[rows] & (lamps_module.LIST - 1)) != 0
     assert 0 < crossed.mean() < 0.2  # by the new crate
-    on_parts = (hits <= gather.PART) & rows[:, None]
-    bit = gather.BIT_OF_RAY
+    on_parts = (hits <= gather.PART) & rows[:, None] & (np.arange(gather.EDGE_RAYS) < pool_before.n_rays[:, None])
+    bit = gather.BIT_OF_RAY[(pool_before.n_rays > gather.TEXEL_RAYS).astype(int)]
     void = (pool_before.rays_void[:, None] >> bit & np.uint64(1)).astype(bool)
     assert on_parts.any() and not (void & on_parts).all(1).any()
     assert (pool_before.ray_hit[on_parts & ~void] == hits[on_parts & ~void] - 6).all()  # behind one more part

@@ -21,11 +21,11 @@ def scene() -> SceneFeatures:
 def looked(scene: SceneFeatures, texels: np.ndarray, furniture: Furniture) -> np.ndarray:
     """crease [n, 4] of some texels."""
     rows, place, voxels = np.arange(len(texels), dtype=np.int32), scene.surface.place, scene.transport.voxels
-    rays = (len(texels), gather.TEXEL_RAYS)
+    rays, n_rays = (len(texels), gather.EDGE_RAYS), np.full(len(texels), gather.TEXEL_RAYS, np.int32)
     hit, code = np.empty(rays, np.int32), np.empty(rays, np.uint8)
     void, crease = np.full(len(texels), gather.ALL_RAYS), np.empty((len(texels), 4), np.float32)
-    gather.trace_texels(voxels, furniture, place, scene.surface.faces, texels, rows, void, hit, code)
-    creases.look_near(voxels, furniture, place, texels, rows, code, crease)
+    gather.trace_texels(voxels, furniture, place, scene.surface.faces, texels, rows, n_rays, void, hit, code)
+    creases.look_near(voxels, furniture, place, texels, rows, n_rays, code, crease)
     return crease
 
 

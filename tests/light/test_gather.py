@@ -8,7 +8,7 @@ import pytest
 from engine.light import gather
 from engine.light.features import SceneFeatures
 from engine.light.furniture import NEAR_M, first_part_met, furniture_of, no_furniture, side_met
-from engine.light.gather import ALL_RAYS, BINS, BLOCKED, PART, SKY, TEXEL_RAYS
+from engine.light.gather import ALL_RAYS, BINS, BLOCKED, EDGE_RAYS, PART, SKY, TEXEL_RAYS
 from engine.light.keeping import unpack
 from engine.light.surface import face_centre
 from engine.light.trace import INSIDE, NOTHING, first_hit
@@ -26,19 +26,22 @@ def number_of_places(scene: SceneFeatures) -> dict[tuple[int, ...], int]:
     return {tuple(scene.surface.place[t].tolist()): int(t) for t in scene.texels}
 
 
-def ray(place: np.ndarray, texel: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def ray(place: np.ndarray, texel: int, k: int, rays: int = TEXEL_RAYS) -> tuple[np.ndarray, np.ndarray]:
     origin, direction = np.empty(3), np.empty(3)
-    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, gather.TEXEL_RAYS, origin, direction)
+    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, rays, origin, direction)
     return origin, direction
 
 
-def traced(scene: SceneFeatures, texels: np.ndarray, furniture=None) -> tuple[np.ndarray, np.ndarray]:
-    """(ray_hit, ray_code) [n, 64] of some texels."""
-    hit, code = np.empty((len(texels), TEXEL_RAYS), np.int32), np.empty((len(texels), TEXEL_RAYS), np.uint8)
-    surface = scene.surface
+def traced(
+    scene: SceneFeatures, texels: np.ndarray, furniture=None, rays: int = TEXEL_RAYS, void: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """(ray_hit, ray_code) [n, rays] of some texels, 99 and 0 where the bit in void [n] is not set."""
+    n, surface = len(texels), scene.surface
+    hit, code = np.full((n, rays), 99, np.int32), np.zeros((n, rays), np.uint8)
     gather.trace_texels(
-        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces,
-        texels, np.arange(len(texels), dtype=np.int32), np.full(len(texels), ALL_RAYS, np.uint64), hit, code,
+        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces, texels,
+        np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, hit,
+        code,
     )  # fmt: skip
     return hit, code
 
@@ -48,21 +51,22 @@ def bins_of_codes(code: np.ndarray) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(code[..., None] / 80.0 - np.arange(BINS)))
 
 
-def test_rays_follow_the_cosine_law_over_the_whole_face(scene: SceneFeatures) -> None:
+@pytest.mark.parametrize("rays", [TEXEL_RAYS, EDGE_RAYS])
+def test_rays_follow_the_cosine_law_over_the_whole_face(scene: SceneFeatures, rays: int) -> None:
     place, centre = scene.surface.place, np.empty(3)
     across, height, spots = [], [], []
     for texel in scene.texels[::97]:
         axis, sign = face_centre(place, texel, centre)
         u, v = (axis + 1) % 3, (axis + 2) % 3
-        rays = [ray(place, texel, k) for k in range(TEXEL_RAYS)]
-        origin, direction = (np.array(part) for part in zip(*rays, strict=True))
+        found = [ray(place, texel, k, rays) for k in range(rays)]
+        origin, direction = (np.array(part) for part in zip(*found, strict=True))
         np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-6)
         assert (direction[:, axis] * sign > 0).all(), "rays look out of the face"
         np.testing.assert_allclose((origin - centre)[:, axis] * sign, 1e-3, atol=1e-9)
         assert (np.abs((origin - centre)[:, [u, v]]) <= 0.125).all(), "rays begin on the face"
         # Under the cosine law the squared height of directions is even in 0..1.
-        even = (np.arange(TEXEL_RAYS) + 0.5) / TEXEL_RAYS
-        np.testing.assert_allclose(np.sort(direction[:, axis] ** 2), even, atol=1 / TEXEL_RAYS)
+        even = (np.arange(rays) + 0.5) / rays
+        np.testing.assert_allclose(np.sort(direction[:, axis] ** 2), even, atol=1 / rays)
         across.append(direction[:, [u, v]].mean(0))
         height.append(np.abs(direction[:, axis]).mean())
         spots.append((origin - centre)[:, [u, v]])
@@ -71,14 +75,15 @@ def test_rays_follow_the_cosine_law_over_the_whole_face(scene: SceneFeatures) ->
     assert np.std(spots) == pytest.approx(0.25 / math.sqrt(12), rel=0.03)
 
 
-def test_traced_rays_are_first_hits(scene: SceneFeatures) -> None:
+@pytest.mark.parametrize("rays", [TEXEL_RAYS, EDGE_RAYS])
+def test_traced_rays_are_first_hits(scene: SceneFeatures, rays: int) -> None:
     place, number = scene.surface.place, number_of_places(scene)
     texels = scene.texels[::211]
-    hit, code = traced(scene, texels)
+    hit, code = traced(scene, texels, rays=rays)
     ends = {"texel": 0, "sky": 0}
     for i, texel in enumerate(texels):
-        for k in range(TEXEL_RAYS):
-            t, side, *voxel = first_hit(scene.transport.voxels, *np.concatenate(ray(place, texel, k)), 1e4)
+        for k in range(rays):
+            t, side, *voxel = first_hit(scene.transport.voxels, *np.concatenate(ray(place, texel, k, rays)), 1e4)
             assert side != INSIDE
             expected = SKY if side == NOTHING else number[(*voxel, side)]
             assert hit[i, k] == expected
@@ -117,9 +122,10 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     place, n = scene.surface.place, 60
     texels = rng.choice(scene.texels, n, replace=False).astype(np.int32)
     rows = rng.permutation(n + 9)[:n].astype(np.int32)
-    hit = np.full((n + 9, TEXEL_RAYS), 99, np.int32)
-    hit[rows] = rng.choice(scene.texels, (n, TEXEL_RAYS))
-    hit[rows] = np.where(rng.random((n, TEXEL_RAYS)) < 0.4, rng.integers(PART - 17, 0, (n, TEXEL_RAYS)), hit[rows])
+    hit = np.full((n + 9, EDGE_RAYS), 99, np.int32)
+    hit[rows] = rng.choice(scene.texels, (n, EDGE_RAYS))
+    hit[rows] = np.where(rng.random((n, EDGE_RAYS)) < 0.4, rng.integers(PART - 17, 0, (n, EDGE_RAYS)), hit[rows])
+    n_rays = rng.choice(np.array([TEXEL_RAYS, EDGE_RAYS], np.int32), n + 9)
     code = rng.integers(0, 241, hit.shape).astype(np.uint8)
     code[:, :8] = [0, 80, 106, 107, 160, 161, 213, 240]
     kept = rng.integers(12 << 27, 20 << 27, scene.surface.n_spots).astype(np.uint32)
@@ -130,24 +136,26 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
     args = (outside.sun_direction, outside.zenith, outside.horizon, outside.glow, outside.ground)
     from_sky = np.full((n + 9, BINS, 3), 7.0, np.float32)
-    gather.gather_sky(place, texels, rows, hit, code, *args, from_sky)
-    gather.gather_light(rows, hit, code, scene.surface.patch_spot, kept, part, from_sky, moment)
+    gather.gather_sky(place, texels, rows, n_rays, hit, code, *args, from_sky)
+    gather.gather_light(rows, n_rays, hit, code, scene.surface.patch_spot, kept, part, from_sky, moment)
     share = np.full((n + 9, BINS), 7.0, np.float32)
-    gather.ray_shares(rows, hit, code, share)
+    gather.ray_shares(rows, n_rays, hit, code, share)
 
     metres = 0.5 * 2 ** (1.5 * code / 80.0)
     level = (metres > 2).astype(int) + (metres > 4) + (metres > 8)  # a patch as wide as a quarter of the distance
     for i, row in enumerate(rows):
-        direction = np.array([ray(place, texels[i], k)[1] for k in range(TEXEL_RAYS)], np.float32)
-        light = np.zeros((TEXEL_RAYS, 3))
-        on, up, body = hit[row] >= 0, hit[row] == SKY, hit[row] <= PART
-        light[on] = radiance[hit[row][on], level[row][on]]
+        rays = n_rays[row]
+        end = hit[row, :rays]
+        direction = np.array([ray(place, texels[i], k, rays)[1] for k in range(rays)], np.float32)
+        light = np.zeros((rays, 3))
+        on, up, body = end >= 0, end == SKY, end <= PART
+        light[on] = radiance[end[on], level[row, :rays][on]]
         light[up] = sky_radiance(outside, direction[up])
-        light[body] = part[PART - hit[row][body]]
-        weight = bins_of_codes(code[row])
-        np.testing.assert_allclose(moment[row], weight.T @ light / TEXEL_RAYS, rtol=1e-4, atol=1e-6)
-        open_ = hit[row] != BLOCKED
-        np.testing.assert_allclose(share[row], weight[open_].sum(0) / TEXEL_RAYS, rtol=1e-4, atol=1e-6)
+        light[body] = part[PART - end[body]]
+        weight = bins_of_codes(code[row, :rays])
+        np.testing.assert_allclose(moment[row], weight.T @ light / rays, rtol=1e-4, atol=1e-6)
+        open_ = end != BLOCKED
+        np.testing.assert_allclose(share[row], weight[open_].sum(0) / rays, rtol=1e-4, atol=1e-6)
         assert share[row].sum() == pytest.approx(open_.mean(), abs=1e-5)
     others = np.setdiff1d(np.arange(n + 9), rows)
     assert (moment[others] == 7).all() and (share[others] == 7).all(), "rows that were not asked for stay"
@@ -214,28 +222,40 @@ def test_means_around_are_means(scene: SceneFeatures, rng: np.random.Generator) 
     gather.average_around(row_of_texel[texels], around, row_of_texel, moment, share, mean_moment, mean_share)
     fewer = 0
     for i in range(0, len(texels), 13):
-        rows = row_of_texel[around[i][around[i] >= 0]]
-        fewer += len(rows) < 9
-        row = row_of_texel[texels[i]]
+        there = around[i][around[i] >= 0]
+        towards = surface.place[there, :3] - surface.place[texels[i], :3]
+        paired = there[[bool((towards == -step).all(1).any()) for step in towards]]
+        fewer += len(paired) < 9
+        row, rows = row_of_texel[texels[i]], row_of_texel[paired]
         np.testing.assert_allclose(mean_moment[row], moment[rows].mean(0), rtol=1e-5)
         np.testing.assert_allclose(mean_share[row], share[rows].mean(0), rtol=1e-5)
     assert fewer > 20, "texels at edges have fewer neighbours"
 
 
-def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("rays", [TEXEL_RAYS, EDGE_RAYS])
+def test_every_bit_stands_for_as_many_rays(rays: int) -> None:
+    count = np.bincount([gather.bit_of_ray(k, rays) for k in range(rays)], minlength=64)
+    assert (count == rays // 64).all()
+
+
+@pytest.mark.parametrize("rays", [TEXEL_RAYS, EDGE_RAYS])
+def test_a_ray_that_touches_a_box_is_never_missed(
+    scene: SceneFeatures, rng: np.random.Generator, rays: int
+) -> None:  # fmt: skip
     place = scene.surface.place
     texels = rng.choice(scene.texels, 150, replace=False).astype(np.int32)
-    _, code = traced(scene, texels)
+    _, code = traced(scene, texels, rays=rays)
     low = rng.uniform(0, [14, 14, 5], (3, 3))
     high = low + rng.uniform(0.25, 1.5, (3, 3))
     void = np.zeros(len(texels), np.uint64)
-    gather.rays_cross(place, texels, np.arange(len(texels), dtype=np.int32), code, low, high, void)
-    bit = gather.BIT_OF_RAY
+    rows = np.arange(len(texels), dtype=np.int32)
+    gather.rays_cross(place, texels, rows, np.full(len(rows), rays, np.int32), code, low, high, void)
+    bit = np.array([gather.bit_of_ray(k, rays) for k in range(rays)], np.uint64)
     crosses = void[:, None] >> bit & np.uint64(1) > 0
-    touched = np.zeros((len(texels), TEXEL_RAYS), np.bool_)
+    touched = np.zeros((len(texels), rays), np.bool_)
     for i, texel in enumerate(texels):
-        for k in range(TEXEL_RAYS):
-            origin, direction = ray(place, texel, k)
+        for k in range(rays):
+            origin, direction = ray(place, texel, k, rays)
             t = first_hit(scene.transport.voxels, *origin, *direction, 30.0)[0]
             points = origin + direction * np.linspace(0, t, 200)[:, None]
             for a, b in zip(low, high, strict=True):
@@ -243,9 +263,5 @@ def test_a_ray_that_touches_a_box_is_never_missed(scene: SceneFeatures, rng: np.
     assert (crosses[touched]).all()
     assert touched.sum() > 20 and crosses.mean() < 0.2
     # Those alone are traced again.
-    hit, code_again = np.full((len(texels), TEXEL_RAYS), 99, np.int32), np.zeros((len(texels), TEXEL_RAYS), np.uint8)
-    gather.trace_texels(
-        scene.transport.voxels, no_furniture(), place, scene.surface.faces, texels,
-        np.arange(len(texels), dtype=np.int32), void, hit, code_again,
-    )  # fmt: skip
+    hit, code_again = traced(scene, texels, rays=rays, void=void)
     assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()

@@ -147,22 +147,23 @@ def test_relight_is_the_sum_that_it_says() -> None:
 def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> np.ndarray:
     """Radiance [T, 3] of all texels by radiosity: each gathers along 128 rays of its own, in every pass."""
     place, texels, surface = features.surface.place, features.texels, features.surface
-    rays = (len(place), gather.TEXEL_RAYS)
+    rays, n_rays = (len(place), gather.EDGE_RAYS), np.full(len(place), gather.TEXEL_RAYS, np.int32)
     hit, code = np.full(rays, -2, np.int32), np.zeros(rays, np.uint8)
     gather.trace_texels(
-        features.transport.voxels, no_furniture(), place, surface.faces, texels, texels,
+        features.transport.voxels, no_furniture(), place, surface.faces, texels, texels, n_rays,
         np.full(len(place), gather.ALL_RAYS, np.uint64), hit, code,
     )  # fmt: skip
     from_sky = np.zeros((len(place), gather.BINS, 3), np.float32)
     gather.gather_sky(
-        place, texels, texels, hit, code, outside.sun_direction, outside.zenith, outside.horizon, outside.glow,
-        outside.ground, from_sky,
+        place, texels, texels, n_rays, hit, code, outside.sun_direction, outside.zenith, outside.horizon,
+        outside.glow, outside.ground, from_sky,
     )  # fmt: skip
     material = features.transport.grid[tuple(place[texels, :3].T)]
     radiance, e = np.zeros_like(direct), np.zeros_like(direct)
     for _ in range(passes + 1):
         radiance[texels] = features.emission[material] + features.albedo[material] * (direct + e)[texels]
-        seen = np.where((hit[texels] >= 0)[..., None], radiance[np.maximum(hit[texels], 0)], 0.0)
+        end = hit[texels, : gather.TEXEL_RAYS]
+        seen = np.where((end >= 0)[..., None], radiance[np.maximum(end, 0)], 0.0)
         e[texels] = (from_sky[texels].sum(1) + seen.sum(1)) / gather.TEXEL_RAYS
     return radiance
 
