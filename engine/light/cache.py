@@ -298,6 +298,8 @@ class LightCache:
                     found[f"{part}.{name}"] = sum(array.nbytes for array in table)
                 elif isinstance(table, np.ndarray):
                     found[f"{part}.{name.strip('_')}"] = table.nbytes
+        voxels = transport.voxels
+        found["transport.occupied"], found["transport.gap"] = voxels.occupied.nbytes, voxels.gap.nbytes
         lit = [known for known in world.lamps.lit if known is not None]
         found["lamps.texels"], found["lamps.factor"] = (sum(known[k].nbytes for known in lit) for k in (0, 1))
         return found

@@ -39,6 +39,7 @@ class Scene(NamedTuple):
     traced: bool  # False: no voxels, a part of the sky everywhere
     grid: U8  # the fields of Voxels: compiled loops take no tuple in a tuple
     occupied: NDArray[np.bool_]
+    gap: U8
     block: I32  # and those of Faces
     row: I32
     bits: NDArray[np.uint64]
@@ -71,9 +72,10 @@ def scene_of(view: View, light: LightCache | None) -> Scene:
     parts += [*bodies, np.zeros((0, 6, 3), np.float32) if light is None else light.body_radiance(view)]
     parts.append(np.arange(len(bodies.low), dtype=np.int32))
     if light is None:
-        grid, occupied = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_)
+        voxels = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_), np.zeros((4, 4, 4), np.uint8)
         none, patches, dark = np.zeros(1, np.int32), np.zeros((1, 3), np.int32), np.zeros(1, np.uint32)
-        return Scene(False, grid, occupied, none, patches, none.astype(np.uint64), none, none, patches, dark, *parts)
+        parts = [*voxels, none, patches, none.astype(np.uint64), none, none, patches, dark, *parts]
+        return Scene(False, *parts)
     surface = light.transport.surface
     parts = [*light.transport.voxels, *surface.faces, surface.patch_spot, light.radiance, *parts]
     return Scene(True, *parts)

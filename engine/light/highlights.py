@@ -44,7 +44,7 @@ def balls_of(lamps: Lamps) -> Balls:
 @njit(cache=True)
 def _open_part(scene, balls, lamp, o):
     """Part of a lamp that a place sees, by four rays to as many places of it."""
-    voxels = Voxels(scene.grid, scene.occupied)
+    voxels = Voxels(scene.grid, scene.occupied, scene.gap)
     cx, cy, cz, radius = balls.centre[lamp, 0], balls.centre[lamp, 1], balls.centre[lamp, 2], balls.radius[lamp]
     dx, dy, dz = cx - o[0], cy - o[1], cz - o[2]
     flat = math.sqrt(dx * dx + dy * dy)

@@ -119,7 +119,7 @@ def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
     texel[:] = -1
     weight[:] = 0.0
     if scene.traced:
-        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied), ox, oy, oz, dx, dy, dz, FARTHEST)
+        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied, scene.gap), ox, oy, oz, dx, dy, dz, FARTHEST)
         end[0], end[1], end[2] = ox + t * dx, oy + t * dy, oz + t * dz
         if side == INSIDE:
             for c in range(3):

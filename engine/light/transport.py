@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.bounces import LastRays
+from engine.light.gaps import follow_gaps
 from engine.light.interpolate import NEAR_M, look_into, near_shares, probe_seen, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
-from engine.light.trace import Voxels, occupied_bricks
+from engine.light.trace import Voxels, voxels_of
 from engine.view import VoxelView
 
 F64 = NDArray[np.float64]
@@ -73,7 +74,7 @@ class Transport:
         """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
-        self.voxels = Voxels(self.grid, occupied_bricks(self.grid))
+        self.voxels = voxels_of(self.grid)
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
         self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
@@ -149,9 +150,11 @@ class Transport:
         if not boxes:
             return None
         low, high = joined_boxes(np.array([a for a, _ in boxes]), np.array([b for _, b in boxes]))
+        occupied = self._occupied(changed)
+        gap = follow_gaps(self.grid, self.voxels.gap, occupied.shape[2], low, high)
+        self.voxels = Voxels(self.grid, occupied, gap)
         if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
-        self.voxels = Voxels(self.grid, self._occupied(changed))
         return self._retrace(low, high, *self._rebuild_surface(changed))
 
     def _occupied(self, changed: Ints) -> Bool:

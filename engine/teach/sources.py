@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import matrices
 from engine.core.units import VOXEL_M, VOXELS_PER_M
-from engine.light.trace import NOTHING, Voxels, first_hit, is_clear, occupied_bricks
+from engine.light.trace import NOTHING, Voxels, first_hit, is_clear, voxels_of
 from engine.raster.gbuffer import GBufferArrays
 from engine.view import View
 
@@ -57,7 +57,7 @@ def causes(view: View, seen: GBufferArrays, picture: F32) -> NDArray[np.int64]:
     hit = np.isfinite(seen.depth)
     depth = np.where(hit, seen.depth, 0.0)
     place = np.asarray(view.camera.position) + depth[..., None] * view.camera.rays(width, height)
-    voxels = Voxels(view.voxels.material, occupied_bricks(view.voxels.material))
+    voxels = voxels_of(view.voxels.material)
     lifted = place + LIFT_M * seen.normal
     found = {
         "edges": near(_edges(seen), EDGE_PX),

@@ -19,7 +19,7 @@ from engine.light.lamps import (
     point_factor,
 )
 from engine.light.surface import Surface, face_centre
-from engine.light.trace import Voxels, occupied_bricks
+from engine.light.trace import Voxels, voxels_of
 from engine.script import prefabs
 from engine.state.blueprint import Materials
 from engine.view import Bodies
@@ -128,7 +128,7 @@ def room_with_pillars() -> Voxels:
     for x, y in ((8, 8), (20, 10), (12, 22), (24, 24)):
         grid[x : x + 2, y : y + 2, 2:12] = 1
     grid[10:18, 14:15, 8:9] = 1
-    return Voxels(grid, occupied_bricks(grid))
+    return voxels_of(grid)
 
 
 def test_fine_factors_are_what_points_see() -> None:

@@ -12,7 +12,7 @@ from engine.light.furniture import no_furniture
 from engine.light.lamps import LAMPS_PER_TEXEL, LampTransport, point_factor
 from engine.light.network import Network
 from engine.light.surface import Surface
-from engine.light.trace import Voxels, occupied_bricks
+from engine.light.trace import voxels_of
 from engine.script import prefabs
 from engine.view import Bodies, Lamps, View
 from tests.light.scenes_for_light import (
@@ -181,7 +181,7 @@ def test_form_factor_against_sampling(height: float) -> None:
 def test_a_lamp_through_a_half_open_gap_is_half_seen() -> None:
     grid = np.zeros((32, 32, 32), np.uint8)
     grid[:, :16, 16] = 1  # a ceiling over one half
-    voxels = Voxels(grid, occupied_bricks(grid))
+    voxels = voxels_of(grid)
     shapes = lamp_shapes(lamps(((4.0, 4.0, 6.1), 0.2, (50.0, 50.0, 50.0))))
     buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     seen = [
@@ -198,7 +198,7 @@ def test_no_lamps_is_no_light() -> None:
     empty = Lamps(*(np.zeros(s, np.float32) for s in ((0,), (0, 3), (0, 3), (0, 3), (0, 3))))  # type: ignore[arg-type]
     transport = LampTransport()
     grid = plaza()
-    voxels = Voxels(grid, occupied_bricks(grid))
+    voxels = voxels_of(grid)
     transport.update(lamp_shapes(empty), voxels, Surface(voxels), None)
     assert not transport.direct(5, empty.radiance).any()
 
@@ -230,7 +230,7 @@ def test_the_cap_of_a_lantern_shades_what_is_above_it() -> None:
     shapes = lamp_shapes(lamps((centre, 0.2, (40.0, 40.0, 40.0))), bodies, (two,), dark_and_shining())
     assert len(shapes.shade_box) == 1
     grid = np.zeros((24, 24, 24), np.uint8)
-    voxels = Voxels(grid, np.ones((3, 3, 3), np.bool_))
+    voxels = voxels_of(grid)
     buffers = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     above = point_factor(voxels, no_furniture(), 3.0, 3.0, 4.0, 0.0, 0.0, -1.0, shapes, 0, 32, *buffers)[0]
     below = point_factor(voxels, no_furniture(), 3.0, 3.0, 0.1, 0.0, 0.0, 1.0, shapes, 0, 32, *buffers)[0]

@@ -26,7 +26,7 @@ def test_what_a_world_takes_grows_with_its_surface_alone() -> None:
     cache = LightCache(random_network())
     cache.update(view_of(plaza(), lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)))))
     tables = of_the_world(cache)
-    apart = tables.pop("transport.grid") + tables.pop("lamps.texels") + tables.pop("lamps.factor")
+    apart = sum(tables.pop(name) for name in ("transport.grid", "transport.gap", "lamps.texels", "lamps.factor"))
     assert sum(tables.values()) < MOST_PER_TEXEL * cache.stats.texels
     surface = cache.transport.surface
     faces = sum(array.nbytes for array in surface.faces)

@@ -55,9 +55,32 @@ def test_after_edits_everything_reads_what_it_would_read_in_a_fresh_world() -> N
         view = with_voxels(view, grid)
         transport.follow(view.voxels)
         fresh = Transport(view.voxels)
+        assert_same_voxels(transport, fresh)
         for mine, right in zip(what_rays_read(transport), what_rays_read(fresh), strict=True):
             np.testing.assert_array_equal(mine, right)
         assert_lists_are_exact(transport)
+
+
+def assert_same_voxels(transport: Transport, fresh: Transport) -> None:
+    for mine, right in zip(transport.voxels, fresh.voxels, strict=True):
+        np.testing.assert_array_equal(mine, right)
+
+
+def test_what_rays_walk_through_follows_a_tower_up_and_down() -> None:
+    """The tables end with the highest brick; one edit is of more boxes than are looked at apart."""
+    view = view_of(plaza())
+    transport, plain = Transport(view.voxels), view.voxels.material.copy()
+    transport.keep_readers()
+    tower, dots = plain.copy(), plain.copy()
+    tower[30:34, 30:34] = 2
+    dots[4::8, 4::8, 12::8] = 2
+    heights = []
+    for grid in (tower, dots, plain):
+        view = with_voxels(view, grid)
+        transport.follow(view.voxels)
+        assert_same_voxels(transport, Transport(view.voxels))
+        heights.append(transport.voxels.gap.shape[2])
+    assert heights[0] == plain.shape[2] // 2 > heights[2]
 
 
 def what_rays_read(transport: Transport) -> tuple[np.ndarray, np.ndarray]:
