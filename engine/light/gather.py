@@ -187,23 +187,31 @@ def _add_to_bins(code, light, bins):
         bins[b + 1, c] += far * light[c]
 
 
+@njit(cache=True)
+def _add_sky(place, t, hits, codes, sun, zenith, horizon, glow, ground, bins):
+    """Add to bins [4, 3] what the rays of texel t that leave the world bring, of all that it has."""
+    direction, light = np.empty(3, np.float64), np.empty(3, np.float32)
+    turn, is_turned = (0.0, 0.0, 0.0, 0.0), False
+    for k in range(len(hits)):
+        if hits[k] != SKY:
+            continue
+        if not is_turned:
+            turn, is_turned = texel_turn(place, t), True
+        texel_direction(place[t, 3], turn, k, len(hits), direction)
+        x, y, z = np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2])
+        sky_towards(x, y, z, sun, zenith, horizon, glow, ground, light)
+        _add_to_bins(codes[k], light, bins)
+
+
 @njit(parallel=True, cache=True)
 def gather_sky(place, texels, rows, n_rays, ray_hit, ray_code, sun, zenith, horizon, glow, ground, sky):
     """What the rays of some texels that leave the world bring, by bin: sky [R, 4, 3] at `rows`, summed over rays."""
     for i in prange(len(texels)):
-        origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
-        light = np.empty(3, np.float32)
-        row = rows[i]
+        row, n = rows[i], n_rays[rows[i]]
         sky[row] = 0.0
-        turn = texel_turn(place, texels[i])
-        for k in range(n_rays[row]):
-            if ray_hit[row, k] == SKY:
-                texel_ray(place, texels[i], turn, k, n_rays[row], origin, direction)
-                sky_towards(
-                    np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
-                    glow, ground, light,
-                )  # fmt: skip
-                _add_to_bins(ray_code[row, k], light, sky[row])
+        _add_sky(
+            place, texels[i], ray_hit[row, :n], ray_code[row, :n], sun, zenith, horizon, glow, ground, sky[row]
+        )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)
