@@ -1,11 +1,11 @@
-"""The last bounce: what every texel gathers along a few rays of its own.
+"""The last bounces: what every texel gathers along a few rays of its own.
 
 Light bounces along probes (passes.py). They stand a metre apart and share with their neighbours, so what they tell a
 texel is smooth and a little too much beside windows and in corners; and what a camera sees is mostly that, at the ends
-of its own rays (gather.py). So in the last pass a texel asks no probe: it reads along LAST_RAYS rays what the pass
-before it left on other texels. Few are enough, because 128 such texels are read at a time. Over six worlds by day FLIP
+of its own rays (gather.py). So in the last passes a texel asks no probe: it reads along LAST_RAYS rays what the pass
+before left on other texels. Few are enough, because 128 such texels are read at a time. Over six worlds by day FLIP
 came from .0545 to .0499 with 8 rays, .0475 with 16 and .0458 with 64 in every pass, all of it behind 1,024 rays of what
-is seen (docs/TRAINING.md).
+is seen (docs/TRAINING.md, also on how many passes).
 
 These rays too are transport: they are traced when voxels change, and only those that cross the change. Things that
 stand about are not met by them; a texel's 128 are.
@@ -183,7 +183,7 @@ def _set_texels(rows, faces, mark):
 
 
 class LastRays:
-    """The rays of the last bounce, of all texels. They are brought up to date when they are wanted."""
+    """The rays of the last bounces, of all texels. They are brought up to date when they are wanted."""
 
     def __init__(self) -> None:
         self.met = np.zeros((0, LAST_RAYS), np.uint32)  # [T, K] where a ray ends and how far away, see `_trace`

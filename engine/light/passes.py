@@ -26,8 +26,8 @@ def _texel_light(
     t, m, side, seen, cell, steps, where, weight, near, probe_of_cell, albedo, emission, lamps, sun, shared, is_first,
     indirect, out,
 ):  # fmt: skip
-    """Light that leaves texel t, of material m, before it is rounded: out [3]. In the last bounce indirect [T], packed,
-    is what it gathered by itself (bounces.py); else that is empty, and probes tell.
+    """Light that leaves texel t, of material m, before it is rounded: out [3]. In the last bounces indirect [T],
+    packed, is what it gathered by itself (bounces.py); else that is empty, and probes tell.
 
     Probes stand in the open and know nothing of a texel's niche. So `near` of its light comes from surfaces that are
     taken to be as it is itself and to get as much: e = (1 - near) * probes + near * (emission + albedo * (direct + e)),
@@ -73,7 +73,7 @@ def light_pages(
     radiance, compares, changed, done, is_last, stamp, anew, changed_at,
 ):  # fmt: skip
     """Light of the texels and patches of some pages, from the probes' light shared [P, 6] of the last pass: packed,
-    radiance [S] by spot; in the last bounce from what texels gathered by themselves, indirect [T]. Of texels those that
+    radiance [S] by spot; in the last bounces from what they gathered by themselves, indirect [T]. Of texels those that
     are wanted [T] or read a side that is noted in cells [CX, CY, CZ] (bits), all if wanted is empty: done [n_pages] is
     how many. changed [S] says which spots differ (those worked out, if not `compares`); nobody asks for either if it is
     empty.

@@ -1,9 +1,9 @@
 """Relight: light travels along the kept transport. No ray is traced here.
 
 Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it, the last
-time along rays of its own (bounces.py); a probe's light is the weighted sum over its rays (probes.py). Some passes from
-zero, the more the whiter the world, so a picture depends on the state alone, never on the frames before. Every source
-enters one sum: light is linear.
+RAY_BOUNCES times along rays of its own (bounces.py); a probe's light is the weighted sum over its rays (probes.py).
+Some passes from zero, the more the whiter the world, so a picture depends on the state alone, never on the frames
+before. Every source enters one sum: light is linear.
 
 The light of every pass is kept (keeping.py), by spot. A change is followed pass by pass: what reads something that
 differs is worked out again, and where the rounded result is what it was the change has ended. So light after a change
@@ -31,14 +31,16 @@ I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
 # Of the light in a closed room so much may be lost with the bounces not made. Interpolated probes gain a little with
-# every bounce, and more passes than these were not nearer to the truth (docs/TRAINING.md).
+# every bounce, rays of texels' own do not: the more of the last bounces are theirs, the more bounces are nearer to the
+# truth (docs/TRAINING.md).
 LEFT_OUT = 0.3
-PASSES = (5, 24)  # least and most
+PASSES = (7, 24)  # least and most
+RAY_BOUNCES = 2  # as many of the last
 ANY_SIDE = (1 << 6) - 1  # as bits
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
 BY_PROBES = np.zeros(0, np.uint32)
-LAST_PASSES = 4  # to trace the rays of the last bounce costs as much as so many passes
+LAST_PASSES = 4  # to trace the rays of the last bounces costs as much as so many passes
 NO_CELLS = np.zeros((0, 0, 0), np.uint8)
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
@@ -114,11 +116,14 @@ class Relight:
         self._radiance = np.zeros((0, 0), np.uint32)  # [passes + 1, S] packed, by spot
         self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
-        self._indirect = np.zeros(0, np.uint32)  # [T] packed: what texels gathered by themselves in the last pass
-        self.is_close = False  # whether the last bounce is that of texels' own rays
+        # [RAY_BOUNCES, T] packed: what texels gathered by themselves in the last passes.
+        self._indirect = np.zeros((RAY_BOUNCES, 0), np.uint32)
+        self.is_close = False  # whether the last bounces are those of texels' own rays
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
-        self._own = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: what a probe's own rays bring
-        self._shared = np.zeros((0, 0, 6), np.uint32)  # [passes, P, 6] packed: shared with its neighbours
+        # [passes by probes + 1, P, 6] packed: what a probe's own rays bring, and that shared with its neighbours. The
+        # last is of the last pass, for whoever asks probes.
+        self._own = np.zeros((0, 0, 6), np.uint32)
+        self._shared = np.zeros((0, 0, 6), np.uint32)
 
     @property
     def radiance(self) -> U32:
@@ -151,9 +156,9 @@ class Relight:
         most_bricks: int | None = None,
         closely: bool = True,
     ) -> Iterator[int]:
-        """`run` in parts of about `most_bricks` each, if given; yields how many. If not `closely`, the last bounce is
-        that of probes like the others, and `is_close` says that it is still to be had. The transport must stay as it is
-        meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
+        """`run` in parts of about `most_bricks` each, if given; yields how many. If not `closely`, the last bounces are
+        those of probes like the others, and `is_close` says that they are still to be had. The transport must stay as
+        it is meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
         """
         surface = scene.transport.surface
         if most_bricks is not None and self._passes and self._shown is None:
@@ -162,7 +167,8 @@ class Relight:
         if passes != self._passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0), np.uint32)
-            self._own, self._shared = (np.zeros((passes, 0, 6), np.uint32) for _ in range(2))
+            by_probes = max(passes - RAY_BOUNCES, 0) + 1
+            self._own, self._shared = (np.zeros((by_probes, 0, 6), np.uint32) for _ in range(2))
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
         self._grow(scene.transport)
         anew = np.zeros(len(surface.page_key_of_row), np.bool_)
@@ -194,7 +200,7 @@ class Relight:
         self._writes = self.spread_at = self.stamp
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
         radiance, side_light = self._shown
-        probes, last = scene.transport.probes, self._passes - 1
+        probes, last = scene.transport.probes, len(self._own) - 1
         anew = np.zeros(len(scene.transport.surface.page_key_of_row), np.bool_)
         anew[rows] = True
         shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), side_light.copy()
@@ -215,7 +221,7 @@ class Relight:
         for name, axis, n in (
             ("_side_light", 0, n_probes),
             ("_own_light", 0, n_probes), ("probe_changed_at", 0, n_probes), ("_sky_side", 0, n_probes),
-            ("_own", 1, n_probes), ("_shared", 1, n_probes), ("_indirect", 0, n_texels),
+            ("_own", 1, n_probes), ("_shared", 1, n_probes), ("_indirect", 1, n_texels),
         ):  # fmt: skip
             array = getattr(self, name)
             if array.shape[axis] < n:
@@ -233,18 +239,32 @@ class Relight:
                 setattr(self, name, grown)
             self._n_texels = n_texels
 
+    def _ray_bounce(self, step: int) -> int | None:
+        """Which of the bounces along texels' own rays a pass is, None if texels ask probes in it."""
+        if not self.is_close or step == 0 or step + RAY_BOUNCES <= self._passes:
+            return None
+        return step + RAY_BOUNCES - self._passes - 1
+
+    def _asks_probes(self, step: int) -> bool:
+        """Whether anybody wants to know what probes gather from the light of a pass."""
+        return step == self._passes - 1 or self._ray_bounce(step + 1) is None
+
+    def _of_probes(self, step: int) -> int:
+        """Where the probes' light of a pass is kept."""
+        return min(step, len(self._own) - 1)
+
     def _light_pages(
         self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE,
         cells: NDArray[np.uint8] = NO_CELLS, changed: Bool = NOBODY_ASKS, done: I32 = NO_PAGES,
         radiance: U32 | None = None, shared: U32 | None = None,
     ) -> None:  # fmt: skip
-        transport, surface = scene.transport, scene.transport.surface
+        transport, surface, ray = scene.transport, scene.transport.surface, self._ray_bounce(step)
         one_pass.light_pages(
             rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count,
             surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
             transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
-            self._shared[max(step - 1, 0)] if shared is None else shared, step == 0,
-            self._indirect if step == self._passes and shared is None and self.is_close else BY_PROBES, wanted, cells,
+            self._shared[self._of_probes(max(step - 1, 0))] if shared is None else shared, step == 0,
+            BY_PROBES if ray is None or shared is not None else self._indirect[ray], wanted, cells,
             self._radiance[step] if radiance is None else radiance, self._compares, changed, done,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
@@ -253,20 +273,20 @@ class Relight:
         probes, differs = transport.probes, np.empty(len(todo), np.bool_)
         one_pass.light_probes(
             todo, probes.weight, probes.weight_sum, probes.reads, self._sky_side, self._radiance[step],
-            self._own[step], step == self._passes - 1, self._own_light, differs,
+            self._own[self._of_probes(step)], step == self._passes - 1, self._own_light, differs,
         )  # fmt: skip
         return differs
 
     def _share_probes(self, transport: Transport, step: int, todo: I32, sides: NDArray[np.uint8]) -> None:
         one_pass.share_probes(
-            todo, transport.probes.link, self._own[step], self._shared[step], sides, step == self._passes - 1,
-            self._own_light, self._side_light, self._writes, self.probe_changed_at,
+            todo, transport.probes.link, self._own[self._of_probes(step)], self._shared[self._of_probes(step)], sides,
+            step == self._passes - 1, self._own_light, self._side_light, self._writes, self.probe_changed_at,
         )  # fmt: skip
 
-    def _gather_last(self, scene: Scene, texels: I32) -> Bool:
-        """What some texels gather by themselves in the last pass; returns where it differs."""
-        transport, radiance = scene.transport, self._radiance[self._passes - 1]
-        return transport.last_rays.gather(texels, transport.surface, radiance, scene.sky, self._indirect)
+    def _gather_by_rays(self, scene: Scene, step: int, ray: int, texels: I32) -> Bool:
+        """What some texels gather by themselves in a pass; returns where it differs."""
+        transport, radiance = scene.transport, self._radiance[step - 1]
+        return transport.last_rays.gather(texels, transport.surface, radiance, scene.sky, self._indirect[ray])
 
     def _look_at_sky(self, transport: Transport, sky: SkyView, todo: I32) -> None:
         probes = transport.probes
@@ -275,7 +295,7 @@ class Relight:
         )  # fmt: skip
 
     def _trace_last(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
-        """Bring the rays of the last bounce up to date, those of found [T]; yields bricks of work."""
+        """Bring the rays of the last bounces up to date, those of found [T]; yields bricks of work."""
         surface, most = scene.transport.surface, None
         if most_bricks is not None:
             most = max(most_bricks * surface.n_texels // (LAST_PASSES * max(surface.n_with_texels, 1)), 1)
@@ -294,16 +314,20 @@ class Relight:
         self._look_at_sky(transport, scene.sky, alive)
         yield bricks
         for step in range(self._passes + 1):
-            if step == self._passes and self.is_close:
-                yield from self._trace_last(scene, np.zeros(surface.capacity, np.bool_), most_bricks)
+            ray = self._ray_bounce(step)
+            if ray is not None:
+                if self._ray_bounce(step - 1) is None:
+                    yield from self._trace_last(scene, np.zeros(surface.capacity, np.bool_), most_bricks)
                 for part in np.array_split(surface.alive(), n_parts):
-                    self._gather_last(scene, part)
+                    self._gather_by_rays(scene, step, ray, part)
                     yield bricks
             for part in np.array_split(rows, n_parts):
                 self._light_pages(scene, step, part, anew)
                 yield bricks
             if step == self._passes:
                 break
+            if not self._asks_probes(step):
+                continue
             for part in np.array_split(alive, n_parts):
                 self._light_probes(transport, step, part)
                 yield bricks
@@ -328,38 +352,45 @@ class Relight:
         self.texels_done, todo = 0, np.zeros(0, np.int32)
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
         per_probe = surface.n_with_texels / max(probes.n_alive, 1)
-        by_rays = np.zeros(n_texels, np.bool_)  # whose rays of the last bounce read something else
+        retraced = np.zeros(n_texels, np.bool_)  # with a ray of the last bounces that ends elsewhere
         if self.is_close:
-            yield from self._trace_last(scene, by_rays, most_bricks)
+            yield from self._trace_last(scene, retraced, most_bricks)
+        by_rays = retraced.copy()  # whose rays read something else
         for step in range(self._passes + 1):
-            cells[:], bricks[:], marked = 0, 0, always.copy()
-            if step < self._passes or not self.is_close:
+            cells[:], bricks[:], marked, asked, ray = 0, 0, always.copy(), wanted, self._ray_bounce(step)
+            if ray is None:
                 one_pass.mark_bricks(todo, sides, probes.cell, cells, bricks)
                 near = np.flatnonzero((bricks != 0) & surface.has_texels)
                 one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
             else:
                 again = np.flatnonzero(by_rays).astype(np.int32)
-                again = again[self._gather_last(scene, again) | (not self._compares)]
-                wanted[again] = True
+                again = again[self._gather_by_rays(scene, step, ray, again) | (not self._compares)]
+                asked = wanted.copy()
+                asked[again] = True
                 one_pass.mark_rows(again, surface.place, surface.faces, ny, nz, marked)
             sides[todo] = 0
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
-            self._light_pages(scene, step, rows, anew, wanted, cells, changed, done)
+            self._light_pages(scene, step, rows, anew, asked, cells, changed, done)
             rows = rows[(done[rows] > 0) | anew[rows]]
             self.texels_done += int(done[rows].sum())
             yield math.ceil(len(rows) * per_page)
             if step == self._passes:
                 break
-            mark = np.zeros(len(probes.alive), np.bool_)
+            mark, asks_probes = np.zeros(len(probes.alive), np.bool_), self._asks_probes(step)
             mark[dirty.probes] = True
-            one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
+            if asks_probes:
+                one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
             spots = (surface.faces, surface.patch_first, surface.patch_count, n_texels)
             # What reads a spot that was given out anew read another before.
-            if step == self._passes - 1 and self.is_close:
+            if self._ray_bounce(step + 1) is not None:
                 again = np.flatnonzero(anew & (surface.page_key_of_row >= 0)).astype(np.int32)
                 one_pass.note_spots(again, *spots, True, changed)
+                by_rays[:] = retraced
                 transport.last_rays.mark_readers(surface, changed, by_rays)
             one_pass.note_spots(rows, *spots, False, changed)
+            if not asks_probes:
+                todo = todo[:0]
+                continue
             todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
             differs = self._light_probes(transport, step, todo) | (not self._compares)
             yield math.ceil(len(todo) * per_probe)

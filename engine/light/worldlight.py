@@ -55,7 +55,7 @@ class WorldLight:
         self._throws: Throws = {}
 
     def waits(self, view: View) -> bool:
-        """Whether radiance is not that of the view's lamps, sky and materials, or its last bounce is still to come."""
+        """Whether radiance is not that of the view's lamps, sky and materials, or its last bounces are to come."""
         return _sources(view) != self._sources or not self.relit.is_close
 
     def is_lit_otherwise(self, view: View) -> bool:
@@ -141,7 +141,7 @@ class WorldLight:
             self.relit.stand_in(scene, change.probes, rows)
             self.show_lamps(view, True)
             yield most_bricks  # that is enough for this update
-        closely = most_bricks is None or self.is_lit  # first light comes without the rays of its last bounce
+        closely = most_bricks is None or self.is_lit  # first light comes without the rays of its last bounces
         yield from self.relit.parts(scene, self.passes, dirty, rows, most_bricks, closely)
         self._sources, self.sky, self.sun.share = sources, sky, sun_share
         if most_bricks is None or not self.is_lit:

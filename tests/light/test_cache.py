@@ -14,7 +14,7 @@ from engine.light.keeping import packed, unpacked
 from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probes import Probes
-from engine.light.relight import Direct, Dirty, Relight
+from engine.light.relight import PASSES, Direct, Dirty, Relight
 from engine.state.blueprint import Materials
 from engine.view import View
 from tests.light.scenes_for_light import (
@@ -816,7 +816,7 @@ def test_other_colours_are_gathered_as_often_as_they_need() -> None:
     """White rooms want more passes than grey ones."""
     view = view_of(plaza(), LAMPS)
     cache = warm(view)
-    for albedo, n_passes in ((0.3, 5), (0.9, 12)):
+    for albedo, n_passes in ((0.3, PASSES[0]), (0.9, 12)):
         other = dataclasses.replace(view, materials=repainted(view.materials, albedo))
         cache.update(other)
         assert cache.world.passes == n_passes

@@ -14,7 +14,7 @@ from engine.light.keeping import KEPT_BITS, pack, packed, unpack, unpacked
 from engine.light.lamps import LampTransport
 from engine.light.passes import NEAR_LAMPS
 from engine.light.probes import OWN_SHARE, SKY
-from engine.light.relight import PASSES, Direct, Dirty, Relight, passes_for
+from engine.light.relight import PASSES, RAY_BOUNCES, Direct, Dirty, Relight, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
 from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky
@@ -97,7 +97,8 @@ def by_last_rays(features: SceneFeatures, by_spot: np.ndarray, outside: SkyView)
 
 
 def test_relight_is_the_sum_that_it_says() -> None:
-    """Two passes in numpy: texel radiance, patch means, sums over rays, shares; at last along texels' rays."""
+    """Passes in numpy: texel radiance, patch means, sums over rays, shares; at last along texels' rays."""
+    passes = RAY_BOUNCES + 1
     features = scene()
     transport, probes, surface = features.transport, features.probes, features.surface
     alive, texels = np.flatnonzero(probes.alive).astype(np.int32), features.texels
@@ -106,7 +107,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
     material[texels] = transport.grid[tuple(place[texels, :3].T)]
     direct = unpacked(packed(np.random.default_rng(2).random((len(place), 3)).astype(np.float32)))
     outside = sky(blue=0.6)
-    fast = relit(features, direct, outside, 2)
+    fast = relit(features, direct, outside, passes)
 
     seen_by = transport.probes_of(texels)
     direction, reads = probes.directions(alive), probes.reads[alive]
@@ -116,18 +117,18 @@ def test_relight_is_the_sum_that_it_says() -> None:
     from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, direction), 0)
     side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
     near_share = transport.near[texels, None] / np.float32(NEAR_WHOLE)
-    for step in range(3):
+    for step in range(passes + 1):
         seen = side_light[seen_by, place[texels, 3][:, None]]
         gathered = (transport.weight[texels][..., None] / np.float32(WHOLE) * seen).sum(1)
         albedo, emission, near = features.albedo[material[texels]], features.emission[material[texels]], near_share
         beside = near * (emission + albedo * NEAR_LAMPS * direct[texels])
         gathered = ((1 - near) * gathered + beside) / (1 - near * albedo)
-        if step == 2:
+        if step > passes - RAY_BOUNCES:
             gathered = by_last_rays(features, by_spot, outside)
         own_light = np.zeros((len(place), 3), np.float32)
         own_light[texels] = emission + albedo * (direct[texels] + gathered)
         radiance = patch_means(surface, own_light)
-        if step == 2:
+        if step == passes:
             break
         by_spot[spots] = radiance[texels]
         arriving = np.where((reads >= 0)[..., None], by_spot[np.maximum(reads, 0)], from_sky)
