@@ -3,12 +3,12 @@
 Light bounces along probes (passes.py). They stand a metre apart and share with their neighbours, so what they tell a
 texel is smooth and a little too much beside windows and in corners; and what a camera sees is mostly that, at the ends
 of its own rays (gather.py). So in the last passes a texel asks no probe: it reads along LAST_RAYS rays what the pass
-before left on other texels. Few are enough, because 128 such texels are read at a time. Over six worlds by day FLIP
-came from .0545 to .0499 with 8 rays, .0475 with 16 and .0458 with 64 in every pass, all of it behind 1,024 rays of what
-is seen (docs/TRAINING.md, also on how many passes).
+before left on other texels. Few are enough, because 128 such texels or more are read at a time. Over six worlds by day
+FLIP came from .0545 to .0499 with 8 rays, .0475 with 16 and .0458 with 64 in every pass, all of it behind 1,024 rays of
+what is seen (docs/TRAINING.md, also on how many passes).
 
 These rays too are transport: they are traced when voxels change, and only those that cross the change. Things that
-stand about are not met by them; a texel's 128 are.
+stand about are not met by them; what is seen asks about them (gather.py).
 """
 
 import math

@@ -57,7 +57,7 @@ class SceneFeatures:
         paired = np.where(around_ring[:, gather.ACROSS] >= 0, around_ring, -1)
         self._to_near, self._to_wide = self._row[paired], np.searchsorted(ring, around)
         self._to_wide[(around < 0) | (around[:, gather.ACROSS] < 0)] = len(ring)
-        surrounded = self.are_surrounded(self._outer)
+        surrounded = self._are_surrounded(self._outer)
         self._n_rays = np.where(surrounded, gather.TEXEL_RAYS, gather.EDGE_RAYS).astype(np.int32)
         self._hit = np.empty((n, gather.EDGE_RAYS), np.int32)
         self._code = np.empty((n, gather.EDGE_RAYS), np.uint8)
@@ -70,7 +70,7 @@ class SceneFeatures:
         gather.ray_shares(rows, self._n_rays, self._hit, self._code, share)
         return self._means(share)
 
-    def are_surrounded(self, texels: I32) -> NDArray[np.bool_]:
+    def _are_surrounded(self, texels: I32) -> NDArray[np.bool_]:
         """Which of some texels [n] have all eight around them."""
         return np.asarray((self._around(texels) >= 0).all(1))
 

@@ -1,9 +1,9 @@
 """Gaps: how far the nearest solid voxel is, so that rays can leap through open air.
 
-A *gap* is kept for every cube of 2 x 2 x 2 voxels: how many cubes away (along the axis on which it is most, and at most
-FARTHEST) the nearest is that holds anything solid; 0 = it does itself. All cubes less than a gap away are air. Gaps of
-voxels take four to eight times the memory (docs/BENCHMARKS.md). The table ends with the highest layer of bricks that
-holds anything.
+A *gap* is kept for every cube of 2 x 2 x 2 voxels: how many cubes away, along the axis on which that is most, the
+nearest cube is that holds anything solid; FARTHEST if it is farther, 0 = it does itself. All cubes less than a gap away
+are air. Gaps of voxels take four to eight times the memory (docs/BENCHMARKS.md). The table ends with the highest layer
+of bricks that holds anything.
 
 What is solid grows by one cube along every axis, again and again. A gap is how often, until a cube is reached.
 """

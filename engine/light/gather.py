@@ -1,10 +1,10 @@
 """Final gather: the rays that a decoded texel sends out itself, and what they bring home.
 
 Probes stand a metre apart; what happens between them (a bench's shadow on the floor, the glow of a sunlit sill on the
-wall beside it) they cannot tell. So every texel that a camera wants sends 128 rays of its own, spread by the cosine law
-over the half space before it and over its face. They end on texels whose radiance relight has worked out, so a single
-bounce is enough (Jensen, "Global Illumination using Photon Maps", 1996, calls this final gathering). Like a probe's
-rays they are transport: traced when geometry changes, read again when only light does.
+wall beside it) they cannot tell. So every texel that a camera wants sends 128 rays of its own or more, by the cosine
+law over the half space before it and over its face. They end on texels whose radiance relight has worked out, so a
+single bounce is enough (Jensen, "Global Illumination using Photon Maps", 1996, calls this final gathering). Like a
+probe's rays they are transport: traced when geometry changes, read again when only light does.
 
 128 rays are noisy, and the noise sits mostly in far light, which hardly differs from one texel to the next. So what the
 rays bring is kept apart in soft bins of distance (a texel's *latents*), and a texel also knows the means over the 3 x 3
@@ -47,7 +47,7 @@ SPIRAL_COS, SPIRAL_SIN = np.cos(SPIRAL), np.sin(SPIRAL)
 
 
 def _bits_of(rays: int) -> NDArray[np.uint64]:
-    """Which bit each of so many rays has [EDGE_RAYS]; those that there are not have none."""
+    """Which bit each of so many rays has: [EDGE_RAYS], of which those behind the last ray mean nothing."""
     together = rays // BITS
     group, within = np.divmod(np.arange(EDGE_RAYS), together * BESIDE)
     first = group * BESIDE
@@ -89,7 +89,7 @@ def texel_turn(place, t):
 
 @njit(cache=True)
 def last_turn(place, t):
-    """`texel_turn` of the rays of the last bounce: two hashes of the face, for what reads it reads texels all over."""
+    """`texel_turn` of the rays of the last bounces: two hashes of the face, for what reads it reads texels all over."""
     x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
     a, b = unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
@@ -168,7 +168,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, ra
 @njit(cache=True)
 def patch_level(code):
     """Width of the patch that a ray reads (surface.py): a quarter of its distance across, for of 128 that share a half
-    space one stands for about so much. Half of that and twice as much are no better.
+    space one stands for about so much. Half of that and twice as much are no better, so 256 read the same.
     """
     if code <= 106:  # 2 m
         return 0
@@ -286,7 +286,7 @@ def _rays_towards(side, towards, d, r, rays):
 @njit(cache=True)
 def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
     """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; code
-    [rays] says how far they go. `is_last` if they are those of the last bounce (bounces.py), which have a bit each.
+    [rays] says how far they go. `is_last` if they are those of the last bounces (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
     rays = len(code)

@@ -34,8 +34,8 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.EDGE_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 10 + 7 + 9) + 8 + 5
-BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 it touches: faces come and go a voxel from it, and three more
+ROW_BYTES = gather.EDGE_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 11 + 7 + 9) + 8 + 5
+BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 has another beside it: faces come and go a voxel from it
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 64  # to read what a texel's rays bring takes as long as tracing so many of them
 AGE_CAP = 8  # decodes after which a row that waits comes before all that wait for less long
@@ -60,7 +60,7 @@ class TexelPool:
         self.last_wanted = np.zeros(0, np.int32)  # [R] decode that last asked for it, or for a texel beside it
         self.around = np.zeros((0, gather.NEIGHBOURS), np.int32)  # [R, 9] texels around, -1 none, itself first
         self.around_void = np.zeros(0, np.bool_)  # [R] whose `around` must be looked up
-        self.n_rays = np.zeros(0, np.int32)  # [R] its rays, fewer where it is surrounded; 0 not known yet
+        self.n_rays = np.zeros(0, np.int32)  # [R] EDGE_RAYS, TEXEL_RAYS where it is surrounded, 0 not known yet
         self.ray_hit = np.zeros((0, gather.EDGE_RAYS), np.int32)  # [R, 256] texel, SKY or BLOCKED
         self.ray_code = np.zeros((0, gather.EDGE_RAYS), np.uint8)  # [R, 256] how far, see gather.py
         self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for each of its rays that must be traced, see gather.py
@@ -403,7 +403,9 @@ class TexelPool:
         since = np.where(self.waits_since[rows] < 0, self.now, self.waits_since[rows])
         overdue = np.where(self.now - since >= AGE_CAP, since, self.now)
         order = np.lexsort((self.texel_of_row[rows], since, -urgency[rows], overdue))
-        return np.sort(order[np.cumsum(work[order]) <= most])
+        fits = np.cumsum(work[order]) <= most
+        fits[:1] = True  # the dearest alone may be more
+        return np.sort(order[fits])
 
     def _note_waiting(self, rows: I32) -> None:
         """Remember since when rows have waited for what is void in them."""
@@ -429,6 +431,7 @@ class TexelPool:
         self.around[rows], self.around_void[rows] = around, False
         n_rays = np.where((around < 0).any(1), gather.EDGE_RAYS, gather.TEXEL_RAYS)
         others = rows[n_rays != self.n_rays[rows]]
+        self.is_caused[others] |= self.n_rays[others] > 0  # an edit took or gave a neighbour; else it is new
         self.n_rays[rows] = n_rays
         self.rays_void[others] = gather.ALL_RAYS
         self.sky_checked[others] = -1

@@ -1,7 +1,7 @@
 """The slow reference of decoding: light worked out at the pixel itself, with nothing kept, beside light read from
 pages.
 
-What pages approximate by one texel per voxel face (four for lamps), 128 rays, a network and a bilinear filter,
+What pages approximate by one texel per voxel face (four for lamps), 128 or 256 rays, a network and a bilinear filter,
 `pixel_light` does for every single point with thousands of rays and no network.
 """
 

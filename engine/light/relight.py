@@ -1,4 +1,4 @@
-"""Relight: light travels along the kept transport. No ray is traced here.
+"""Relight: light travels along the kept transport. No probe's ray is traced here.
 
 Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it, the last
 RAY_BOUNCES times along rays of its own (bounces.py); a probe's light is the weighted sum over its rays (probes.py).
@@ -121,7 +121,7 @@ class Relight:
         self.is_close = False  # whether the last bounces are those of texels' own rays
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
         # [passes by probes + 1, P, 6] packed: what a probe's own rays bring, and that shared with its neighbours. The
-        # last is of the last pass, for whoever asks probes.
+        # last is of the last pass, for whoever asks probes; while not close, of all those that are to be by rays.
         self._own = np.zeros((0, 0, 6), np.uint32)
         self._shared = np.zeros((0, 0, 6), np.uint32)
 
@@ -175,7 +175,9 @@ class Relight:
         anew[rows] = True
         is_other_sky = _sky_key(scene.sky) != self._sky
         self.is_close, was_close = closely, self.is_close
-        if is_other_sky or closely != was_close or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
+        if is_other_sky or not closely or not was_close:  # several passes share their probes' light while not close
+            dirty = None
+        if dirty is not None and len(dirty.texels) > MANY * surface.n_texels:
             dirty = None
         if dirty is None or scene.transport.readers is None:
             yield from self._gather(scene, anew, most_bricks)

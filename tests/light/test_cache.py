@@ -565,6 +565,25 @@ def test_a_budget_serves_large_pages_first_and_changes_before_them() -> None:
     assert (rows.rays_void[waiting] != 0).sum() <= len(waiting) - 60, "the rest of the hundred are texels that came"
 
 
+def test_the_rim_of_a_hole_waits_for_what_the_world_did() -> None:
+    """Texels there have fewer neighbours than before and want more rays, though none of theirs may cross the hole."""
+    view = view_of(plaza(), NO_LAMPS)
+    cache = warm(view)
+    grid, (x, y) = plaza(), (6, 30)
+    grid[x, y, 1] = 0
+    cache.update(with_voxels(view, grid))
+    place, rows = cache.transport.surface.place, cache.decoded.pool
+    on_floor = (place[:, 2] == 1) & (place[:, 3] == 4)
+    rim = np.flatnonzero(on_floor & (abs(place[:, 0] - x) <= 1) & (abs(place[:, 1] - y) <= 1)).astype(np.int32)
+    of_rim = rows.row_of_texel[rim]
+    assert len(rim) == 8 and (rows.n_rays[of_rim] == gather.TEXEL_RAYS).all()
+    rows.is_caused[:] = False
+    rows._look_around(rim, cache.transport)
+    assert (rows.n_rays[of_rim] == gather.EDGE_RAYS).all() and (rows.rays_void[of_rim] == gather.ALL_RAYS).all()
+    assert rows.is_caused[of_rim].all()
+    assert_same(cache, fresh(with_voxels(view, grid)))
+
+
 def test_a_budget_lets_nothing_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes without end would take the whole budget: what has waited for AGE_CAP decodes comes before them."""
     view = view_of(plaza(), LAMPS)
