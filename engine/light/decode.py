@@ -8,7 +8,7 @@ scaled so that light which is the same from everywhere stays what it is: no netw
 import numpy as np
 from numba import njit, prange
 
-from engine.light.gather import ACROSS, BINS, NEIGHBOURS
+from engine.light.gather import BINS, NEIGHBOURS
 
 LEAK = np.float32(0.1)  # slope of the leaky rectifier below 0
 LEAST_TAKEN = np.float32(0.25)  # light that is taken in all is not scaled up from less
@@ -49,15 +49,14 @@ def gathered_light(
     """Indirect e [R, 3] at `rows`: gains of the network times the light that came home, bin by bin; linear in light.
     e_near [R, 3] is what of it comes from the nearest bin.
 
-    `around` [n, 9] says where the means over 3 x 3 texels lie whose mean is that over 5 x 5 (peaked in the middle), in
-    pairs like those (gather.average_around).
+    `around` [n, 9] says where the means over 3 x 3 texels lie whose mean is that over 5 x 5 (peaked in the middle).
     """
     for i in prange(len(rows)):
         row = rows[i]
         wide_moment, wide_share = np.zeros((BINS, 3), np.float32), np.zeros(BINS, np.float32)
         n = np.float32(0.0)
         for k in range(NEIGHBOURS):
-            if around[i, k] < 0 or around[i, ACROSS[k]] < 0:
+            if around[i, k] < 0:
                 continue
             other = row_of_texel[around[i, k]]
             n += np.float32(1.0)

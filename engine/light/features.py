@@ -54,11 +54,9 @@ class SceneFeatures:
         n = len(self._outer)
         self._row = np.full(len(self.surface.place) + 1, n, np.int32)  # texel -> row, the last for those not there
         self._row[self._outer] = np.arange(n, dtype=np.int32)
-        paired = np.where(around_ring[:, gather.ACROSS] >= 0, around_ring, -1)
-        self._to_near, self._to_wide = self._row[paired], np.searchsorted(ring, around)
-        self._to_wide[(around < 0) | (around[:, gather.ACROSS] < 0)] = len(ring)
-        surrounded = self._are_surrounded(self._outer)
-        self._n_rays = np.where(surrounded, gather.TEXEL_RAYS, gather.EDGE_RAYS).astype(np.int32)
+        self._to_near, self._to_wide = self._row[around_ring], np.searchsorted(ring, around)
+        self._to_wide[around < 0] = len(ring)
+        self._n_rays = gather.rays_wanted(self._around(self._outer))
         self._hit = np.empty((n, gather.EDGE_RAYS), np.int32)
         self._code = np.empty((n, gather.EDGE_RAYS), np.uint8)
         rows = self._row[self._outer]
@@ -69,10 +67,6 @@ class SceneFeatures:
         share = np.zeros((n, gather.BINS), np.float32)
         gather.ray_shares(rows, self._n_rays, self._hit, self._code, share)
         return self._means(share)
-
-    def _are_surrounded(self, texels: I32) -> NDArray[np.bool_]:
-        """Which of some texels [n] have all eight around them."""
-        return np.asarray((self._around(texels) >= 0).all(1))
 
     def gather(self, sky: SkyView, lamps: Lamps | None) -> Gathered:
         """Light on the texels that `look_from` was given, under a sky (its sun reaches surfaces, never rays) and lamps

@@ -348,6 +348,8 @@ def find_neighbours(place, faces, shape, texels, around):
     """The texels around some texels in their plane: around [n, 9], the texel itself first, -1 where there is none.
 
     A diagonal one counts only where a texel beside both joins it, so that light does not slip past the end of a wall.
+    And each counts only with the one across, so that means are about the texel in their middle: where light falls off
+    towards a corner, a mean over one side alone leans to that side.
     """
     for i in prange(len(texels)):
         t = texels[i]
@@ -367,21 +369,26 @@ def find_neighbours(place, faces, shape, texels, around):
                 around[i, 1 + k] = texel_of(faces, row, (own_v + v) * 8 + own_u + u)
             else:
                 around[i, 1 + k] = page_neighbour(faces, shape, side, x, y, z, u, v)
+        for k in range(1, NEIGHBOURS):
+            if around[i, ACROSS[k]] < 0:
+                around[i, k] = -1
+
+
+def rays_wanted(around: NDArray[np.int32]) -> NDArray[np.int32]:
+    """How many rays some texels send, by their neighbours [n, 9]: [n]."""
+    return np.where((around < 0).any(1), EDGE_RAYS, TEXEL_RAYS).astype(np.int32)
 
 
 @njit(parallel=True, cache=True)
 def average_around(rows, around, row_of_texel, moment, share, mean_moment, mean_share):
-    """Means over 3 x 3 texels: mean_moment [R, 4, 3] and mean_share [R, 4] at `rows` [n], from `around` [n, 9]. A
-    neighbour counts only with the one across, so that means are about the texel in their middle: where light falls off
-    towards a corner, a mean over one side alone leans to that side.
-    """
+    """Means over 3 x 3 texels: mean_moment [R, 4, 3] and mean_share [R, 4] at `rows` [n], from `around` [n, 9]."""
     for i in prange(len(rows)):
         row = rows[i]
         mean_moment[row] = 0.0
         mean_share[row] = 0.0
         n = np.float32(0.0)
         for k in range(NEIGHBOURS):
-            if around[i, k] < 0 or around[i, ACROSS[k]] < 0:
+            if around[i, k] < 0:
                 continue
             other = row_of_texel[around[i, k]]
             n += np.float32(1.0)

@@ -429,7 +429,7 @@ class TexelPool:
         around = np.empty((len(texels), gather.NEIGHBOURS), np.int32)
         gather.find_neighbours(surface.place, surface.faces, np.array(transport.grid.shape), texels, around)
         self.around[rows], self.around_void[rows] = around, False
-        n_rays = np.where((around < 0).any(1), gather.EDGE_RAYS, gather.TEXEL_RAYS)
+        n_rays = gather.rays_wanted(around)
         others = rows[n_rays != self.n_rays[rows]]
         self.is_caused[others] |= self.n_rays[others] > 0  # an edit took or gave a neighbour; else it is new
         self.n_rays[rows] = n_rays
