@@ -584,6 +584,17 @@ def test_the_rim_of_a_hole_waits_for_what_the_world_did() -> None:
     assert_same(cache, fresh(with_voxels(view, grid)))
 
 
+def test_the_smallest_budget_gets_on() -> None:
+    """A texel at an edge costs more than a budget of one texel, and may come first."""
+    cache = fresh(view_of(plaza(), LAMPS))
+    texels, rows = cache.transport.surface.alive()[::40], cache.decoded.pool
+    done = []
+    for _ in range(6):
+        cache.decode_texels(texels, 1)
+        done.append(int(((rows.texel_of_row >= 0) & (rows.rays_void == 0)).sum()))
+    assert (np.diff([0, *done]) > 0).all()
+
+
 def test_a_budget_lets_nothing_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes without end would take the whole budget: what has waited for AGE_CAP decodes comes before them."""
     view = view_of(plaza(), LAMPS)
