@@ -1,14 +1,13 @@
-"""The last bounces: what every texel gathers along a few rays of its own.
+"""How light bounces: along a few rays of every texel's own.
 
-Light bounces along probes (passes.py). They stand a metre apart and share with their neighbours, so what they tell a
-texel is smooth and a little too much beside windows and in corners; and what a camera sees is mostly that, at the ends
-of its own rays (gather.py). So in the last passes a texel asks no probe: it reads along LAST_RAYS rays what the pass
-before left on other texels. Few are enough, because 128 such texels or more are read at a time. Over six worlds by day
-FLIP came from .0545 to .0499 with 8 rays, .0475 with 16 and .0458 with 64 in every pass, all of it behind 1,024 rays of
-what is seen (docs/TRAINING.md, also on how many passes).
+In every pass of a relight (relight.py) each texel reads along N_RAYS rays what the pass before left on other texels, or
+on the patches that stand for many of them far away. Few rays are enough, because 128 such texels or more are read at a
+time by what is seen (gather.py). Light that went from probe to probe instead, a metre apart, was smooth and a little
+too much beside windows and in corners: over six worlds by day FLIP was .0545 with it, and .0458 with 64 rays in every
+pass (docs/TRAINING.md).
 
-These rays too are transport: they are traced when voxels change, and only those that cross the change. Things that
-stand about are not met by them; what is seen asks about them (gather.py).
+These rays are transport: they are traced when voxels change, and only those that cross the change. Things that stand
+about are not met by them; what is seen asks about them (gather.py).
 """
 
 import math
@@ -21,28 +20,26 @@ from numpy.typing import NDArray
 from engine.light import gather
 from engine.light.extents import (
     BANDS,
-    bands_ending_in,
     bands_in_reach,
     lies_between,
     measure,
     no_extents,
-    sums_of,
     with_room,
 )
-from engine.light.faces import PAGES_PER_BRICK, texels_of
+from engine.light.faces import mark_rows, page_key, row_of, texels_of
 from engine.light.gather import (
     CODE,
     REACH_OF_CODE,
     bin_of_distance,
+    bounce_turn,
     end_of_ray,
-    last_turn,
     patch_level,
     rays_crossing,
     texel_direction,
     texel_ray,
 )
 from engine.light.keeping import pack, unpack
-from engine.light.passes import mark_rows
+from engine.light.readers import RaysOfPages
 from engine.light.skylight import sky_towards
 from engine.light.surface import Surface, spot_of
 from engine.light.trace import Voxels
@@ -52,26 +49,28 @@ Bool = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 F64 = NDArray[np.float64]
 
-LAST_RAYS = 8
-ALL_RAYS = np.uint8(2**LAST_RAYS - 1)
+N_RAYS = 8
+ALL_RAYS = np.uint8(2**N_RAYS - 1)
+SHARE = np.float32(1 / N_RAYS)  # of what a texel gathers that a ray brings
 SKY = gather.SKY & 0xFFFFFF  # what a ray meets that leaves the world
 BLOCKED = gather.BLOCKED & 0xFFFFFF  # what one meets that ends on a face without a texel, or past the last that fits
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
+NOWHERE = np.uint32(BLOCKED << 8)  # `met` of a ray that was never traced
 
 
 @njit(parallel=True, cache=True)
 def _trace(voxels, faces, place, texels, void, met):
-    """Trace the rays of some texels that have a bit in void [T]: met [T, LAST_RAYS], the texel where a ray ends in 24
+    """Trace the rays of some texels that have a bit in void [T]: met [T, N_RAYS], the texel where a ray ends in 24
     bits and how far that is in 8, as in gather.trace_texels.
     """
     for i in prange(len(texels)):
         t = texels[i]
-        origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), last_turn(place, t)
-        for k in range(LAST_RAYS):
+        origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), bounce_turn(place, t)
+        for k in range(N_RAYS):
             if not void[t] >> k & 1:
                 continue
-            texel_ray(place, t, turn, k, LAST_RAYS, origin, direction)
+            texel_ray(place, t, turn, k, N_RAYS, origin, direction)
             far, end = end_of_ray(voxels, faces, origin, direction)
             end = min(end, BLOCKED) & SKY  # the numbers below 0 become the two highest
             met[t, k] = np.uint32(end << 8 | int(math.ceil(bin_of_distance(far) * CODE)))
@@ -82,7 +81,7 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, hig
     """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres)."""
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
-        code = np.empty(LAST_RAYS, np.uint8)
+        code = np.empty(N_RAYS, np.uint8)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
             row = rows[i]
             ending, leaving, least = bands_in_reach(
@@ -93,9 +92,9 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, hig
             of_page = texels_of(faces, row)
             for t in faces.texel[of_page[0] : of_page[1]]:
                 asked = np.uint64(0)
-                for k in range(LAST_RAYS):
+                for k in range(N_RAYS):
                     code[k] = met[t, k] & np.uint32(0xFF)
-                    end, band = met[t, k] >> np.uint32(8), k * BANDS // LAST_RAYS
+                    end, band = met[t, k] >> np.uint32(8), k * BANDS // N_RAYS
                     if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
                         continue
                     if code[k] < 240 and REACH_OF_CODE[code[k]] < least:
@@ -115,92 +114,103 @@ def _spot_met(met, patch_spot):
 
 
 @njit(cache=True)
-def _gathered(t, place, met, patch_spot, radiance, sun, zenith, horizon, glow, ground, direction, light, total):
-    """What texel t gathers: total [3]; direction [3] and light [3] are scratch."""
-    total[:] = 0.0
+def gathered(t, met, sky, patch_spot, radiance, e):
+    """What the rays of texel t bring: e [3], from radiance [S], packed by spot, and sky [T] (`sky_of_texels`)."""
+    e[0], e[1], e[2] = unpack(sky[t])
+    for k in range(N_RAYS):
+        if met[t, k] >> np.uint32(8) < BLOCKED:
+            r, g, b = unpack(radiance[_spot_met(met[t, k], patch_spot)])
+            e[0] += r * SHARE
+            e[1] += g * SHARE
+            e[2] += b * SHARE
+
+
+@njit(cache=True)
+def _sky_of(t, place, met, sun, zenith, horizon, glow, ground, direction, light, total):
     turn, is_turned = (0.0, 0.0, 0.0, 0.0), False
-    for k in range(LAST_RAYS):
-        end = met[t, k] >> np.uint32(8)
-        if end == BLOCKED:
+    total[:] = 0.0
+    for k in range(N_RAYS):
+        if met[t, k] >> np.uint32(8) != SKY:
             continue
-        if end == SKY:
-            if not is_turned:
-                turn = last_turn(place, t)
-                is_turned = True
-            texel_direction(place[t, 3], turn, k, LAST_RAYS, direction)
-            sky_towards(
-                np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon,
-                glow, ground, light,
-            )  # fmt: skip
-        else:
-            light[0], light[1], light[2] = unpack(radiance[_spot_met(met[t, k], patch_spot)])
+        if not is_turned:
+            turn, is_turned = bounce_turn(place, t), True
+        texel_direction(place[t, 3], turn, k, N_RAYS, direction)
+        sky_towards(
+            np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2]), sun, zenith, horizon, glow,
+            ground, light,
+        )  # fmt: skip
         for c in range(3):
-            total[c] += light[c] / np.float32(LAST_RAYS)
+            total[c] += light[c] * SHARE
 
 
 @njit(parallel=True, cache=True)
-def gather_last(texels, place, met, patch_spot, radiance, sun, zenith, horizon, glow, ground, e, differs):
-    """Indirect light of some texels [n] by what their rays read, radiance [S] packed by spot, and the sky they see:
-    packed, e [T]. differs [n] where it is another than before.
-    """
+def sky_of_texels(texels, place, met, sun, zenith, horizon, glow, ground, sky):
+    """What the rays of some texels [n] bring that leave the world: sky [T], packed."""
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         direction, light, total = np.empty(3, np.float64), np.empty(3, np.float32), np.empty(3, np.float32)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
             t = texels[i]
-            _gathered(t, place, met, patch_spot, radiance, sun, zenith, horizon, glow, ground, direction, light, total)
-            now = pack(total[0], total[1], total[2])
-            differs[i] = now != e[t]
-            e[t] = now
+            _sky_of(t, place, met, sun, zenith, horizon, glow, ground, direction, light, total)
+            sky[t] = pack(total[0], total[1], total[2])
 
 
 @njit(parallel=True, cache=True)
-def _mark_readers(rows, faces, extents, sums, met, patch_spot, changed, beside, mark):
-    """Mark the texels of some pages with a ray that reads something that changed [S], all of it on pages whose texels
-    are set in beside [T], in bricks that are counted in sums (`sums_of`): mark [T].
-    """
+def _rows_met(rays, met, place, faces, ny_bricks, nz_bricks, rows):
+    """The page on which each of some rays [n] (t * N_RAYS + k) ends: rows [n], -1 none."""
+    for i in prange(len(rays)):
+        rows[i], end = -1, np.int64(met[rays[i] // N_RAYS, rays[i] % N_RAYS] >> np.uint32(8))
+        if end < BLOCKED and place[end, 3] >= 0:
+            x, y, z, side = place[end, 0], place[end, 1], place[end, 2], place[end, 3]
+            rows[i] = row_of(faces, page_key(x, y, z, side, ny_bricks, nz_bricks))
+
+
+@njit(parallel=True, cache=True)
+def _mark_readers(rows, start, count, rays, met, patch_spot, changed, mark):
+    """Mark the texels with a ray into some pages [n] that reads something that changed [S]: mark [T]."""
     for i in prange(len(rows)):
-        bands = bands_ending_in(extents, rows[i], sums)
-        if bands == 0:
-            continue
-        of_page = texels_of(faces, rows[i])
-        for t in faces.texel[of_page[0] : of_page[1]]:
-            for k in range(LAST_RAYS):
-                end = met[t, k] >> np.uint32(8)
-                if not bands >> (k * BANDS // LAST_RAYS) & 1 or end >= BLOCKED or not beside[end]:
-                    continue
-                if changed[_spot_met(met[t, k], patch_spot)]:
-                    mark[t] = True
-                    break
+        first = start[rows[i]]
+        for ray in rays[first : first + count[rows[i]]]:
+            t = ray // N_RAYS
+            if not mark[t] and changed[_spot_met(met[t, ray % N_RAYS], patch_spot)]:
+                mark[t] = True
 
 
-@njit(cache=True)
-def _set_texels(rows, faces, mark):
-    """Mark the texels of some pages: mark [T]."""
-    for row in rows:
-        of_page = texels_of(faces, row)
-        for t in faces.texel[of_page[0] : of_page[1]]:
-            mark[t] = True
-
-
-class LastRays:
-    """The rays of the last bounces, of all texels. They are brought up to date when they are wanted."""
+class BounceRays:
+    """The rays of all texels that light bounces along. They are brought up to date when they are wanted."""
 
     def __init__(self) -> None:
-        self.met = np.zeros((0, LAST_RAYS), np.uint32)  # [T, K] where a ray ends and how far away, see `_trace`
+        self.met = np.zeros((0, N_RAYS), np.uint32)  # [T, K] where a ray ends and how far away, see `_trace`
+        self.keeps_readers = False  # whether to know, once all are traced, which of them end on a page
+        self.readers: RaysOfPages | None = None
         self._void = np.zeros(0, np.uint8)  # [T] bits: rays to be traced
         self._extents = no_extents(0)  # of all pages, for rays that are not to be traced
         self._boxes: list[tuple[F64, F64]] = []  # low, high [n, 3] metres: changes that no ray was asked about yet
+        self._rows: list[I32] = []  # [n] pages that gained or lost texels meanwhile
+        self._early = np.zeros(0, np.int32)  # [n] new texels that `trace_new` was about
 
     def make_room(self, more: int) -> None:
         """For more texels."""
-        self.met = np.concatenate([self.met, np.zeros((more, LAST_RAYS), np.uint32)])
+        self.met = np.concatenate([self.met, np.full((more, N_RAYS), NOWHERE)])
         self._void = np.concatenate([self._void, np.zeros(more, np.uint8)])
 
-    def note(self, fresh: I32, low: F64 | None = None, high: F64 | None = None) -> None:
-        """Some texels are new, and voxels differ in boxes low..high [n, 3] metres."""
+    def note(self, fresh: I32) -> None:
+        """Some texels are new."""
         self._void[fresh] = ALL_RAYS
-        if low is not None and high is not None:
-            self._boxes.append((low, high))
+
+    def note_change(self, fresh: I32, gone: I32, rows: I32, low: F64, high: F64, surface: Surface) -> None:
+        """Voxels differ in boxes low..high [n, 3] metres, so that some texels are new, some went, and some pages differ
+        by these.
+        """
+        texels = np.union1d(fresh, gone).astype(np.int32)
+        if self.readers is not None:
+            rays = (texels[:, None] * N_RAYS + np.arange(N_RAYS)).ravel().astype(np.int32)
+            nowhere = np.full(len(rays), -1, np.int32)
+            self.readers.move(rays, self._rows_of(rays, surface), nowhere, len(surface.page_key_of_row))
+        self.met[texels] = NOWHERE
+        self._void[gone] = 0
+        self._void[fresh] = ALL_RAYS
+        self._rows.append(rows)
+        self._boxes.append((low, high))
 
     def trace(
         self, voxels: Voxels, surface: Surface, found: NDArray[np.bool_], most_texels: int | None = None
@@ -220,13 +230,56 @@ class LastRays:
                 )  # fmt: skip
                 yield
             self._boxes.clear()
-        void = np.flatnonzero((self._void != 0) & (surface.place[:, 3] >= 0)).astype(np.int32)
+        self.met[self._early] = NOWHERE
+        void = np.flatnonzero(self._void).astype(np.int32)
+        rays = None if self.readers is None else self._rays_of(void)
+        before = None if rays is None else self._rows_of(rays, surface)
         for part in _parts(void, most_texels):
             _trace(voxels, surface.faces, surface.place, part, self._void, self.met)
             self._measure(part, surface)  # also of pages of which some is still to be traced, and then again
             yield
         found[void] = True
         self._void[:] = 0
+        if rays is not None and before is not None:
+            self._follow_readers(rays, before, surface)
+        elif self.keeps_readers:
+            rays = np.arange(self.met.size, dtype=np.int32)
+            self.readers = RaysOfPages(self._rows_of(rays, surface), len(surface.page_key_of_row))
+        self._rows.clear()
+        self._early = np.zeros(0, np.int32)
+
+    def _rays_of(self, texels: I32) -> I32:
+        """The void rays of some texels: [n] t * N_RAYS + k."""
+        which, k = np.nonzero(self._void[texels, None] >> np.arange(N_RAYS, dtype=np.uint8) & 1)
+        return (texels[which] * N_RAYS + k).astype(np.int32)
+
+    def _rows_of(self, rays: I32, surface: Surface) -> I32:
+        """The page on which each of some rays [n] ends, -1 none."""
+        rows, (_, ny, nz) = np.empty(len(rays), np.int32), surface.n_bricks
+        _rows_met(rays, self.met, surface.place, surface.faces, ny, nz, rows)
+        return rows
+
+    def _follow_readers(self, rays: I32, before: I32, surface: Surface) -> None:
+        """Some rays [n] ended on pages `before` [n] until now, unless these differ: of those all rays are listed anew,
+        for who knows what a number that was given out anew belonged to.
+        """
+        readers, differs = self.readers, np.zeros(len(surface.page_key_of_row), np.bool_)
+        assert readers is not None
+        for rows in self._rows:
+            differs[rows] = True
+        known = np.flatnonzero(differs[: len(readers.count)]).astype(np.int32)
+        strayed = np.setdiff1d(readers.of(known), rays).astype(np.int32)
+        readers.empty(known)
+        before = np.where((before >= 0) & differs[before], -1, before)
+        before = np.concatenate([before, np.full(len(strayed), -1, np.int32)])
+        rays = np.concatenate([rays, strayed])
+        readers.move(rays, before, self._rows_of(rays, surface), len(differs))
+
+    def trace_new(self, voxels: Voxels, surface: Surface) -> I32:
+        """Trace the rays of new texels before `trace`, which then does so again. Returns these [n]."""
+        self._early = np.flatnonzero(self._void == ALL_RAYS).astype(np.int32)
+        _trace(voxels, surface.faces, surface.place, self._early, self._void, self.met)
+        return self._early
 
     def _measure(self, texels: I32, surface: Surface) -> None:
         """Measure the extents of the pages of some texels [n] anew."""
@@ -235,32 +288,21 @@ class LastRays:
         rows = np.flatnonzero(mark).astype(np.int32)
         measure(rows, surface.faces, surface.place, self.met, SKY, BLOCKED, self._extents)
 
-    def mark_readers(self, surface: Surface, changed: Bool, mark: Bool) -> None:
-        """Mark the texels with a ray that reads something that changed [S]: mark [T]. No patch may have changed without
-        a texel of its page.
+    def mark_readers(self, rows: I32, surface: Surface, changed: Bool, mark: Bool) -> None:
+        """Mark the texels with a ray that ends on one of some pages [n] and reads something that changed [S]: mark [T].
+        Readers must be kept.
         """
-        rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
-        pages, bricks = np.zeros(len(surface.page_key_of_row), np.bool_), np.zeros(surface.n_bricks, np.bool_)
-        texels = np.flatnonzero(changed[: surface.capacity] & (surface.place[:, 3] >= 0)).astype(np.int32)
-        mark_rows(texels, surface.place, surface.faces, surface.n_bricks[1], surface.n_bricks[2], pages)
-        keys = surface.page_key_of_row[pages]
-        bricks.reshape(-1)[keys // PAGES_PER_BRICK] = True
-        beside = np.zeros(surface.capacity, np.bool_)
-        _set_texels(np.flatnonzero(pages).astype(np.int32), surface.faces, beside)
+        readers = self.readers
+        assert readers is not None
         _mark_readers(
-            rows, surface.faces, self._extents, sums_of(bricks), self.met, surface.patch_spot, changed, beside, mark
+            rows, readers.start, readers.count, readers.rays, self.met, surface.patch_spot, changed, mark
         )  # fmt: skip
 
-    def gather(
-        self, texels: I32, surface: Surface, radiance: NDArray[np.uint32], sky: SkyView, e: NDArray[np.uint32]
-    ) -> NDArray[np.bool_]:
-        """`gather_last`: e [T] of some texels [n]; returns where it differs."""
-        differs = np.empty(len(texels), np.bool_)
-        gather_last(
-            texels, surface.place, self.met, surface.patch_spot, radiance, sky.sun_direction, sky.zenith, sky.horizon,
-            sky.glow, sky.ground, e, differs,
+    def look_at_sky(self, texels: I32, surface: Surface, sky: SkyView, e: NDArray[np.uint32]) -> None:
+        """`sky_of_texels`: e [T]."""
+        sky_of_texels(
+            texels, surface.place, self.met, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, e
         )  # fmt: skip
-        return differs
 
 
 def _parts(texels: I32, most: int | None) -> list[I32]:

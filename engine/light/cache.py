@@ -188,7 +188,7 @@ class LightCache:
     def _count_change(self, change: Change) -> None:
         stats = self.stats
         stats.probes_regenerated, stats.rays_traced = len(change.retraced), change.rays
-        stats.texels_regenerated, stats.bricks_regenerated = len(change.reweighed), change.bricks
+        stats.texels_regenerated, stats.bricks_regenerated = len(change.texels), change.bricks
 
     # ---- camera side ----
 
@@ -287,9 +287,10 @@ class LightCache:
         world, transport = self.world, self.transport
         parts: dict[str, object] = {
             "transport": transport, "surface": transport.surface, "probes": transport.probes,
-            "rays_of_pages": transport.readers, "last_rays": transport.last_rays, "relight": self._relit,
-            "lamps": world.lamps, "sun": world.sun, "furniture": world.standing, "world": world,
-            "texels": self.decoded.pool, "pages": self.table,
+            "readers": transport.readers, "bounces": transport.bounce_rays,
+            "readers_of_bounces": transport.bounce_rays.readers, "relight": self._relit, "lamps": world.lamps,
+            "sun": world.sun, "furniture": world.standing, "world": world, "texels": self.decoded.pool,
+            "pages": self.table,
         }  # fmt: skip
         found = {}
         for part, thing in parts.items():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK
 from engine.light.faces import PAGES_PER_BRICK, texels_of
-from engine.light.gather import REACH_OF_CODE, last_turn, texel_direction
+from engine.light.gather import REACH_OF_CODE, bounce_turn, texel_direction
 
 BANDS = 2  # nearer to the normal and farther from it
 SECTORS = 8  # of directions seen from above
@@ -84,7 +84,7 @@ def _measure_page(row, faces, place, met, sky, blocked, extents):
             band, end, code = k * BANDS // rays, np.int64(met[t, k] >> np.uint32(8)), met[t, k] & np.uint32(0xFF)
             if end == sky:
                 if not is_turned:
-                    turn, is_turned = last_turn(place, t), True
+                    turn, is_turned = bounce_turn(place, t), True
                 texel_direction(place[t, 3], turn, k, rays, direction)
                 slope = direction[2] / max(math.hypot(direction[0], direction[1]), 1e-9)
                 sector = _sector(direction[0] >= 0.0, direction[1] >= 0.0, abs(direction[0]) >= abs(direction[1]))
@@ -171,29 +171,3 @@ def lies_between(place, t, end, low, high):
         if touches:
             return True
     return False
-
-
-@njit(cache=True)
-def bands_ending_in(extents, row, sums):
-    """Which bands of a page may have a ray that ends in a brick that is counted in sums (`sums_of`), as bits."""
-    bands, (nx, ny, nz) = 0, sums.shape
-    for band in range(BANDS):
-        low, high = extents.low[row, band], extents.high[row, band]
-        x0, y0, z0 = max(low[0] >> 3, 0), max(low[1] >> 3, 0), max(low[2] >> 3, 0)
-        x1, y1, z1 = min((high[0] + 7) >> 3, nx - 1), min((high[1] + 7) >> 3, ny - 1), min((high[2] + 7) >> 3, nz - 1)
-        if x0 >= x1 or y0 >= y1 or z0 >= z1:
-            continue
-        n = sums[x1, y1, z1] - sums[x0, y1, z1] - sums[x1, y0, z1] - sums[x1, y1, z0]
-        n += sums[x0, y0, z1] + sums[x0, y1, z0] + sums[x1, y0, z0] - sums[x0, y0, z0]
-        if n > 0:
-            bands |= 1 << band
-    return bands
-
-
-def sums_of(bricks: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Of a mask of bricks [BX, BY, BZ] how many are set before each corner: [BX + 1, BY + 1, BZ + 1] (Crow,
-    "Summed-area tables for texture mapping", 1984). Eight of these say how many any box of bricks holds.
-    """
-    sums = np.zeros(np.add(bricks.shape, 1), np.int32)
-    sums[1:, 1:, 1:] = bricks.cumsum(0, dtype=np.int32).cumsum(1).cumsum(2)
-    return sums

@@ -8,7 +8,7 @@ a row has 64 bits and a list of as many texels as are set.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
@@ -83,3 +83,12 @@ def texel_at(faces, x, y, z, side, ny_bricks, nz_bricks):
     else:
         u, v = x, y
     return texel_of(faces, row, (v & 7) * BRICK + (u & 7))
+
+
+@njit(parallel=True, cache=True)
+def mark_rows(texels, place, faces, ny_bricks, nz_bricks, mark):
+    """Mark the pages of some texels [n]: mark [n_pages]."""
+    for i in prange(len(texels)):
+        t = texels[i]
+        key = page_key(place[t, 0], place[t, 1], place[t, 2], place[t, 3], ny_bricks, nz_bricks)
+        mark[row_of(faces, key)] = True

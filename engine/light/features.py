@@ -11,7 +11,7 @@ from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport
-from engine.light.relight import Direct, Relight, passes_for
+from engine.light.relight import Direct, Relight, Scene, passes_for
 from engine.light.skylight import look_for_sun
 from engine.light.transport import Transport
 from engine.view import Lamps, SkyView, VoxelView
@@ -85,7 +85,7 @@ class SceneFeatures:
         relight = Relight()
         passes = passes_for(self.albedo[self._material[self.texels]])
         direct = Direct(lit, sun_share, sky.sun, sky.sun_direction)
-        relight.run(self.transport, self.albedo, self.emission, direct, sky, passes)
+        relight.run(Scene(self.transport, self.albedo, self.albedo, self.emission, direct, sky), passes)
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
         rows, from_sky = self._row[self._outer], np.zeros_like(moment)
         gather.gather_sky(
@@ -101,7 +101,7 @@ class SceneFeatures:
         probe = np.empty((len(wanted), 3), np.float32)
         rows = np.arange(len(wanted), dtype=np.int32)
         probe_light(
-            place, self.transport.where, self.transport.weight, self.probes.probe_of_cell, relight.side_light, wanted,
+            self.transport.voxels, place, self.probes.probe_of_cell, self.probes.position, relight.side_light, wanted,
             rows, probe,
         )  # fmt: skip
         return Gathered(self._means(moment), probe)

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.light.ggx import bounced_albedo
 from engine.light.interpolate import air_weights
 from engine.light.solids import Solids, distance_to_solid, joined, moved, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear
@@ -82,7 +83,8 @@ def parts_of(prefab: Prefab, materials: Materials, orientation: F32) -> tuple[So
     solids = solids_of(prefab, dark, np.zeros(3, np.float32), orientation)
     if prefab.skin is not None:
         return solids, list(prefab.skin.solid_albedo)
-    return solids, [materials.albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
+    albedo = bounced_albedo(materials)
+    return solids, [albedo[prefab.material[prefab.part == p]].mean(0) for p in np.flatnonzero(dark)]
 
 
 def body_keys(furniture: Furniture) -> list[tuple[bytes, int]]:

@@ -88,7 +88,7 @@ def texel_turn(place, t):
 
 
 @njit(cache=True)
-def last_turn(place, t):
+def bounce_turn(place, t):
     """`texel_turn` of the rays of the last bounces: two hashes of the face, for what reads it reads texels all over."""
     x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
     a, b = unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
@@ -284,9 +284,9 @@ def _rays_towards(side, towards, d, r, rays):
 
 
 @njit(cache=True)
-def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
+def rays_crossing(place, t, code, asked, is_bounce, low, high, scratch):
     """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; code
-    [rays] says how far they go. `is_last` if they are those of the last bounces (bounces.py), which have a bit each.
+    [rays] says how far they go. `is_bounce` if light bounces along them (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
     rays = len(code)
@@ -310,11 +310,11 @@ def rays_crossing(place, t, code, asked, is_last, low, high, scratch):
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
-            bit = np.uint64(k) if is_last else bit_of_ray(k, rays)
+            bit = np.uint64(k) if is_bounce else bit_of_ray(k, rays)
             if reach < d - r or not asked >> bit & np.uint64(1):
                 continue
             if not is_turned:
-                turn, is_turned = last_turn(place, t) if is_last else texel_turn(place, t), True
+                turn, is_turned = bounce_turn(place, t) if is_bounce else texel_turn(place, t), True
             # `texel_direction` times `towards`; what the one is turned by, the other is turned back by.
             across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
             across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])

@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.state.blueprint import Materials
+
 VARNISH_F0 = 0.04  # reflectance of an index of refraction of 1.5 seen straight on
 SMOOTHEST = 0.05
 TABLE = 32  # edge of the table of lobe sums
@@ -104,3 +106,24 @@ def lobe_sum(table, nv, roughness):
     b = (1.0 - fy) * ((1.0 - fx) * table[i, j, 1] + fx * table[i, j + 1, 1])
     b += fy * ((1.0 - fx) * table[i + 1, j, 1] + fx * table[i + 1, j + 1, 1])
     return a, b
+
+
+@functools.cache
+def _mean_lobe_sums(roughness: float) -> tuple[float, float]:
+    """(a, b) of `lobe_table` for light from everywhere that leaves to everywhere, by the cosine law."""
+    cosine = (np.arange(64) + 0.5) / 64
+    a, b = np.mean([[x * nv for x in lobe_sum(lobe_table(), nv, roughness)] for nv in cosine], 0)
+    return 2.0 * float(a), 2.0 * float(b)
+
+
+def bounced_albedo(materials: Materials) -> NDArray[np.float32]:
+    """[M, 3] the part of light from everywhere that leaves a material again, lobe and all: what bounces, as if it went
+    everywhere. Of dark varnished wood a third of that is the varnish's.
+    """
+    albedo = materials.albedo.copy()
+    for m in np.flatnonzero(materials.glossy):
+        colour, metal = materials.albedo[m], materials.metal[m]
+        a, b = _mean_lobe_sums(float(materials.roughness[m]))
+        f0 = VARNISH_F0 * (1.0 - metal) + metal * colour
+        albedo[m] = f0 * a + b + colour * (1.0 - metal) * (1.0 - VARNISH_F0 * a - b)
+    return albedo

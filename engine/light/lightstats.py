@@ -11,7 +11,7 @@ class LightStats:
     probes_regenerated: int = 0  # at least one ray traced
     rays_traced: int = 0
     texels: int = 0  # in use
-    texels_regenerated: int = 0  # weights worked out again
+    texels_regenerated: int = 0  # new, or of voxels that are others
     bricks: int = 0  # with any texel
     bricks_regenerated: int = 0  # with a probe or texel worked out again
     relit: bool = False

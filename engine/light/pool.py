@@ -17,7 +17,6 @@ from engine.light.rows import (
     in_reach,
     lamps_cross,
     lit_lamps_void,
-    probes_differ,
     renumber_parts,
     rows_that_read,
     spread,
@@ -128,7 +127,7 @@ class TexelPool:
         around = self.row_of_texel[np.union1d(beside, change.texels)]
         around = around[around >= 0]
         self.around_void[around] = True
-        self.checked[around], self.e_at[around] = -1, -1  # they see other probes, and other texels beside them
+        self.checked[around], self.e_at[around] = -1, -1  # other texels are beside them
         near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
         in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
         self.crease_void[rows[near]] = True
@@ -243,7 +242,7 @@ class TexelPool:
         have, if given, those first whose page takes up most area [n] in pixels.
 
         Texels around which rays are still missing are marked as waiting: they keep what their rays brought before, or
-        get the probes' light if those are their first, or what they see of probes is another.
+        get the probes' light if those are their first, or other texels are beside them.
         """
         surface = transport.surface
         around, ring = self._around(texels, transport)
@@ -330,29 +329,18 @@ class TexelPool:
     def take_from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
         """Indirect light of some texels as the classical look has it."""
         rows = self.row_of_texel[texels]
-        differs = np.empty(len(texels), np.bool_)
-        probes_differ(
-            texels, rows, transport.surface.place, transport.where, transport.weight, transport.probes.probe_of_cell,
-            self.checked, relit.probe_changed_at, differs,
-        )  # fmt: skip
         before = self.e_indirect[rows]
-        self._from_probes(texels[differs], transport, relit)
+        self._from_probes(texels[self.checked[rows] != relit.stamp], transport, relit)
         self.checked[rows] = relit.stamp
         self._note(rows, before, self.e_indirect)
 
     def _from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
-        rows = self.row_of_texel[texels]
+        rows, probes = self.row_of_texel[texels], transport.probes
         self.e_at[rows] = -1
         interpolate.probe_light(
-            transport.surface.place,
-            transport.where,
-            transport.weight,
-            transport.probes.probe_of_cell,
-            relit.side_light,
-            texels,
-            rows,
-            self.e_indirect,
-        )
+            transport.voxels, transport.surface.place, probes.probe_of_cell, probes.position, relit.side_light, texels,
+            rows, self.e_indirect,
+        )  # fmt: skip
         self.e_near[rows] = self.e_indirect[rows] * self.crease[rows].mean(1)[:, None]  # near is as bright as far
 
     def light_lamps(

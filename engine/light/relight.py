@@ -1,9 +1,9 @@
-"""Relight: light travels along the kept transport. No probe's ray is traced here.
+"""Relight: light travels along the kept transport. No ray is traced here but those that texels bounce light along.
 
-Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered from the probes around it, the last
-RAY_BOUNCES times along rays of its own (bounces.py); a probe's light is the weighted sum over its rays (probes.py).
+Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered along rays of its own (bounces.py).
 Some passes from zero, the more the whiter the world, so a picture depends on the state alone, never on the frames
-before. Every source enters one sum: light is linear.
+before. Every source enters one sum: light is linear. Probes are told at the
+end: they gather what things that move are lit by, and the classical look.
 
 The light of every pass is kept (keeping.py), by spot. A change is followed pass by pass: what reads something that
 differs is worked out again, and where the rounded result is what it was the change has ended. So light after a change
@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import passes as one_pass
+from engine.light.faces import mark_rows
 from engine.light.skylight import sky_of_probes
 from engine.light.surface import exposed_faces
 from engine.light.transport import Transport
-from engine.state.blueprint import Materials
 from engine.view import SkyView, VoxelView
 
 F32 = NDArray[np.float32]
@@ -30,18 +30,12 @@ U32 = NDArray[np.uint32]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-# Of the light in a closed room so much may be lost with the bounces not made. Interpolated probes gain a little with
-# every bounce, rays of texels' own do not: the more of the last bounces are theirs, the more bounces are nearer to the
-# truth (docs/TRAINING.md).
-LEFT_OUT = 0.3
-PASSES = (7, 24)  # least and most
-RAY_BOUNCES = 2  # as many of the last
-ANY_SIDE = (1 << 6) - 1  # as bits
+LEFT_OUT = 0.3  # of the light in a closed room so much may be lost with the bounces not made
+PASSES = (8, 24)  # least and most
 NO_PAGES = np.zeros(0, np.int32)
 EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
-BY_PROBES = np.zeros(0, np.uint32)
-LAST_PASSES = 4  # to trace the rays of the last bounces costs as much as so many passes
-NO_CELLS = np.zeros((0, 0, 0), np.uint8)
+NO_LIGHT = np.zeros(0, np.uint32)
+TRACED_PASSES = 4  # to trace the rays of all texels costs as much as so many passes
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
@@ -59,13 +53,14 @@ class Scene(NamedTuple):
     """What light there is and what it falls on, in one relight."""
 
     transport: Transport
-    albedo: F32  # [M, 3]
+    albedo: F32  # [M, 3] for light straight from sources
+    bounced: F32  # [M, 3] for light from everywhere
     emission: F32  # [M, 3]
     direct: Direct
     sky: SkyView
 
 
-def passes_for(albedo: NDArray[np.float32]) -> int:
+def passes_for(albedo: F32) -> int:
     """How often to gather in a world whose texels have albedos [n, 3]: enough for a room of the upper quartile's. Light
     has no part in it, so that sources add.
     """
@@ -75,10 +70,12 @@ def passes_for(albedo: NDArray[np.float32]) -> int:
     return min(max(wanted, PASSES[0]), PASSES[1])
 
 
-def passes_for_world(voxels: VoxelView, materials: Materials) -> int:
-    """`passes_for` the faces that a world shows as it was made: edits never change how often light is gathered."""
+def passes_for_world(voxels: VoxelView, albedo: F32) -> int:
+    """`passes_for` the faces that a world shows as it was made, of materials with albedos [M, 3]: edits never change
+    how often light is gathered.
+    """
     faces = exposed_faces(np.ascontiguousarray(voxels.base if voxels.base.size else voxels.material))
-    return passes_for(np.repeat(materials.albedo, faces[: len(materials.albedo)], axis=0))
+    return passes_for(np.repeat(albedo, faces[: len(albedo)], axis=0))
 
 
 @dataclass
@@ -110,20 +107,14 @@ class Relight:
         self.sky_changed_at = stamp
         self.texels_done = 0  # texels worked out in the last relight, all passes together
         self._passes = 0
-        self._own_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what a probe's own rays bring in the last pass
+        self._own_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what a probe's own rays bring
         self._sky_side = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what the sky brings
+        self._sky_e = np.zeros(0, np.uint32)  # [T] packed, what it brings along texels' rays
         self._sky = b""
         self._radiance = np.zeros((0, 0), np.uint32)  # [passes + 1, S] packed, by spot
         self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
-        # [RAY_BOUNCES, T] packed: what texels gathered by themselves in the last passes.
-        self._indirect = np.zeros((RAY_BOUNCES, 0), np.uint32)
-        self.is_close = False  # whether the last bounces are those of texels' own rays
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
-        # [passes by probes + 1, P, 6] packed: what a probe's own rays bring, and that shared with its neighbours. The
-        # last is of the last pass, for whoever asks probes; while not close, of all those that are to be by rays.
-        self._own = np.zeros((0, 0, 6), np.uint32)
-        self._shared = np.zeros((0, 0, 6), np.uint32)
 
     @property
     def radiance(self) -> U32:
@@ -135,30 +126,20 @@ class Relight:
         """[P, 6, 3] e of each probe by side."""
         return self._side_light if self._shown is None else self._shown[1]
 
-    def run(
-        self, transport: Transport, albedo: F32, emission: F32, direct: Direct, sky: SkyView, passes: int,
-        dirty: Dirty | None = None, rows: I32 = NO_PAGES,
-    ) -> None:  # fmt: skip
-        """Bring light up to date. Voxels index albedo [M, 3] and emission [M, 3]; `rows` [n] are the pages whose texels
-        differ.
+    def run(self, scene: Scene, passes: int, dirty: Dirty | None = None, rows: I32 = NO_PAGES) -> None:
+        """Bring light up to date; `rows` [n] are the pages whose texels differ.
 
         `dirty` None gathers everything anew. The result is the same bits.
         """
-        for _ in self.parts(Scene(transport, albedo, emission, direct, sky), passes, dirty, rows):
+        for _ in self.parts(scene, passes, dirty, rows):
             pass
 
     def parts(
-        self,
-        scene: Scene,
-        passes: int,
-        dirty: Dirty | None = None,
-        rows: I32 = NO_PAGES,
+        self, scene: Scene, passes: int, dirty: Dirty | None = None, rows: I32 = NO_PAGES,
         most_bricks: int | None = None,
-        closely: bool = True,
-    ) -> Iterator[int]:
-        """`run` in parts of about `most_bricks` each, if given; yields how many. If not `closely`, the last bounces are
-        those of probes like the others, and `is_close` says that they are still to be had. The transport must stay as
-        it is meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
+    ) -> Iterator[int]:  # fmt: skip
+        """`run` in parts of about `most_bricks` each, if given; yields how many. The transport must stay as it is
+        meanwhile. Until the last part is done all that is read here is light of before, or what `stand_in` made.
         """
         surface = scene.transport.surface
         if most_bricks is not None and self._passes and self._shown is None:
@@ -167,22 +148,19 @@ class Relight:
         if passes != self._passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0), np.uint32)
-            by_probes = max(passes - RAY_BOUNCES, 0) + 1
-            self._own, self._shared = (np.zeros((by_probes, 0, 6), np.uint32) for _ in range(2))
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
         self._grow(scene.transport)
         anew = np.zeros(len(surface.page_key_of_row), np.bool_)
         anew[rows] = True
         is_other_sky = _sky_key(scene.sky) != self._sky
-        self.is_close, was_close = closely, self.is_close
-        if is_other_sky or not closely or not was_close:  # several passes share their probes' light while not close
+        if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
             dirty = None
-        if dirty is not None and len(dirty.texels) > MANY * surface.n_texels:
-            dirty = None
+        retraced = np.zeros(surface.capacity, np.bool_)  # texels with a ray that may end elsewhere
+        yield from self._trace(scene, retraced, most_bricks)
         if dirty is None or scene.transport.readers is None:
             yield from self._gather(scene, anew, most_bricks)
         else:
-            yield from self._follow(scene, dirty, anew, most_bricks)
+            yield from self._follow(scene, dirty, retraced, anew)
         self.stamp += 1
         self.spread_at = self.stamp
         if self._shown is not None:  # others may have counted on meanwhile
@@ -193,7 +171,7 @@ class Relight:
             self._sky, self.sky_changed_at = _sky_key(scene.sky), self.stamp
 
     def stand_in(self, scene: Scene, fresh: I32, rows: I32) -> None:
-        """Before `parts` after a change: what is new is shown in the light that one pass makes of light of before.
+        """Before `parts` after a change: what is new is shown in the light that it gets from light of before.
 
         `fresh` [n] are the probes with new rays, `rows` [n] the pages whose texels differ.
         """
@@ -202,35 +180,29 @@ class Relight:
         self._writes = self.spread_at = self.stamp
         self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
         radiance, side_light = self._shown
-        probes, last = scene.transport.probes, len(self._own) - 1
-        anew = np.zeros(len(scene.transport.surface.page_key_of_row), np.bool_)
+        transport = scene.transport
+        anew = np.zeros(len(transport.surface.page_key_of_row), np.bool_)
         anew[rows] = True
-        shared, own, own_light = self._shared[last].copy(), self._own[last].copy(), side_light.copy()
-        self._look_at_sky(scene.transport, scene.sky, fresh)
-        for _ in range(2):  # new texels want the light of new probes, and these that of new texels
-            self._light_pages(scene, self._passes, rows, anew, radiance=radiance, shared=shared)
-            one_pass.light_probes(
-                fresh, probes.weight, probes.weight_sum, probes.reads, self._sky_side, radiance, own, True, own_light,
-                np.empty(len(fresh), np.bool_),
-            )  # fmt: skip
-            shared[fresh] = own[fresh]
-        self._light_pages(scene, self._passes, rows, anew, radiance=radiance, shared=shared)
-        side_light[fresh] = own_light[fresh]
+        new = transport.bounce_rays.trace_new(transport.voxels, transport.surface)
+        transport.bounce_rays.look_at_sky(new, transport.surface, scene.sky, self._sky_e)
+        is_new = np.zeros(transport.surface.capacity, np.bool_)
+        is_new[new] = True
+        self._light_pages(scene, self._passes, rows, anew, is_new, before=NO_LIGHT, radiance=radiance)
+        for _ in range(2):  # new ones see each other
+            self._light_pages(scene, self._passes, rows, anew, before=radiance.copy(), radiance=radiance)
+        self._look_at_sky(transport, scene.sky, fresh)
+        self._light_probes(transport, fresh, radiance, side_light)
         self.probe_changed_at[fresh] = self.stamp
 
     def _grow(self, transport: Transport) -> None:
         n_texels, n_probes = transport.surface.capacity, len(transport.probes.alive)
-        for name, axis, n in (
-            ("_side_light", 0, n_probes),
-            ("_own_light", 0, n_probes), ("probe_changed_at", 0, n_probes), ("_sky_side", 0, n_probes),
-            ("_own", 1, n_probes), ("_shared", 1, n_probes), ("_indirect", 1, n_texels),
+        for name, n in (
+            ("_side_light", n_probes), ("_own_light", n_probes), ("_sky_side", n_probes),
+            ("probe_changed_at", n_probes), ("_sky_e", n_texels),
         ):  # fmt: skip
-            array = getattr(self, name)
-            if array.shape[axis] < n:
-                shape = (*array.shape[:axis], n, *array.shape[axis + 1 :])
-                grown = np.zeros(shape, array.dtype)
-                grown[(slice(None),) * axis + (slice(array.shape[axis]),)] = array
-                setattr(self, name, grown)
+            old = getattr(self, name)
+            if len(old) < n:
+                setattr(self, name, np.concatenate([old, np.zeros((n - len(old), *old.shape[1:]), old.dtype)]))
         n_spots, before = transport.surface.n_spots, self._n_texels
         if len(self.changed_at) < n_spots:
             for name in ("_radiance", "changed_at"):
@@ -241,54 +213,31 @@ class Relight:
                 setattr(self, name, grown)
             self._n_texels = n_texels
 
-    def _ray_bounce(self, step: int) -> int | None:
-        """Which of the bounces along texels' own rays a pass is, None if texels ask probes in it."""
-        if not self.is_close or step == 0 or step + RAY_BOUNCES <= self._passes:
-            return None
-        return step + RAY_BOUNCES - self._passes - 1
-
-    def _asks_probes(self, step: int) -> bool:
-        """Whether anybody wants to know what probes gather from the light of a pass."""
-        return step == self._passes - 1 or self._ray_bounce(step + 1) is None
-
-    def _of_probes(self, step: int) -> int:
-        """Where the probes' light of a pass is kept."""
-        return min(step, len(self._own) - 1)
-
     def _light_pages(
-        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE,
-        cells: NDArray[np.uint8] = NO_CELLS, changed: Bool = NOBODY_ASKS, done: I32 = NO_PAGES,
-        radiance: U32 | None = None, shared: U32 | None = None,
+        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
+        told: Bool = NOBODY_ASKS, done: I32 = NO_PAGES, before: U32 | None = None, radiance: U32 | None = None,
     ) -> None:  # fmt: skip
-        transport, surface, ray = scene.transport, scene.transport.surface, self._ray_bounce(step)
+        transport, surface = scene.transport, scene.transport.surface
+        if before is None:
+            before = self._radiance[step - 1] if step > 0 else NO_LIGHT
         one_pass.light_pages(
-            rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count,
-            surface.page_key_of_row, surface.place, transport.grid, transport.where, transport.weight, transport.near,
-            transport.probes.probe_of_cell, scene.albedo, scene.emission, *scene.direct,
-            self._shared[self._of_probes(max(step - 1, 0))] if shared is None else shared, step == 0,
-            BY_PROBES if ray is None or shared is not None else self._indirect[ray], wanted, cells,
-            self._radiance[step] if radiance is None else radiance, self._compares, changed, done,
-            step == self._passes, self._writes, anew, self.changed_at,
+            rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count, surface.page_key_of_row,
+            surface.place, transport.grid, transport.bounce_rays.met, self._sky_e, scene.albedo, scene.bounced,
+            scene.emission, *scene.direct, before, wanted, self._radiance[step] if radiance is None else radiance,
+            self._compares, changed, told, done, step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
-    def _light_probes(self, transport: Transport, step: int, todo: I32) -> Bool:
+    def _light_probes(self, transport: Transport, todo: I32, radiance: U32, own_light: F32) -> Bool:
         probes, differs = transport.probes, np.empty(len(todo), np.bool_)
         one_pass.light_probes(
-            todo, probes.weight, probes.weight_sum, probes.reads, self._sky_side, self._radiance[step],
-            self._own[self._of_probes(step)], step == self._passes - 1, self._own_light, differs,
-        )  # fmt: skip
+            todo, probes.weight, probes.weight_sum, probes.reads, self._sky_side, radiance, own_light, differs
+        )
         return differs
 
-    def _share_probes(self, transport: Transport, step: int, todo: I32, sides: NDArray[np.uint8]) -> None:
+    def _share_probes(self, transport: Transport, todo: I32) -> None:
         one_pass.share_probes(
-            todo, transport.probes.link, self._own[self._of_probes(step)], self._shared[self._of_probes(step)], sides,
-            step == self._passes - 1, self._own_light, self._side_light, self._writes, self.probe_changed_at,
-        )  # fmt: skip
-
-    def _gather_by_rays(self, scene: Scene, step: int, ray: int, texels: I32) -> Bool:
-        """What some texels gather by themselves in a pass; returns where it differs."""
-        transport, radiance = scene.transport, self._radiance[step - 1]
-        return transport.last_rays.gather(texels, transport.surface, radiance, scene.sky, self._indirect[ray])
+            todo, transport.probes.link, self._own_light, self._side_light, self._writes, self.probe_changed_at
+        )
 
     def _look_at_sky(self, transport: Transport, sky: SkyView, todo: I32) -> None:
         probes = transport.probes
@@ -296,12 +245,12 @@ class Relight:
             todo, probes.cell, probes.fibonacci, probes.reads, probes.weight, *_fields(sky), self._sky_side
         )  # fmt: skip
 
-    def _trace_last(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
-        """Bring the rays of the last bounces up to date, those of found [T]; yields bricks of work."""
+    def _trace(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
+        """Bring the rays that light bounces along up to date, those of found [T]; yields bricks of work."""
         surface, most = scene.transport.surface, None
         if most_bricks is not None:
-            most = max(most_bricks * surface.n_texels // (LAST_PASSES * max(surface.n_with_texels, 1)), 1)
-        for _ in scene.transport.last_rays.trace(scene.transport.voxels, surface, found, most):
+            most = max(most_bricks * surface.n_texels // (TRACED_PASSES * max(surface.n_with_texels, 1)), 1)
+        for _ in scene.transport.bounce_rays.trace(scene.transport.voxels, surface, found, most):
             yield most_bricks or 0
 
     def _gather(self, scene: Scene, anew: Bool, most_bricks: int | None) -> Iterator[int]:
@@ -309,100 +258,70 @@ class Relight:
         transport, surface = scene.transport, scene.transport.surface
         alive = np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
-        sides = np.zeros(len(transport.probes.alive), np.uint8)
         n_parts = 1 if most_bricks is None else max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)
         bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
-        self._look_at_sky(transport, scene.sky, alive)
-        yield bricks
+        for part in np.array_split(surface.alive(), n_parts):
+            transport.bounce_rays.look_at_sky(part, surface, scene.sky, self._sky_e)
+            yield bricks
         for step in range(self._passes + 1):
-            ray = self._ray_bounce(step)
-            if ray is not None:
-                if self._ray_bounce(step - 1) is None:
-                    yield from self._trace_last(scene, np.zeros(surface.capacity, np.bool_), most_bricks)
-                for part in np.array_split(surface.alive(), n_parts):
-                    self._gather_by_rays(scene, step, ray, part)
-                    yield bricks
             for part in np.array_split(rows, n_parts):
                 self._light_pages(scene, step, part, anew)
                 yield bricks
-            if step == self._passes:
-                break
-            if not self._asks_probes(step):
-                continue
-            for part in np.array_split(alive, n_parts):
-                self._light_probes(transport, step, part)
-                yield bricks
-            self._share_probes(transport, step, alive, sides)
+        for part in np.array_split(alive, n_parts):
+            self._look_at_sky(transport, scene.sky, part)
+            self._light_probes(transport, part, self._radiance[self._passes], self._own_light)
+            yield bricks
+        self._share_probes(transport, alive)
 
-    def _follow(self, scene: Scene, dirty: Dirty, anew: Bool, most_bricks: int | None) -> Iterator[int]:
-        """All passes, each over what is dirty and what reads what the pass before it changed; yields about how many
-        bricks' work was done.
+    def _follow(self, scene: Scene, dirty: Dirty, retraced: Bool, anew: Bool) -> Iterator[int]:
+        """All passes, each over what is dirty, what has a ray `retraced` [T] and what reads something that passes
+        before it changed; yields about how many bricks' work was done.
         """
-        transport = scene.transport
-        surface, probes, readers = transport.surface, transport.probes, transport.readers
-        assert readers is not None
-        self._look_at_sky(transport, scene.sky, dirty.probes)
-        n_texels, (_, ny, nz) = surface.capacity, surface.n_bricks
-        changed = np.zeros(surface.n_spots, np.bool_)  # in this pass
-        sides = np.zeros(len(probes.alive), np.uint8)  # [P] bits: sides that differ in this pass
-        cells, bricks = np.zeros(probes.probe_of_cell.shape, np.uint8), np.zeros(surface.n_bricks, np.uint8)
-        wanted, always = np.zeros(n_texels, np.bool_), anew.copy()
+        transport, surface = scene.transport, scene.transport.surface
+        _, ny, nz = surface.n_bricks
+        again = np.flatnonzero(retraced).astype(np.int32)
+        transport.bounce_rays.look_at_sky(again, surface, scene.sky, self._sky_e)
+        wanted = retraced
         wanted[dirty.texels] = True
-        one_pass.mark_rows(dirty.texels, surface.place, surface.faces, ny, nz, always)
+        changed = np.zeros(surface.n_spots, np.bool_)  # in this pass, or one before
+        ever, told = np.zeros((2, len(anew)), np.bool_)  # [n_pages] with something that changed; first in this pass
+        told[:] = anew & (surface.page_key_of_row >= 0)
+        rows = np.flatnonzero(told).astype(np.int32)  # who reads them read another's light before
+        one_pass.note_spots(rows, surface.faces, surface.patch_first, surface.patch_count, surface.capacity, changed)
         done = np.zeros(len(anew), np.int32)  # [n_pages] texels worked out in this pass
-        self.texels_done, todo = 0, np.zeros(0, np.int32)
         per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
-        per_probe = surface.n_with_texels / max(probes.n_alive, 1)
-        retraced = np.zeros(n_texels, np.bool_)  # with a ray of the last bounces that ends elsewhere
-        if self.is_close:
-            yield from self._trace_last(scene, retraced, most_bricks)
-        by_rays = retraced.copy()  # whose rays read something else
+        self.texels_done = 0
         for step in range(self._passes + 1):
-            cells[:], bricks[:], marked, asked, ray = 0, 0, always.copy(), wanted, self._ray_bounce(step)
-            if ray is None:
-                one_pass.mark_bricks(todo, sides, probes.cell, cells, bricks)
-                near = np.flatnonzero((bricks != 0) & surface.has_texels)
-                one_pass.mark_pages(near, bricks.reshape(-1), surface.faces, marked)
-            else:
-                again = np.flatnonzero(by_rays).astype(np.int32)
-                again = again[self._gather_by_rays(scene, step, ray, again) | (not self._compares)]
-                asked = wanted.copy()
-                asked[again] = True
-                one_pass.mark_rows(again, surface.place, surface.faces, ny, nz, marked)
-            sides[todo] = 0
+            marked = anew.copy()
+            mark_rows(np.flatnonzero(wanted).astype(np.int32), surface.place, surface.faces, ny, nz, marked)
             rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
-            self._light_pages(scene, step, rows, anew, asked, cells, changed, done)
-            rows = rows[(done[rows] > 0) | anew[rows]]
+            self._light_pages(scene, step, rows, anew, wanted, changed, told, done)
             self.texels_done += int(done[rows].sum())
             yield math.ceil(len(rows) * per_page)
-            if step == self._passes:
-                break
-            mark, asks_probes = np.zeros(len(probes.alive), np.bool_), self._asks_probes(step)
-            mark[dirty.probes] = True
-            if asks_probes:
-                one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
-            spots = (surface.faces, surface.patch_first, surface.patch_count, n_texels)
-            # What reads a spot that was given out anew read another before.
-            if self._ray_bounce(step + 1) is not None:
-                again = np.flatnonzero(anew & (surface.page_key_of_row >= 0)).astype(np.int32)
-                one_pass.note_spots(again, *spots, True, changed)
-                by_rays[:] = retraced
-                transport.last_rays.mark_readers(surface, changed, by_rays)
-            one_pass.note_spots(rows, *spots, False, changed)
-            if not asks_probes:
-                todo = todo[:0]
-                continue
-            todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
-            differs = self._light_probes(transport, step, todo) | (not self._compares)
-            yield math.ceil(len(todo) * per_probe)
-            mark[:] = False
-            mark[dirty.linked] = True
-            one_pass.mark_linked(todo, differs, probes.link, mark)
-            todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
-            self._share_probes(transport, step, todo, sides)
-            if not self._compares:
-                sides[todo] = ANY_SIDE
+            if step < self._passes:
+                transport.bounce_rays.mark_readers(np.flatnonzero(told).astype(np.int32), surface, changed, wanted)
+            ever |= told
+            told[:] = False
+        yield self._follow_probes(scene, dirty, np.flatnonzero(ever).astype(np.int32), changed)
+
+    def _follow_probes(self, scene: Scene, dirty: Dirty, rows: I32, changed: Bool) -> int:
+        """Probes that are dirty or read something that changed [S], all of it in pages `rows` [n]; returns about how
+        many bricks' work was done.
+        """
+        transport, probes, readers = scene.transport, scene.transport.probes, scene.transport.readers
+        assert readers is not None
+        self._look_at_sky(transport, scene.sky, dirty.probes)
+        mark = np.zeros(len(probes.alive), np.bool_)
+        mark[dirty.probes] = True
+        one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
+        todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
+        differs = self._light_probes(transport, todo, self._radiance[self._passes], self._own_light)
+        mark[:] = False
+        mark[dirty.linked] = True
+        one_pass.mark_linked(todo, differs | (not self._compares), probes.link, mark)
+        self._share_probes(transport, np.flatnonzero(mark & probes.alive).astype(np.int32))
+        return math.ceil(len(todo) * transport.surface.n_with_texels / max(probes.n_alive, 1))
 
 
 def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:

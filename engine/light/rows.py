@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from engine.light import gather, interpolate
+from engine.light import gather
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
 from engine.light.surface import face_centre, spot_of
@@ -31,18 +31,6 @@ def rows_that_read(
                 reads[i] = sky_at > since
             elif hit <= gather.PART:
                 reads[i] = part_at[gather.PART - hit] > since
-
-
-@njit(parallel=True, cache=True)
-def probes_differ(texels, rows, place, where, weight, probe_of_cell, checked, probe_at, differs):
-    """Which of some texels see a probe whose light is another than when their rows were last looked at: differs [n]."""
-    for i in prange(len(texels)):
-        since = checked[rows[i]]
-        differs[i] = since < 0
-        for j in range(weight.shape[1]):
-            if weight[texels[i], j] != 0:
-                p = interpolate.probe_seen(where, place, probe_of_cell, texels[i], j)
-                differs[i] = differs[i] or probe_at[p] > since
 
 
 @njit(cache=True)

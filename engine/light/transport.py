@@ -1,12 +1,12 @@
 """Transport: all that light needs to know of geometry, and how it follows a change of voxels.
 
-Texels, probes with their traced rays, and the weights with which texels see probes. What a change dirties, with `box`
-the voxels that differ:
+Texels with the rays that light bounces along, and probes with theirs. What a change dirties, with `box` the voxels that
+differ:
 
+- texels that are new, or belong to voxels that are others;
 - probes of cells whose candidates can see the box: placed again; those that move are traced whole;
-- rays that cross the box, and those that read a page that gained or lost texels: traced again;
-- texels within REACH_M of the box that look into it, or into the cell of a probe that came, went or moved: their
-  weights (rays to probes) are done again; of those within ABOUT_M also what is near them.
+- rays of probes that cross the box, and those that read a page that gained or lost texels: traced again;
+- rays of texels that cross the box: traced again when light is asked for (bounces.py).
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
-from engine.light.bounces import LastRays
+from engine.light.bounces import BounceRays
 from engine.light.gaps import follow_gaps
-from engine.light.interpolate import NEAR_M, look_into, near_shares, probe_seen, texel_weights
 from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.readers import RaysOfPages
 from engine.light.surface import Surface
@@ -31,12 +30,9 @@ I32 = NDArray[np.int32]
 Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy hands them out
 Bool = NDArray[np.bool_]
 
-REACH_M = 3.25  # how far from a texel its weights may look: probes two cells on (2.8 m), with a margin
-ABOUT_M = NEAR_M + 0.35  # from the middle of a voxel to all that is near before one of its faces
-CELL_M = CELL_VOXELS * VOXEL_M
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
-TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight, weights of all texels too
+TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
 
@@ -48,9 +44,8 @@ class Change:
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
     gone: I32  # [g] numbers of texels that went (some may be among the fresh)
-    reweighed: I32  # [n] texels whose weights were worked out again
     retraced: I32  # [n] probes with at least one ray traced
-    texels: I32  # [n] that are other voxels' or have other weights: a few of those
+    texels: I32  # [n] that are new or other voxels'
     probes: I32  # [n] whose rays read something else
     linked: I32  # [n] probes that see other neighbours
     rows: I32  # [n] pages that gained or lost texels
@@ -61,7 +56,7 @@ class Change:
 def change_of_boxes(low: F64, high: F64) -> Change:
     """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
     none = np.zeros(0, np.int32)
-    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, none, none, 0, 0)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, none, 0, 0)
 
 
 class Transport:
@@ -77,10 +72,7 @@ class Transport:
         self.voxels = voxels_of(self.grid)
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
-        self.where = np.zeros((0, 8), np.uint8)  # [T, 8] in which cell around a texel each probe is that it sees
-        self.weight = np.zeros((0, 8), np.uint8)  # [T, 8] sum WHOLE, or 0 where it sees none
-        self.near = np.zeros(0, np.uint8)  # [T] of NEAR_WHOLE that it sees, how much is too near for probes to tell
-        self.last_rays = LastRays()
+        self.bounce_rays = BounceRays()
         self.readers: RaysOfPages | None = None  # see keep_readers
         self.n_changes = 0  # so far
         self._boxes: list[tuple[F64, F64]] = []  # [n, 3] of the last of them
@@ -103,8 +95,8 @@ class Transport:
         for part in np.array_split(probes.cells(), max(n, 1)):
             probes.place(self.voxels, part)
             yield most_bricks
-        self._make_room(surface.capacity)
-        self.last_rays.note(surface.alive())
+        self.bounce_rays.make_room(surface.capacity)
+        self.bounce_rays.note(surface.alive())
         n = -(-TRACE_PASSES * surface.n_with_texels // most_bricks)
         alive, rays = np.flatnonzero(probes.alive).astype(np.int32), np.full(len(probes.alive), ALL_RAYS)
         for part in np.array_split(alive, max(n, 1)):
@@ -112,13 +104,10 @@ class Transport:
             probes.measure(surface, part)
             yield most_bricks
         probes.join(self.voxels, alive)
-        for part in np.array_split(surface.alive(), max(n, 1)):
-            self._weigh(part)
-            near_shares(self.voxels, surface.place, part, self.near)
-            yield most_bricks
 
     def keep_readers(self) -> None:
         """From now on know which rays read a page, so that light and transport can follow a change."""
+        self.bounce_rays.keeps_readers = True
         probes = self.probes
         rows = probes.rows_read(np.arange(probes.reads.size, dtype=np.int32), self.surface)
         rows.reshape(probes.reads.shape)[~probes.alive] = -1
@@ -130,7 +119,7 @@ class Transport:
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
         bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.reads.shape[1]
-        return Change(low, high, texels, texels[:0], texels, probes, texels, probes, probes, rows, bricks, rays)
+        return Change(low, high, texels, texels[:0], probes, texels, probes, probes, rows, bricks, rays)
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid has another stamp than the one that was read last."""
@@ -175,30 +164,22 @@ class Transport:
         more = self.surface.capacity - before
         if more:
             self.probes.make_room_for_texels(before, self.surface.capacity)
-            self._make_room(more)
+            self.bounce_rays.make_room(more)
         return fresh, gone, rows
-
-    def _make_room(self, more: int) -> None:
-        self.where = np.concatenate([self.where, np.zeros((more, 8), np.uint8)])
-        self.weight = np.concatenate([self.weight, np.zeros((more, 8), np.uint8)])
-        self.near = np.concatenate([self.near, np.zeros(more, np.uint8)])
-        self.last_rays.make_room(more)
 
     def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
         self._note_boxes(low, high)
-        self.last_rays.note(fresh, low, high)
+        self.bounce_rays.note_change(fresh, gone, rows, low, high, surface)
         cells = np.zeros(probes.n_cells, np.bool_)
         for a, b in zip(low_vox, high_vox, strict=True):
             first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)
             last = (b + NEAR_VOXELS) // CELL_VOXELS + 1
             cells[tuple(slice(f, e) for f, e in zip(first, last, strict=True))] = True
         listed = np.argwhere(cells).astype(np.int32)
-        before = probes.probe_of_cell[cells]
         moved = probes.place(self.voxels, listed)
-        others = np.concatenate([probes.cell[moved], listed[(before >= 0) & (probes.probe_of_cell[cells] < 0)]])
         again, differ, n_rays = self._retrace_rays(low, high, moved, rows)
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
@@ -208,35 +189,10 @@ class Transport:
         probes.join(self.voxels, around)
         linked = around[(probes.link[around] != links).any(1)]
 
-        near = self._looking_into(low, high, others, fresh)
-        before = self._seen_by(near)
-        self._weigh(near)
-        about = np.union1d(surface.within(low - ABOUT_M, high + ABOUT_M), fresh).astype(np.int32)
-        near_shares(self.voxels, surface.place, about, self.near)
-        others = np.union1d(surface.within(low, high), fresh)
-        texels = np.union1d(near[(self._seen_by(near) != before).any(1)], others).astype(np.int32)
-        bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[near, :3]]) // BRICK
+        texels = np.union1d(surface.within(low, high), fresh).astype(np.int32)
+        bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[texels, :3]]) // BRICK
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
-        return Change(low, high, fresh, gone, near, again, texels, differ, linked, rows, n_bricks, n_rays)
-
-    def _seen_by(self, texels: I32) -> NDArray[np.uint8]:
-        """All that the light of some texels [n] depends on beside their voxels, as bytes [n, 17]."""
-        weight = self.weight[texels]
-        return np.concatenate([weight, np.where(weight > 0, self.where[texels], 0), self.near[texels, None]], 1)
-
-    def _looking_into(self, low: F64, high: F64, cells: I32, fresh: I32) -> I32:
-        """The texels whose weights a change of boxes low..high [n, 3] metres may make others, where the probes of some
-        cells [m, 3] are others, and `fresh` ones.
-        """
-        surface = self.surface
-        near = surface.within(low - REACH_M, high + REACH_M)
-        low = np.concatenate([low, cells * CELL_M])
-        high = np.concatenate([high, (cells + 1) * CELL_M])
-        if len(low) > MOST_BOXES:
-            low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
-        looks = np.empty(len(near), np.bool_)
-        look_into(surface.place, near, low, high, looks)
-        return np.union1d(near[looks], fresh).astype(np.int32)
+        return Change(low, high, fresh, gone, again, texels, differ, linked, rows, n_bricks, n_rays)
 
     def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> tuple[I32, I32, int]:
         """Trace again what a change of boxes low..high [n, 3] metres makes void: all rays of probes that moved, rays
@@ -287,26 +243,6 @@ class Transport:
         self._boxes.append((low, high))
         while sum(len(boxes) for boxes, _ in self._boxes) > MOST_BOXES:
             del self._boxes[0]
-
-    def probes_of(self, texels: I32) -> I32:
-        """The probes that some texels [n] see, by weight: [n, 8], -1 none."""
-        found = np.full((len(texels), 8), -1, np.int32)
-        for i, j in np.argwhere(self.weight[texels]).tolist():
-            found[i, j] = probe_seen(self.where, self.surface.place, self.probes.probe_of_cell, texels[i], j)
-        return found
-
-    def _weigh(self, texels: I32) -> None:
-        probes = self.probes
-        texel_weights(
-            self.voxels,
-            self.surface.place,
-            probes.probe_of_cell,
-            probes.position,
-            probes.cell,
-            texels,
-            self.where,
-            self.weight,
-        )
 
 
 def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.furniture import Furniture, FurnitureChange, part_light
+from engine.light.ggx import bounced_albedo
 from engine.light.lamps import LampChange, LampTransport
 from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, Scene, passes_for_world
 from engine.light.standing import StandingBodies
@@ -41,7 +42,8 @@ class WorldLight:
         """Of a world of which nothing but the transport is known; `relit` holds no light yet."""
         self.transport = transport
         self.relit = relit
-        self.passes = passes_for_world(view.voxels, view.materials)
+        self.bounced = bounced_albedo(view.materials)  # [M, 3]
+        self.passes = passes_for_world(view.voxels, self.bounced)
         self.lamps = LampTransport()
         self.lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3] that is shown
         self.lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
@@ -55,8 +57,8 @@ class WorldLight:
         self._throws: Throws = {}
 
     def waits(self, view: View) -> bool:
-        """Whether radiance is not that of the view's lamps, sky and materials, or its last bounces are to come."""
-        return _sources(view) != self._sources or not self.relit.is_close
+        """Whether radiance is not that of the view's lamps, sky and materials."""
+        return _sources(view) != self._sources
 
     def is_lit_otherwise(self, view: View) -> bool:
         """Whether lamps are brighter or darker than in the radiance that is there."""
@@ -126,7 +128,8 @@ class WorldLight:
         late = most_bricks if change is None or not self.is_lit else None  # else new voxels would wait for light
         sources, before, sky = _sources(view), self._sources, view.sky
         if before is not None and sources.materials != before.materials:
-            self.passes = passes_for_world(view.voxels, view.materials)
+            self.bounced = bounced_albedo(view.materials)
+            self.passes = passes_for_world(view.voxels, self.bounced)
         if late is not None and self.is_lit:
             self.show_lamps(view, moved)
         lit = yield from self._lit_by_lamps(view.lamps.radiance, late)
@@ -135,14 +138,13 @@ class WorldLight:
         if before is not None and (sources.materials, sources.sun) == (before.materials, before.sun):
             dirty = self._dirty([*lit, sunlit], change)
         direct = Direct(self.lamps.e, sun_share, sky.sun, sky.sun_direction)
-        scene = Scene(self.transport, view.materials.albedo, view.materials.emission, direct, sky)
+        scene = Scene(self.transport, view.materials.albedo, self.bounced, view.materials.emission, direct, sky)
         rows = NO_PAGES if change is None else change.rows
         if change is not None and most_bricks is not None and self.is_lit:
             self.relit.stand_in(scene, change.probes, rows)
             self.show_lamps(view, True)
             yield most_bricks  # that is enough for this update
-        closely = most_bricks is None or self.is_lit  # first light comes without the rays of its last bounces
-        yield from self.relit.parts(scene, self.passes, dirty, rows, most_bricks, closely)
+        yield from self.relit.parts(scene, self.passes, dirty, rows, most_bricks)
         self._sources, self.sky, self.sun.share = sources, sky, sun_share
         if most_bricks is None or not self.is_lit:
             self._note_lamps(view.lamps.radiance)
@@ -236,7 +238,7 @@ def _sources(view: View) -> _Sources:
         view.lamps.radiance.tobytes(),
         b"".join(np.asarray(v, np.float32).tobytes() for v in fields),
         sky.sun.tobytes() + (sky.sun_direction.tobytes() if sky.sun.any() else b""),
-        materials.albedo.tobytes() + materials.emission.tobytes(),
+        b"".join(a.tobytes() for a in (materials.albedo, materials.emission, materials.roughness, materials.metal)),
     )
 
 

@@ -31,7 +31,7 @@ from engine.view import View
 
 F32 = NDArray[np.float32]
 CHUNK_SPP = 128  # samples between two writes: about 40 s at 640 x 360 on two cores
-VERSION = 5  # grows when the same view would be traced differently: then kept pictures are stale
+VERSION = 6  # grows when the same view would be traced differently: then kept pictures are stale
 RIVAL_SEED = 1_000_000  # the first seed that no chunk of a reference has
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)  # not there, or cut short
 LEAST_ALBEDO = 0.04  # that light is divided by: as much as a varnish mirrors

@@ -31,6 +31,7 @@ F32 = NDArray[np.float32]
 SKY_PX = (512, 1024)  # rows, columns of the sky's map
 START_M = 0.02  # how far before a surface point a ray towards it starts
 MIN_LLVM = 16
+LAMP_SPP = 512  # least samples of a lamp's direct light in an `exact` picture
 DEEPEST = 64  # bounces; long before, dim paths end by chance (worker.py)
 
 
@@ -85,9 +86,9 @@ def picture(
     first, so that trace_s holds no compiling.
 
     `exact` tells apart what holds next to no noise: what shines by itself, seen straight, the direct light of the sun,
-    which one sample knows as well as many, and that of lamps, each of which gets `spp` samples of its own
-    (lamplight.py). So that this is so the sun then has `spp` samples of its own too, and light of lamps that bounces
-    on is traced by itself. It needs rays without a spread.
+    which one sample knows as well as many, and that of lamps, each of which gets samples of its own (lamplight.py),
+    LAMP_SPP or more, for they are cheap. So that this is so the sun then has `spp` samples of its own too, and light of
+    lamps that bounces on is traced by itself. It needs rays without a spread.
     """
     if exact and (antialias or denoise):
         raise ValueError("exact: with antialias every sample sees another place, and denoise leaves no part as it was")
@@ -108,7 +109,8 @@ def picture(
         jobs.append({**common, "name": "lamps", "lamps": True, "bounced": exact, "seed": 2 * seed + 1})
         shares.append("lamps")
         if exact:
-            jobs.append({**common, "name": "lamplight", "kind": "lamplight", "seed": 2 * seed + 1})
+            samples = max(spp, LAMP_SPP)
+            jobs.append({**common, "name": "lamplight", "kind": "lamplight", "spp": samples, "seed": 2 * seed + 1})
             shares.append("lamplight")
             clear.append("lamplight")
     if exact:

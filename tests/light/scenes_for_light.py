@@ -4,7 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from engine.light.interpolate import probe_weights
 from engine.light.network import SHAPES, Network
+from engine.light.surface import face_centre
+from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
@@ -132,3 +135,16 @@ def brightening_network(seed: int = 3) -> Network:
     """Random weights none of which is negative: no light is taken away, so pages have nothing to cut off at 0."""
     random = np.random.default_rng(seed)
     return network_of(**{name.replace(".", "_"): random.uniform(0, 0.1, shape) for name, shape in SHAPES.items()})
+
+
+def weights_of(transport: Transport, texels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probes that some texels [n] see, -1 none, and their weights: both [n, 8]."""
+    probes, place = transport.probes, transport.surface.place
+    index, weight, centre = np.empty((len(texels), 8), np.int32), np.empty((len(texels), 8), np.float32), np.empty(3)
+    for i, t in enumerate(texels):
+        axis, sign = face_centre(place, t, centre)
+        normal = np.where(np.arange(3) == axis, sign, 0.0)
+        probe_weights(
+            transport.voxels, probes.probe_of_cell, probes.position, *centre, *normal, index[i], weight[i]
+        )  # fmt: skip
+    return index, weight

@@ -6,7 +6,6 @@ import pytest
 from engine.light.cache import LightCache
 from engine.light.decode import LEAST_TAKEN
 from engine.light.features import SceneFeatures
-from engine.light.interpolate import WHOLE
 from engine.light.network import Network
 from tests.light.scenes_for_light import (
     lamps,
@@ -17,6 +16,7 @@ from tests.light.scenes_for_light import (
     random_network,
     sky,
     view_of,
+    weights_of,
 )
 
 LAMPS = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)))
@@ -100,8 +100,8 @@ def test_the_classical_look_is_the_light_of_the_probes_that_a_texel_sees() -> No
     cache, texels, e = decoded(None, slice(None, None, 7))
     transport, side_light = cache.transport, cache._relit.side_light
     side = transport.surface.place[texels, 3]
-    weight = transport.weight[texels] / WHOLE
-    expected = np.einsum("tp,tpc->tc", weight, side_light[transport.probes_of(texels), side[:, None]])
+    index, weight = weights_of(transport, texels)
+    expected = np.einsum("tp,tpc->tc", weight, side_light[index, side[:, None]])
     np.testing.assert_allclose(e, expected, rtol=1e-4, atol=1e-6)
     scene = SceneFeatures(plaza(), materials().albedo, materials().emission)
     scene.look_from(same_texels(cache, texels, scene))

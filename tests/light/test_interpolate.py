@@ -1,57 +1,52 @@
-import numpy as np
-import pytest
+"""Weights of probes against their definition in plain numpy."""
 
-from engine.light.interpolate import NEAR_M, NEAR_RAYS, NEAR_WHOLE, bricks_around, cell_around, cell_step
+import math
+
+import numpy as np
+
+from engine.light.interpolate import LIFT_M
 from engine.light.trace import first_hit_reference
 from engine.light.transport import Transport
-from tests.light.scenes_for_light import open_ground, view_of
-
-GROUND = 4  # voxels
+from tests.light.scenes_for_light import plaza, view_of, weights_of
 
 
-def yard() -> np.ndarray:
-    """Open ground with a wall, and a shaft of one voxel in it."""
-    grid = open_ground(24)
-    grid[:, :, :GROUND], grid[:, :, GROUND:] = 1, 0
-    grid[:8, :, GROUND : GROUND + 8] = 1
-    grid[16, 16, 1:GROUND] = 0
-    return grid
+def slow_weights(transport: Transport, texel: int) -> dict[int, float]:
+    """Probe -> weight of the 8 cells around a texel: trilinear, the less the more it stands to the side, and none of
+    what lies behind the texel or is hidden from it; sight by marching.
+    """
+    probes, (x, y, z, side) = transport.probes, transport.surface.place[texel].tolist()
+    normal = np.zeros(3)
+    normal[side // 2] = 1 - 2 * (side % 2)
+    centre = (np.array([x, y, z]) + 0.5) * 0.25 + 0.125 * normal
+    lifted = centre + LIFT_M * normal - 0.5
+    first, found = np.floor(lifted).astype(int), {}
+    for step in np.ndindex(2, 2, 2):
+        cell = first + step
+        if (cell < 0).any() or (cell >= probes.n_cells).any() or probes.probe_of_cell[tuple(cell)] < 0:
+            continue
+        probe = int(probes.probe_of_cell[tuple(cell)])
+        way = probes.position[probe] - centre
+        ahead = float(way @ normal)
+        if ahead < 0.05:
+            continue
+        share = float(np.prod(np.where(step, lifted - first, 1 - (lifted - first))))
+        facing = (ahead / np.linalg.norm(way) + 1) / 2
+        start = centre + 0.02 * normal
+        towards = probes.position[probe] - start
+        length = np.linalg.norm(towards)
+        if first_hit_reference(transport.grid, start, towards / length, 5e-3) >= length:
+            found[probe] = max(share, 1e-3) * (facing**2 + 0.1)
+    return {probe: weight / sum(found.values()) for probe, weight in found.items()}
 
 
-def share_by_marching(grid: np.ndarray, x: int, y: int, z: int, rays: int) -> float:
-    """The slow definition: how many of many rays, by the cosine law from all over the top of a voxel, soon end."""
-    rng = np.random.default_rng(7)
-    hits = 0
-    for _ in range(rays):
-        r2, angle = rng.random(), 2.0 * np.pi * rng.random()
-        way = np.array([np.sqrt(r2) * np.cos(angle), np.sqrt(r2) * np.sin(angle), np.sqrt(1.0 - r2)])
-        origin = np.array([x + rng.random(), y + rng.random(), z + 1.004]) / 4
-        hits += first_hit_reference(grid, origin, way, 5e-3) < NEAR_M
-    return hits / rays
-
-
-@pytest.mark.parametrize(("x", "y", "z"), [(8, 12, 3), (9, 12, 3), (10, 12, 3), (16, 16, 0), (20, 5, 3)])
-def test_what_is_near_is_found_as_by_marching(x: int, y: int, z: int) -> None:
-    grid = yard()
-    transport = Transport(view_of(grid).voxels)
-    texels = np.flatnonzero((transport.surface.place == (x, y, z, 4)).all(1))
-    assert len(texels) == 1
-    wanted = share_by_marching(grid, x, y, z, 400) * NEAR_RAYS / (NEAR_RAYS + 1)
-    near = transport.near[texels[0]] / NEAR_WHOLE
-    assert near == pytest.approx(wanted, abs=0.08)
-    assert (near == 0.0) == (wanted == 0.0)
-
-
-def test_the_bricks_around_a_cell_hold_all_texels_that_may_see_its_probe() -> None:
-    """Against every texel of some bricks and every step to a cell; no brick is there for nothing."""
-    shape, n_bricks = (16, 16, 16), 8
-    seen = np.zeros((shape[0], n_bricks), np.bool_)  # along one axis
-    for x in range(16, 48):  # away from the borders
-        for side in range(6):
-            place = np.array([[x, 32, 32, side]], np.int16)
-            for code in range(64):
-                cell = cell_around(place, 0, shape) + cell_step(code, shape)
-                seen[np.unravel_index(cell, shape)[0], x // 8] = True
-    for cell in range(6, 10):
-        first, last = bricks_around(cell)
-        np.testing.assert_array_equal(np.flatnonzero(seen[cell]), np.arange(first, last + 1))
+def test_texels_weigh_the_probes_that_they_see() -> None:
+    transport = Transport(view_of(plaza()).voxels)
+    texels = transport.surface.alive()[::97]
+    hidden = 0
+    for texel, index, weight in zip(texels, *weights_of(transport, texels), strict=True):
+        wanted = slow_weights(transport, int(texel))
+        got = dict(zip(index[index >= 0].tolist(), weight[index >= 0].tolist(), strict=True))
+        assert got.keys() == wanted.keys()
+        assert all(math.isclose(got[probe], wanted[probe], rel_tol=1e-4, abs_tol=1e-6) for probe in wanted)
+        hidden += len(wanted) < 8
+    assert 10 < hidden < len(texels)

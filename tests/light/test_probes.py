@@ -4,7 +4,6 @@ import numpy as np
 
 from engine.light.cache import LightCache
 from engine.light.features import SceneFeatures
-from engine.light.interpolate import WHOLE
 from engine.light.probes import (
     BACKWARDS,
     DISTANCE_UNIT,
@@ -14,7 +13,7 @@ from engine.light.probes import (
     SKY,
     WEIGHT_UNIT,
 )
-from tests.light.scenes_for_light import materials, plaza, view_of
+from tests.light.scenes_for_light import materials, plaza, view_of, weights_of
 
 
 def scene() -> SceneFeatures:
@@ -25,14 +24,15 @@ def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
     cache = LightCache()
     cache.update(view_of(plaza()))
     texels = cache.transport.surface.alive()
-    assert (cache.transport.weight[texels].sum(1) == WHOLE).all()
+    index, weight = weights_of(cache.transport, texels)
+    np.testing.assert_allclose(weight.sum(1), 1.0, rtol=1e-5)
     place = cache.transport.surface.place[texels]
     axis, sign = place[:, 3] // 2, 1 - 2 * (place[:, 3] % 2)
     n = np.arange(len(texels))
     plane = (place[n, axis] + (sign > 0)) * 0.25
-    position = cache.transport.probes.position[cache.transport.probes_of(texels)]
+    position = cache.transport.probes.position[index]
     ahead = (position[n, :, axis] - plane[:, None]) * sign[:, None]
-    assert (ahead[cache.transport.weight[texels] > 0] > 0).all()
+    assert (ahead[weight > 0] > 0).all()
 
 
 def test_every_array_over_probes_grows_with_them() -> None:
@@ -63,12 +63,12 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
     transport = features.transport
     probes, alive = transport.probes, np.flatnonzero(transport.probes.alive)
     walls = features.surface.place[features.texels, 3]
+    index, weight = weights_of(transport, features.texels)
     told = np.zeros((6, 6))
     for shining in range(6):
         arriving = np.where(features.surface.side_of(probes.reads) == shining, 1.0, 0.0)
         light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
         light[alive] /= probes.weight_sum[alive]
-        weight, index = transport.weight[features.texels] / WHOLE, transport.probes_of(features.texels)
         e = (weight * light[index, walls[:, None]]).sum(1)
         told[shining] = [e[walls == wall].mean() for wall in range(6)]
     others = told[~np.eye(6, dtype=bool)]

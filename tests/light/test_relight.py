@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 
 from engine.light import gather
-from engine.light.bounces import LAST_RAYS
-from engine.light.bounces import SKY as LAST_SKY
+from engine.light.bounces import N_RAYS
+from engine.light.bounces import SKY as BOUNCE_SKY
 from engine.light.features import SceneFeatures
 from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
-from engine.light.interpolate import NEAR_WHOLE, WHOLE
 from engine.light.keeping import KEPT_BITS, pack, packed, unpack, unpacked
 from engine.light.lamps import LampTransport
-from engine.light.passes import NEAR_LAMPS
 from engine.light.probes import OWN_SHARE, SKY
-from engine.light.relight import PASSES, RAY_BOUNCES, Direct, Dirty, Relight, passes_for
+from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
 from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky
@@ -78,65 +76,60 @@ def sunless(lamps: np.ndarray) -> Direct:
     return Direct(packed(lamps), np.zeros(len(lamps), np.uint8), np.zeros(3, np.float32), np.zeros(3, np.float32))
 
 
+def scene_of(features: SceneFeatures, direct: np.ndarray, outside: SkyView) -> Scene:
+    """In which of light from everywhere half as much again leaves as of light straight from a source."""
+    bounced = 1.5 * features.albedo
+    return Scene(features.transport, features.albedo, bounced, features.emission, sunless(direct), outside)
+
+
 def relit(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> Relight:
     light = Relight()
-    light.run(features.transport, features.albedo, features.emission, sunless(direct), outside, passes)
+    light.run(scene_of(features, direct, outside), passes)
     return light
 
 
-def by_last_rays(features: SceneFeatures, by_spot: np.ndarray, outside: SkyView) -> np.ndarray:
+def by_rays(features: SceneFeatures, by_spot: np.ndarray, outside: SkyView) -> np.ndarray:
     """[n, 3]: mean over the rays of each texel of what they read, by_spot [S, 3], or of the sky."""
-    texels, place, rays = features.texels, features.surface.place, features.transport.last_rays
-    spots, direction = spots_met(features, texels), np.empty((len(texels), LAST_RAYS, 3))
+    texels, place, rays = features.texels, features.surface.place, features.transport.bounce_rays
+    spots, direction = spots_met(features, texels), np.empty((len(texels), N_RAYS, 3))
     for i, t in enumerate(texels):
-        for k in range(LAST_RAYS):
-            gather.texel_direction(place[t, 3], gather.last_turn(place, t), k, LAST_RAYS, direction[i, k])
-    is_sky = (rays.met[texels] >> 8 == LAST_SKY)[..., None]
+        for k in range(N_RAYS):
+            gather.texel_direction(place[t, 3], gather.bounce_turn(place, t), k, N_RAYS, direction[i, k])
+    is_sky = (rays.met[texels] >> 8 == BOUNCE_SKY)[..., None]
     light = np.where(is_sky, sky_radiance(outside, direction), np.where(spots[..., None] >= 0, by_spot[spots], 0))
     return light.mean(1).astype(np.float32)
 
 
 def test_relight_is_the_sum_that_it_says() -> None:
-    """Passes in numpy: texel radiance, patch means, sums over rays, shares; at last along texels' rays."""
-    passes = RAY_BOUNCES + 1
+    """Passes in numpy: texel radiance, patch means, sums over texels' rays; at the end over those of probes."""
+    passes = 3
     features = scene()
     transport, probes, surface = features.transport, features.probes, features.surface
     alive, texels = np.flatnonzero(probes.alive).astype(np.int32), features.texels
     place = surface.place
-    material = np.zeros(len(place), np.uint8)
-    material[texels] = transport.grid[tuple(place[texels, :3].T)]
+    material = transport.grid[tuple(place[texels, :3].T)]
     direct = unpacked(packed(np.random.default_rng(2).random((len(place), 3)).astype(np.float32)))
     outside = sky(blue=0.6)
     fast = relit(features, direct, outside, passes)
 
-    seen_by = transport.probes_of(texels)
-    direction, reads = probes.directions(alive), probes.reads[alive]
     spots = np.concatenate([texels[:, None], surface.patch_spot[texels]], 1)  # [T, 4] by level
     by_spot = np.zeros((surface.n_spots, 3), np.float32)
-    weight = probes.weight[alive].astype(np.float32)  # [P, K, 6]
-    from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, direction), 0)
-    side_light = np.zeros((len(probes.alive), 6, 3), np.float32)
-    near_share = transport.near[texels, None] / np.float32(NEAR_WHOLE)
+    albedo, emission = features.albedo[material], features.emission[material]
     for step in range(passes + 1):
-        seen = side_light[seen_by, place[texels, 3][:, None]]
-        gathered = (transport.weight[texels][..., None] / np.float32(WHOLE) * seen).sum(1)
-        albedo, emission, near = features.albedo[material[texels]], features.emission[material[texels]], near_share
-        beside = near * (emission + albedo * NEAR_LAMPS * direct[texels])
-        gathered = ((1 - near) * gathered + beside) / (1 - near * albedo)
-        if step > passes - RAY_BOUNCES:
-            gathered = by_last_rays(features, by_spot, outside)
+        gathered = by_rays(features, by_spot, outside) if step else np.zeros((len(texels), 3), np.float32)
         own_light = np.zeros((len(place), 3), np.float32)
-        own_light[texels] = emission + albedo * (direct[texels] + gathered)
+        own_light[texels] = emission + albedo * direct[texels] + 1.5 * albedo * gathered
         radiance = patch_means(surface, own_light)
-        if step == passes:
-            break
         by_spot[spots] = radiance[texels]
-        arriving = np.where((reads >= 0)[..., None], by_spot[np.maximum(reads, 0)], from_sky)
-        own = np.zeros_like(side_light)
-        own[alive] = np.einsum("pks,pkc->psc", weight, arriving) / weight.sum(1)[..., None]
-        for p in alive:
-            linked = probes.link[p][probes.link[p] >= 0]
-            side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
+    reads, weight = probes.reads[alive], probes.weight[alive].astype(np.float32)  # [P, K], [P, K, 6]
+    from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, probes.directions(alive)), 0)
+    arriving = np.where((reads >= 0)[..., None], by_spot[np.maximum(reads, 0)], from_sky)
+    own = np.zeros((len(probes.alive), 6, 3), np.float32)
+    side_light = np.zeros_like(own)
+    own[alive] = np.einsum("pks,pkc->psc", weight, arriving) / weight.sum(1)[..., None]
+    for p in alive:
+        linked = probes.link[p][probes.link[p] >= 0]
+        side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
     lost = 2.0**-KEPT_BITS  # by one rounding, at most, of the brightest colour
     np.testing.assert_allclose(fast.side_light[alive], side_light[alive], rtol=4 * lost)
     found = unpacked(fast.radiance[spots])
@@ -185,8 +178,8 @@ def test_niches_get_no_more_light_than_their_own_rays_bring(kind: str) -> None:
         lamp.update(lamp_shapes(box), features.transport.voxels, features.surface, None)
         direct[:] = unpacked(lamp.direct(len(place), box.radiance))
     outside = even_sky(1.0 if kind == "sky" else 0.0)
-    light = Relight()
-    light.run(features.transport, features.albedo, features.emission, sunless(direct), outside, 8)
+    light, albedo = Relight(), features.albedo
+    light.run(Scene(features.transport, albedo, albedo, features.emission, sunless(direct), outside), 8)
     truth = bounced(features, direct, outside, 8)
     under = features.texels[((place[features.texels, :3] >= 8) & (place[features.texels, :3] < [40, 40, 16])).all(1)]
     ratio = unpacked(light.radiance[under]).mean() / truth[under].mean()
@@ -203,7 +196,7 @@ def test_a_local_change_gives_the_bits_of_light_from_nothing() -> None:
         texels = np.random.default_rng(n).choice(features.texels, n, replace=False).astype(np.int32)
         direct[texels] *= 3
         what = Dirty(np.sort(texels))
-        light.run(features.transport, features.albedo, features.emission, sunless(direct), sky(), 5, what)
+        light.run(scene_of(features, direct, sky()), 5, what)
         fresh = relit(features, direct, sky(), 5)
         np.testing.assert_array_equal(light.radiance, fresh.radiance)
         np.testing.assert_array_equal(light.side_light, fresh.side_light)
