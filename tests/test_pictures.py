@@ -67,13 +67,16 @@ def test_the_opening_shot_is_a_picture(name: str, renderer: Renderer) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_an_orbit_in_a_frozen_world_regenerates_no_brick(name: str, renderer: Renderer) -> None:
+    """Bodies that come into view may ask probes that nobody asked before, once."""
     loaded = at_hour(name, 20.0)
     state = started(loaded)
     renderer.render(opening(loaded, state))
     camera = loaded.blueprint.cameras[0].at(0.0)
-    for turn in range(1, 6):
-        stats = renderer.render(extract(loaded.blueprint, state, camera=replace(camera, yaw=camera.yaw + turn))).stats
-        assert stats["bricks"]["regenerated"] == 0 and stats["probes"]["regenerated"] == 0  # type: ignore[index]
+    for turn in range(1, 11):
+        turned = replace(camera, yaw=camera.yaw + turn % 5)
+        stats = renderer.render(extract(loaded.blueprint, state, camera=turned)).stats
+        assert stats["bricks"]["regenerated"] == 0  # type: ignore[index]
+        assert turn <= 5 or stats["probes"]["regenerated"] == 0  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -1,7 +1,7 @@
-"""Light in world space: probes with traced rays, relight, final gather, surface pages, and the cache that keeps it.
+"""Light in world space: rays that light bounces along, relight, final gather, surface pages, and the cache of it all.
 
-Reading order: trace, surface, probes, transport, passes, relight, formfactor, furniture, lamps, gather, decode, pages,
-pool, cache.
+Reading order: trace, surface, bounces, transport, passes, relight, probes, probelight, formfactor, furniture, lamps,
+gather, decode, pages, pool, cache.
 """
 
 import os

@@ -24,9 +24,9 @@ from engine.light.fixtures import far_share, fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors, far_factor
 from engine.light.furniture import told_apart
 from engine.light.gather import BLOCKED, SKY
-from engine.light.interpolate import air_weights
 from engine.light.keeping import unpack
 from engine.light.lamps import shape_keys
+from engine.light.probelight import ProbeLight
 from engine.light.relight import Direct, Relight
 from engine.light.skylight import SUN_WHOLE, sky_towards
 from engine.light.surface import spot_of
@@ -52,18 +52,6 @@ def _stand_clear(grid, corner, i, out):
         x, y, z = int(math.floor(4.0 * out[0])), int(math.floor(4.0 * out[1])), int(math.floor(4.0 * out[2]))
         if not (0 <= x < grid.shape[0] and 0 <= y < grid.shape[1] and 0 <= z < grid.shape[2]) or grid[x, y, z] == 0:
             return
-
-
-@njit(cache=True)
-def _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube):
-    """An ambient cube [6, 3] from the probes that a place sees; side_light [P, 6, 3]."""
-    index, weight = np.empty(8, np.int32), np.empty(8, np.float32)
-    air_weights(voxels, probe_of_cell, position, x, y, z, index, weight)
-    for j in range(8):
-        if weight[j] != 0.0:
-            for side in range(6):
-                for c in range(3):
-                    cube[side, c] += weight[j] * side_light[index[j], side, c]
 
 
 @njit(cache=True)
@@ -125,6 +113,13 @@ def _gather_about(
 
 
 @njit(parallel=True, cache=True)
+def _all_clear(grid, corner, at):
+    """`_stand_clear` of all corners [n, 3]: at [n, 3]."""
+    for i in prange(len(corner)):
+        _stand_clear(grid, corner, i, at[i])
+
+
+@njit(parallel=True, cache=True)
 def corners_cross(grid, corner, far, low, high, crosses):
     """Which corners [n, 3] (metres; eight of a box follow each other) may see something else since voxels changed in
     boxes low..high [m, 3], where their rays went far [n, 128]: crosses [n].
@@ -155,13 +150,12 @@ def corners_cross(grid, corner, far, low, high, crosses):
 
 @njit(parallel=True, cache=True)
 def corner_light(
-    voxels, probe_of_cell, position, side_light, faces, place, patch_spot, radiance, albedo, sun_share, sun,
-    sun_direction, zenith, horizon, glow, ground, corner, asks, holds, low, high, lamp_centre, lamp_size, lamp_reach,
-    hit, far, cube, reaches,
+    voxels, faces, place, patch_spot, radiance, albedo, sun_share, sun, sun_direction, zenith, horizon, glow, ground,
+    corner, asks, holds, low, high, lamp_centre, lamp_size, lamp_reach, hit, far, cube, reaches,
 ):  # fmt: skip
     """Ambient cubes cube [n, 6, 3] at corners [n, 3] (metres; eight of a box follow each other) and which lamps reach
-    them, reaches [n, L] uint8. By box, [n / 8]: what asks for its cubes, KNOWN if they are there, and its body's own
-    box low, high [., 3]. Rays meet hit, far [n, 128], see `_look_about`: traced where these do not hold [n].
+    them, reaches [n, L] uint8. By box, [n / 8]: what asks for its cubes, which are there unless it is RAYS, and its
+    body's own box low, high [., 3]. Rays meet hit, far [n, 128], see `_look_about`: traced where these do not hold [n].
 
     radiance [S, 3] by spot is packed (keeping.py), sun_share [T] and sun [3] tell what of it a body's shadow takes
     away.
@@ -170,17 +164,14 @@ def corner_light(
         at, box = np.empty(3, np.float64), i // 8
         _stand_clear(voxels.material, corner, i, at)
         x, y, z = at[0], at[1], at[2]
-        if asks[box] != KNOWN:
-            cube[i] = 0.0
         if asks[box] == RAYS:
+            cube[i] = 0.0
             if not holds[i]:
                 _look_about(voxels, faces, x, y, z, hit[i], far[i])
             _gather_about(
                 voxels.material, place, patch_spot, radiance, albedo, sun_share, sun, sun_direction, zenith, horizon,
                 glow, ground, x, y, z, hit[i], far[i], low[box], high[box], cube[i],
             )  # fmt: skip
-        elif asks[box] == PROBES:
-            _ask_probes(voxels, probe_of_cell, position, side_light, x, y, z, cube[i])
         for lamp in range(len(lamp_centre)):
             dx, dy, dz = lamp_centre[lamp, 0] - x, lamp_centre[lamp, 1] - y, lamp_centre[lamp, 2] - z
             r = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -322,8 +313,8 @@ class BodyLight:
         self.n_waiting = 0  # bodies that `at` left in the light of before
 
     def at(
-        self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, direct: Direct, sky: SkyView,
-        shapes: LampShapes, most: int | None = None,
+        self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, probe_light: ProbeLight,
+        direct: Direct, sky: SkyView, shapes: LampShapes, most: int | None = None,
     ) -> F32:  # fmt: skip
         """e [V, 3] at the vertices of bodies before the camera, 0 behind it.
 
@@ -353,7 +344,7 @@ class BodyLight:
             e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = todo.pop(b).e
         self.n_waiting = len(waiting)
         if todo:
-            self._light(view, posed, todo, transport, relit, direct, sky, shapes, e)
+            self._light(view, posed, todo, transport, relit, probe_light, direct, sky, shapes, e)
             for b, known in todo.items():
                 known.stamp, known.e = relit.stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
         still = self._kept.keys() & set(poses) if self.bytes < MOST_BYTES else set()
@@ -391,7 +382,7 @@ class BodyLight:
 
     def _light(
         self, view: View, posed: PosedBodies, todo: dict[int, _Kept], transport: Transport, relit: Relight,
-        direct: Direct, sky: SkyView, shapes: LampShapes, e: F32,
+        probe_light: ProbeLight, direct: Direct, sky: SkyView, shapes: LampShapes, e: F32,
     ) -> None:  # fmt: skip
         """Work out e [V, 3] of some bodies."""
         wanted = np.zeros(len(view.bodies.entity), np.bool_)
@@ -400,7 +391,7 @@ class BodyLight:
         boxes = _boxes_of(view, posed, wanted)
         cube = np.zeros((len(boxes.corner), 6, 3), np.float32)
         reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
-        surface, probes, bodies = transport.surface, transport.probes, view.bodies
+        surface, bodies = transport.surface, view.bodies
         stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
         asks = np.where(stands[boxes.body] != 0, RAYS, PROBES)
         cube_of = {b: (relit.spread_at, int(stands[b])) for b in todo}
@@ -408,13 +399,15 @@ class BodyLight:
         for b, rows in corners.items():
             if todo[b].cube_of == cube_of[b]:
                 cube[rows], asks[rows.start // 8 : rows.stop // 8] = todo[b].cube, KNOWN
+        moves, at = np.repeat(asks == PROBES, 8), np.empty((len(boxes.corner), 3), np.float64)
+        _all_clear(transport.voxels.material, boxes.corner, at)
+        cube[moves] = probe_light.at(at[moves], sky)
         hit, far, holds = self._rays(todo, corners, boxes.corner, transport)
         corner_light(
-            transport.voxels, probes.probe_of_cell, probes.position, relit.side_light, surface.faces, surface.place,
-            surface.patch_spot, relit.radiance, view.materials.albedo, direct.sun_share, direct.sun,
-            direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, boxes.corner, asks, holds,
-            posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on], view.lamps.size[on],
-            shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,
+            transport.voxels, surface.faces, surface.place, surface.patch_spot, relit.radiance, view.materials.albedo,
+            direct.sun_share, direct.sun, direct.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground,
+            boxes.corner, asks, holds, posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on],
+            view.lamps.size[on], shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,
         )  # fmt: skip
         for b, rows in corners.items():
             known = todo[b]

@@ -155,6 +155,23 @@ def sky_of_texels(texels, place, met, sun, zenith, horizon, glow, ground, sky):
 
 
 @njit(parallel=True, cache=True)
+def _bounced(texels, place, met, sky, patch_spot, radiance, e):
+    """`gathered` by some texels [n]: e [n, 3]. Rays may be out of date: where the texel went that one ended on, it
+    brings nothing.
+    """
+    for i in prange(len(texels)):
+        t = texels[i]
+        e[i, 0], e[i, 1], e[i, 2] = unpack(sky[t])
+        for k in range(N_RAYS):
+            end = np.int64(met[t, k] >> np.uint32(8))
+            if end < BLOCKED and place[end, 3] >= 0:
+                r, g, b = unpack(radiance[_spot_met(met[t, k], patch_spot)])
+                e[i, 0] += r * SHARE
+                e[i, 1] += g * SHARE
+                e[i, 2] += b * SHARE
+
+
+@njit(parallel=True, cache=True)
 def _rows_met(rays, met, place, faces, ny_bricks, nz_bricks, rows):
     """The page on which each of some rays [n] (t * N_RAYS + k) ends: rows [n], -1 none."""
     for i in prange(len(rays)):
@@ -187,6 +204,12 @@ class BounceRays:
         self._boxes: list[tuple[F64, F64]] = []  # low, high [n, 3] metres: changes that no ray was asked about yet
         self._rows: list[I32] = []  # [n] pages that gained or lost texels meanwhile
         self._early = np.zeros(0, np.int32)  # [n] new texels that `trace_new` was about
+        self._n_traced = 0
+
+    def take_traced(self) -> int:
+        """How many rays were traced since the last call."""
+        n, self._n_traced = self._n_traced, 0
+        return n
 
     def make_room(self, more: int) -> None:
         """For more texels."""
@@ -236,6 +259,7 @@ class BounceRays:
         before = None if rays is None else self._rows_of(rays, surface)
         for part in _parts(void, most_texels):
             _trace(voxels, surface.faces, surface.place, part, self._void, self.met)
+            self._n_traced += int(np.bitwise_count(self._void[part]).sum())
             self._measure(part, surface)  # also of pages of which some is still to be traced, and then again
             yield
         found[void] = True
@@ -303,6 +327,13 @@ class BounceRays:
         sky_of_texels(
             texels, surface.place, self.met, sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground, e
         )  # fmt: skip
+
+    def bounced(self, texels: I32, surface: Surface, radiance: NDArray[np.uint32], sky: SkyView) -> NDArray[np.float32]:
+        """What the rays of some texels [n] bring by now, e [n, 3], from radiance [S], packed by spot, and a sky."""
+        from_sky, e = np.empty(surface.capacity, np.uint32), np.empty((len(texels), 3), np.float32)
+        self.look_at_sky(texels, surface, sky, from_sky)
+        _bounced(texels, surface.place, self.met, from_sky, surface.patch_spot, radiance, e)
+        return e
 
 
 def _parts(texels: I32, most: int | None) -> list[I32]:

@@ -124,7 +124,7 @@ class LightCache:
         transport = Transport(view.voxels, most_bricks)
         if most_bricks is not None:
             yield from transport.making(most_bricks)
-        transport.keep_readers()
+        transport.bounce_rays.keeps_readers = True
         self._relit = Relight(self._relit.stamp, self._compares)
         self.world = world = WorldLight(view, transport, self._relit)
         self.decoded, self._body_light = DecodedPages(world, self.network, self.budget_bytes), BodyLight()
@@ -178,17 +178,21 @@ class LightCache:
         stats = self.stats
         if self.is_built:
             surface = self.transport.surface
-            stats.probes, stats.texels = self.transport.probes.n_alive, surface.n_texels
+            stats.texels = surface.n_texels
+            stats.rays_traced = self.transport.bounce_rays.take_traced()
             stats.bricks = surface.n_with_texels
             self.decoded.follow_later()
+            self._count_probes()
         self._behind = self._behind + 1 if waits or self._going is not None else 0
         stats.behind = self._behind
         return stats
 
     def _count_change(self, change: Change) -> None:
-        stats = self.stats
-        stats.probes_regenerated, stats.rays_traced = len(change.retraced), change.rays
-        stats.texels_regenerated, stats.bricks_regenerated = len(change.texels), change.bricks
+        self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.texels), change.bricks
+
+    def _count_probes(self) -> None:
+        self.stats.probes = self.transport.probes.n_known
+        self.stats.probes_regenerated += self.world.probe_light.take_traced()
 
     # ---- camera side ----
 
@@ -201,6 +205,7 @@ class LightCache:
             may_lend = self._lent < MOST_LENT and not (is_going and self._share == AFTER_EDIT)
             budget = Budget(most_texels, may_lend, is_going)
         self._is_lent |= self.decoded.decode(keys, self._movers, self.stats, budget, area)
+        self._count_probes()
 
     def decode_texels(self, texels: I32, most: int | None = None, area: I32 | None = None) -> tuple[F32, F32]:
         """`DecodedPages.decode_texels`."""
@@ -214,9 +219,18 @@ class LightCache:
         if most is not None and self._going is not None:  # they would be looked at again when it has come
             most = max(most // AFTER_EDIT, 1)
         e = self._body_light.at(
-            view, posed, world.transport, world.relit, world.direct(), world.sky, world.lamps.shapes, most
+            view,
+            posed,
+            world.transport,
+            world.relit,
+            world.probe_light,
+            world.direct(),
+            world.sky,
+            world.lamps.shapes,
+            most,
         )
         self.stats.bodies_stale = self._body_light.n_waiting
+        self._count_probes()
         return e
 
     # ---- what the picture reads ----
@@ -287,8 +301,8 @@ class LightCache:
         world, transport = self.world, self.transport
         parts: dict[str, object] = {
             "transport": transport, "surface": transport.surface, "probes": transport.probes,
-            "readers": transport.readers, "bounces": transport.bounce_rays,
-            "readers_of_bounces": transport.bounce_rays.readers, "relight": self._relit, "lamps": world.lamps,
+            "probe_light": world.probe_light, "bounces": transport.bounce_rays,
+            "readers": transport.bounce_rays.readers, "relight": self._relit, "lamps": world.lamps,
             "sun": world.sun, "furniture": world.standing, "world": world, "texels": self.decoded.pool,
             "pages": self.table,
         }  # fmt: skip

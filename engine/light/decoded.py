@@ -94,7 +94,7 @@ class DecodedPages:
         face are left out.
 
         With a budget rays and lamp shadows are worked out for at most so many texels. The others show a stand-in
-        meanwhile, the light of probes and of coarse lamps, or what was there before a change; their pages count as
+        meanwhile, light as it bounces and of coarse lamps, or what was there before a change; their pages count as
         stale. Stand-ins are made at once and again after every change, and left alone until their turn comes: first
         that of what a change made void, then of what fills most pixels, area [n], and some each time of what has waited
         longest. While much of the picture has never had light of its own that has FIRST times as much, if it may: then
@@ -241,7 +241,7 @@ class DecodedPages:
         pool.now += 1
         pool.admit(texels, world.transport.surface.place)
         if self.network is None:
-            pool.take_from_probes(texels, world.transport, world.relit)
+            pool.take_from_probes(texels, world.probe_light, world.relit.stamp, world.sky)
         else:
             pool.gather(texels, world.transport, world.standing, world.relit, world.sky, self.network, most, area)
         pool.light_lamps(

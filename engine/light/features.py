@@ -9,8 +9,8 @@ from engine.core.units import BRICK
 from engine.light import gather
 from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
-from engine.light.interpolate import probe_light
 from engine.light.lamps import LampTransport
+from engine.light.probelight import ProbeLight
 from engine.light.relight import Direct, Relight, Scene, passes_for
 from engine.light.skylight import look_for_sun
 from engine.light.transport import Transport
@@ -97,13 +97,7 @@ class SceneFeatures:
             rows, self._n_rays, self._hit, self._code, self.surface.patch_spot, relight.radiance, no_parts, from_sky,
             moment,
         )  # fmt: skip
-        wanted = self._wanted
-        probe = np.empty((len(wanted), 3), np.float32)
-        rows = np.arange(len(wanted), dtype=np.int32)
-        probe_light(
-            self.transport.voxels, place, self.probes.probe_of_cell, self.probes.position, relight.side_light, wanted,
-            rows, probe,
-        )  # fmt: skip
+        probe = ProbeLight(self.transport, relight).on(self._wanted, sky)
         return Gathered(self._means(moment), probe)
 
     def _around(self, texels: I32) -> I32:

@@ -19,7 +19,6 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.ggx import bounced_albedo
-from engine.light.interpolate import air_weights
 from engine.light.solids import Solids, distance_to_solid, joined, moved, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear
 from engine.state.blueprint import Materials, Prefab
@@ -217,25 +216,14 @@ def side_met(furniture, part, x, y, z):
 
 
 @njit(parallel=True, cache=True)
-def part_light(
-    voxels, furniture, probe_of_cell, probe_position, side_light, sun_direction, sun, lamps, lamp_entity, radiance, e
-):  # fmt: skip
-    """Roughly the light e [N, 6, 3] that falls on each part from each side: of probes around its centre, the sun, and
-    lamps [L, 2, 3] (low and high corners) of radiance [L, 3] as points, but for the body's own.
+def part_light(voxels, furniture, sun_direction, sun, lamps, lamp_entity, radiance, e):
+    """Add to light e [N, 6, 3] that falls on each part from each side what comes from the sun and from lamps [L, 2, 3]
+    (low and high corners) of radiance [L, 3] as points, but for the body's own; roughly.
     """
     for b in prange(len(furniture.entity)):
-        index, weight = np.empty(8, np.int32), np.empty(8, np.float32)
         for i in range(furniture.first_part[b], furniture.first_part[b + 1]):
             low, high = furniture.part_box[i, 0], furniture.part_box[i, 1]
             x, y, z = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (low[2] + high[2]) / 2
-            air_weights(voxels, probe_of_cell, probe_position, x, y, z, index, weight)
-            e[i] = 0.0
-            for j in range(8):
-                if weight[j] == 0.0:
-                    continue
-                for side in range(6):
-                    for c in range(3):
-                        e[i, side, c] += weight[j] * side_light[index[j], side, c]
             if sun.any() and is_clear(
                 voxels, x, y, z, x + 200.0 * sun_direction[0], y + 200.0 * sun_direction[1],
                 z + 200.0 * sun_direction[2], 0.0,

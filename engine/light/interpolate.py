@@ -1,8 +1,7 @@
 """Interpolation: the probes that a point sees, their weights, and the light that these give.
 
 Trilinear over the 8 probes of the cells around the point, probes behind the surface cut, and only probes that it really
-sees (an exact ray each), so that closed rooms stay dark. Moving bodies, the classical look and what waits for rays of
-its own are lit by them.
+sees (an exact ray each), so that closed rooms stay dark. Moving bodies and the classical look are lit by them.
 """
 
 import math
@@ -78,35 +77,27 @@ def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index
         weight[j] /= total
 
 
-@njit(cache=True)
-def air_weights(voxels, probe_of_cell, position, px, py, pz, index, weight):
-    """`probe_weights` of a point in the air; high up, where there are no probes, those of the first place below it that
-    sees any: the light there is that of open air over the same ground.
+@njit(parallel=True, cache=True)
+def air_probes(voxels, probe_of_cell, position, places, index, weight):
+    """`probe_weights` of places [n, 3] (metres) in the air: index and weight [n, 8]. High up, where there are no
+    probes, those of the first place below it that sees any: the light there is that of open air over the same ground.
     """
-    for down in range(MOST_DOWN_M):
-        if pz - down < 0.0:
-            return
-        probe_weights(voxels, probe_of_cell, position, px, py, pz - down, 0.0, 0.0, 0.0, index, weight)
-        for j in range(8):
-            if weight[j] != 0.0:
-                return
+    for i in prange(len(places)):
+        x, y, z = places[i, 0], places[i, 1], places[i, 2]
+        index[i], weight[i] = -1, 0.0
+        for down in range(MOST_DOWN_M):
+            if z - down < 0.0 or weight[i].max() > 0.0:
+                break
+            probe_weights(voxels, probe_of_cell, position, x, y, z - down, 0.0, 0.0, 0.0, index[i], weight[i])
 
 
 @njit(parallel=True, cache=True)
-def probe_light(voxels, place, probe_of_cell, position, side_light, texels, rows, e):
-    """Indirect e [R, 3] of some texels [n] at `rows` as the classical look has it: side_light [P, 6, 3] of the probes
-    that each sees.
-    """
+def texel_probes(voxels, place, probe_of_cell, position, texels, index, weight):
+    """`probe_weights` of some texels [n]: index and weight [n, 8]."""
     for i in prange(len(texels)):
-        t, row = texels[i], rows[i]
-        p, index, weight = np.empty(3, np.float64), np.empty(8, np.int32), np.empty(8, np.float32)
-        axis, sign = face_centre(place, t, p)
+        p = np.empty(3, np.float64)
+        axis, sign = face_centre(place, texels[i], p)
         nx = sign if axis == 0 else 0.0
         ny = sign if axis == 1 else 0.0
         nz = sign if axis == 2 else 0.0
-        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index, weight)
-        e[row] = 0.0
-        for j in range(8):
-            if index[j] >= 0:
-                for c in range(3):
-                    e[row, c] += weight[j] * side_light[index[j], place[t, 3], c]
+        probe_weights(voxels, probe_of_cell, position, p[0], p[1], p[2], nx, ny, nz, index[i], weight[i])

@@ -1,4 +1,4 @@
-"""One pass of light along the kept transport: from texels and patches to these, and at the end to probes.
+"""One pass of light along the kept transport: from texels and patches to these.
 
 Whatever differs is told apart (`changed`), so that a pass over a few pages knows what the next must look at.
 """
@@ -10,10 +10,8 @@ from engine.core.units import BRICK
 from engine.light.bounces import gathered
 from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, texels_of
 from engine.light.keeping import pack, unpack
-from engine.light.probes import OWN_SHARE
 from engine.light.skylight import SUN_WHOLE
 from engine.light.surface import LEVELS
-from engine.light.trace import RAYS
 
 PART_OF_SUN = np.float32(1 / SUN_WHOLE)
 BLOCK = 64  # pages that a thread works through with the same scratch
@@ -108,79 +106,6 @@ def _keep(light, kept, at):
     differs = now != kept[at]
     kept[at] = now
     return differs
-
-
-@njit(parallel=True, cache=True)
-def mark_probes(rows, start, count, rays, reads, changed, mark):
-    """Mark the probes with a ray into some pages that reads something that changed."""
-    for i in prange(len(rows)):
-        first = start[rows[i]]
-        for k in range(first, first + count[rows[i]]):
-            ray = np.uint32(rays[k])
-            p = ray // np.uint32(RAYS)
-            if not mark[p] and changed[reads[p, ray % np.uint32(RAYS)]]:
-                mark[p] = True
-
-
-@njit(parallel=True, cache=True)
-def light_probes(probes, weight, weight_sum, reads, sky_side, radiance, own_light, differs):
-    """Light of some probes by side: own_light [P, 6, 3]; differs [n] where it is not what it was."""
-    for i in prange(len(probes)):
-        p = probes[i]
-        total = sky_side[p].T.copy()  # [3, 6]: one colour of all sides at a time is faster
-        for k in range(RAYS):
-            spot = reads[p, k]
-            if spot < 0:
-                continue
-            r, g, b = unpack(radiance[spot])
-            for side in range(6):
-                q = np.float32(weight[p, k, side])
-                total[0, side] += q * r
-                total[1, side] += q * g
-                total[2, side] += q * b
-        differs[i] = False
-        for side in range(6):
-            for c in range(3):
-                light = total[c, side] / max(np.float32(weight_sum[p, side]), np.float32(1.0))
-                if light != own_light[p, side, c]:
-                    own_light[p, side, c] = light
-                    differs[i] = True
-
-
-@njit(parallel=True, cache=True)
-def mark_linked(probes, differs, link, mark):
-    """Mark those of some probes [n] that differ, and the probes that they are linked to: mark [P]."""
-    for i in prange(len(probes)):
-        if differs[i]:
-            p = probes[i]
-            mark[p] = True
-            for side in range(6):
-                if link[p, side] >= 0:
-                    mark[link[p, side]] = True
-
-
-@njit(parallel=True, cache=True)
-def share_probes(probes, link, own_light, side_light, stamp, changed_at):
-    """Mean of some probes' light with that of the probes that they are linked to: side_light [P, 6, 3]; changed_at [P]
-    gets the stamp where that differs.
-
-    64 rays are noisy where light comes through a window; neighbours see nearly the same light through other rays.
-    """
-    for i in prange(len(probes)):
-        p = probes[i]
-        n = np.float32(OWN_SHARE)
-        for towards in range(6):
-            n += np.float32(link[p, towards] >= 0)
-        for side in range(6):
-            for c in range(3):
-                light = np.float32(OWN_SHARE) * own_light[p, side, c]
-                for towards in range(6):
-                    if link[p, towards] >= 0:
-                        light += own_light[link[p, towards], side, c]
-                light /= n
-                if light != side_light[p, side, c]:
-                    side_light[p, side, c] = light
-                    changed_at[p] = stamp
 
 
 @njit(parallel=True, cache=True)

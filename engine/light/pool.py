@@ -8,15 +8,17 @@ that it read changes; light's part is a sum over it.
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.light import creases, decode, gather, interpolate
+from engine.light import creases, decode, gather
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
+from engine.light.probelight import ProbeLight
 from engine.light.relight import Relight
 from engine.light.rows import (
     in_reach,
     lamps_cross,
     lit_lamps_void,
+    mean_around,
     renumber_parts,
     rows_that_read,
     spread,
@@ -242,7 +244,7 @@ class TexelPool:
         have, if given, those first whose page takes up most area [n] in pixels.
 
         Texels around which rays are still missing are marked as waiting: they keep what their rays brought before, or
-        get the probes' light if those are their first, or other texels are beside them.
+        get a stand-in if those are their first, or other texels are beside them.
         """
         surface = transport.surface
         around, ring = self._around(texels, transport)
@@ -322,26 +324,36 @@ class TexelPool:
         )  # fmt: skip
         self.e_at[rows[todo]] = self.now
         self.rays_wait[rows] = ~done
-        self._from_probes(texels[~done & (self.e_at[rows] < 0)], transport, relit)  # others show the light of before
+        self._stand_in(texels[~done & (self.e_at[rows] < 0)], transport, relit, sky)  # others show the light of before
         self._note(rows, light, self.e_indirect)
         self._note(rows, light_near, self.e_near)
 
-    def take_from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
-        """Indirect light of some texels as the classical look has it."""
+    def _stand_in(self, texels: I32, transport: Transport, relit: Relight, sky: SkyView) -> None:
+        """Indirect light of some texels until they have rays of their own: what light that bounces brings to them, the
+        mean over 5 x 5 texels, peaked in the middle.
+        """
+        around, ring = self._around(texels, transport)
+        around_ring, outer = self._around(ring, transport)
+        own, near = np.zeros((2, len(self.texel_of_row), 3), np.float32)
+        own[self.row_of_texel[outer]] = transport.bounce_rays.bounced(outer, transport.surface, relit.radiance, sky)
+        mean_around(around_ring, self.row_of_texel, own, near)
+        mean_around(around, self.row_of_texel, near, self.e_indirect)
+        self._note_plain(texels)
+
+    def take_from_probes(self, texels: I32, probe_light: ProbeLight, stamp: int, sky: SkyView) -> None:
+        """Indirect light of some texels as the classical look has it, at a relight."""
         rows = self.row_of_texel[texels]
-        before = self.e_indirect[rows]
-        self._from_probes(texels[self.checked[rows] != relit.stamp], transport, relit)
-        self.checked[rows] = relit.stamp
+        before, old = self.e_indirect[rows], self.checked[rows] != stamp
+        self.e_indirect[rows[old]] = probe_light.on(texels[old], sky)
+        self.checked[rows] = stamp
+        self._note_plain(texels[old])
         self._note(rows, before, self.e_indirect)
 
-    def _from_probes(self, texels: I32, transport: Transport, relit: Relight) -> None:
-        rows, probes = self.row_of_texel[texels], transport.probes
+    def _note_plain(self, texels: I32) -> None:
+        """Indirect light of some texels is of one kind: near is as bright as far."""
+        rows = self.row_of_texel[texels]
         self.e_at[rows] = -1
-        interpolate.probe_light(
-            transport.voxels, transport.surface.place, probes.probe_of_cell, probes.position, relit.side_light, texels,
-            rows, self.e_indirect,
-        )  # fmt: skip
-        self.e_near[rows] = self.e_indirect[rows] * self.crease[rows].mean(1)[:, None]  # near is as bright as far
+        self.e_near[rows] = self.e_indirect[rows] * self.crease[rows].mean(1)[:, None]
 
     def light_lamps(
         self, texels: I32, transport: Transport, lamps: LampTransport, radiance: F32, changed_at: I32, stamp: int,

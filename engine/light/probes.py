@@ -1,10 +1,9 @@
-"""Probes: points in the air near surfaces, and the transport that each one keeps.
+"""Probes: points in the air near surfaces, and the rays of those that somebody asked about.
 
-Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each keeps 64 rays (a Fibonacci
-lattice turned by a hash of its cell), traced once: the spot of the surface that a ray reads and how far away it is.
-Directions are not kept: a cell says what they are. That is
-*transport*: it depends on geometry alone, so neither camera nor lamps nor the hour ever trace a ray. When voxels
-change, only the rays that cross the changed box are traced again.
+Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each has 64 rays (a Fibonacci lattice
+turned by a hash of its cell): the spot of the surface that a ray reads and how far away it is. Things that move are lit
+by the probes around them (probelight.py), and so is the classical look; light does not bounce along these rays. So they
+are traced when they are wanted first, and forgotten when a change crosses one of them.
 """
 
 import math
@@ -13,26 +12,24 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.faces import PAGES_PER_BRICK, texel_at
-from engine.light.surface import ROOM, Surface, row_of_spot, spot_of
+from engine.light.faces import texel_at
+from engine.light.surface import ROOM, Surface
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
+
+I32 = NDArray[np.int32]
 
 CELL_VOXELS = 4  # a probe cell is 1 m
 NEAR_VOXELS = 5  # a cell gets a probe if something solid lies within 1.25 m of its centre along every axis
-SKY = -1  # what a ray reads that leaves the world
-BLOCKED = -2  # what a ray reads that ends on a face without a texel (the border of the grid)
-OWN_SHARE = 4.0  # how much a probe's own light counts against one neighbour's: 4 had the least error of 1, 2, 4 and 8
+SKY = -1  # what a ray meets that leaves the world
+BLOCKED = -2  # what a ray meets that ends on a face without a texel (the border of the grid)
 DISTANCE_UNIT = 1.0 / 256.0  # metres: how far rays go is kept rounded up, in 16 bits
 FARTHEST = 65535  # stands for all that is farther
 LEAST_HEIGHT_M = 0.01  # over the surface behind a probe: what lies lower is that surface, but for rounding
 WEIGHT_UNIT = 1.0 / 64.0  # of the weight of a ray: a byte holds up to 4
 BACKWARDS = 0.6  # cosine of rays that tell what lies behind a probe
 FARTHEST_READER_M = 1.1  # surfaces farther away than a cell read other probes
-BLOCK = 64  # probes that a thread works through with the same scratch
-ALL_RAYS = np.uint64(0xFFFFFFFFFFFFFFFF)
-PER_PROBE = (
-    "alive", "cell", "position", "axis", "reads", "distance", "weight", "weight_sum", "link",
-)  # fmt: skip
+PER_PROBE = ("alive", "cell", "position", "link", "row_of")
+PER_ROW = ("probe", "met", "distance", "weight", "weight_sum")
 
 
 @njit(cache=True)
@@ -130,141 +127,72 @@ def cell_rays(cx, cy, cz, fibonacci, direction):
         direction[k, 0], direction[k, 1], direction[k, 2] = cell_ray(rotation, fibonacci, k)
 
 
-@njit(cache=True)
-def _level(distance):
-    """Width of the patch (see surface) that a ray reads: 64 share the sphere, each stands for a disc of about half its
-    distance across.
-    """
-    return 0 if distance < 1.0 else (1 if distance < 2.0 else (2 if distance < 4.0 else 3))
-
-
-@njit(cache=True)
-def _trace_one(voxels, faces, patch_spot, position, direction, p, k, reads, distance):
-    t, side, x, y, z = first_hit(
-        voxels, position[p, 0], position[p, 1], position[p, 2], direction[k, 0], direction[k, 1], direction[k, 2], 1e4
-    )  # fmt: skip
-    distance[p, k] = min(int(math.ceil(t / DISTANCE_UNIT)), FARTHEST)
-    if side < 0:
-        reads[p, k] = SKY
-        return
+@njit(parallel=True, cache=True)
+def _trace(voxels, faces, position, cell, fibonacci, probes, rows, met, distance):
+    """Trace the rays of some probes [n], at `rows`."""
     shape = voxels.material.shape
-    texel = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
-    reads[p, k] = spot_of(texel, _level(t), patch_spot) if texel >= 0 else BLOCKED
-
-
-@njit(parallel=True, cache=True)
-def _set_up(probes, cell, axes):
     for i in prange(len(probes)):
-        p = probes[i]
-        rotation = np.empty((3, 3), np.float64)
-        cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
-        axes[p] = rotation[:, 2]
-
-
-@njit(parallel=True, cache=True)
-def _trace(voxels, faces, patch_spot, position, cell, fibonacci, probes, rays, reads, distance):
-    """Trace the rays of some probes that have a bit in rays [P] u64."""
-    for i in prange(len(probes)):
-        p = probes[i]
+        p, row = probes[i], rows[i]
         direction = np.empty(fibonacci.shape, np.float32)
         cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
         for k in range(len(fibonacci)):
-            if rays[p] >> np.uint64(k) & np.uint64(1):
-                _trace_one(voxels, faces, patch_spot, position, direction, p, k, reads, distance)
+            t, side, x, y, z = first_hit(
+                voxels, position[p, 0], position[p, 1], position[p, 2], direction[k, 0], direction[k, 1],
+                direction[k, 2], 1e4,
+            )  # fmt: skip
+            distance[row, k] = min(int(math.ceil(t / DISTANCE_UNIT)), FARTHEST)
+            met[row, k] = SKY
+            if side >= 0:
+                texel = texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
+                met[row, k] = texel if texel >= 0 else BLOCKED
 
 
 @njit(cache=True)
-def _rays_towards(vx, vy, vz, r2, axis, rays):
-    """The rays first..last - 1 of a probe that may touch a ball, its middle at v from the probe, r2 the square of its
-    radius: Fibonacci's points lie in the order of their height along the lattice's axis, and the ball takes up a band
-    of heights.
-    """
-    d2 = vx * vx + vy * vy + vz * vz
-    if d2 <= r2:
-        return 0, rays
-    # Between the axis and the ball's middle lies the angle t, the ball's half width is the angle a.
-    cos_t = (vx * axis[0] + vy * axis[1] + vz * axis[2]) / math.sqrt(d2)
-    sin_t, sin_a = math.sqrt(max(1.0 - cos_t * cos_t, 0.0)), math.sqrt(r2 / d2)
-    cos_a = math.sqrt(1.0 - r2 / d2)
-    top = 1.0 if cos_t >= cos_a else cos_t * cos_a + sin_t * sin_a
-    bottom = -1.0 if cos_t <= -cos_a else cos_t * cos_a - sin_t * sin_a
-    # Ray k has the height 1 - (2 k + 1) / rays; a whole ray to spare at either end.
-    first, last = int((1.0 - top) * 0.5 * rays - 1.5), int((1.0 - bottom) * 0.5 * rays + 1.5)
-    return max(first, 0), min(last, rays)
+def _crosses(origin, direction, far, low, high):
+    """Whether a ray that goes `far` touches one of the boxes low..high [n, 3] metres."""
+    reach = 1e4 if far == FARTHEST else far * DISTANCE_UNIT
+    for b in range(len(low)):
+        if crosses_box(
+            origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach + 1e-3, low[b], high[b]
+        ):
+            return True
+    return False
 
 
 @njit(parallel=True, cache=True)
-def _rays_across(position, cell, fibonacci, axis, alive, distance, low, high, rays):
-    """Set the bits in rays [P] u64 of the rays that cross one of the boxes [n, 3] (metres)."""
-    for block in prange((len(position) + BLOCK - 1) // BLOCK):
-        rotation = np.empty((3, 3), np.float64)
-        for p in range(block * BLOCK, min(block * BLOCK + BLOCK, len(position))):
-            if not alive[p]:
-                continue
-            px, py, pz = position[p, 0], position[p, 1], position[p, 2]
-            is_set = False
-            for b in range(len(low)):
-                vx, vy = (low[b, 0] + high[b, 0]) * 0.5 - px, (low[b, 1] + high[b, 1]) * 0.5 - py
-                vz = (low[b, 2] + high[b, 2]) * 0.5 - pz
-                wx, wy, wz = high[b, 0] - low[b, 0], high[b, 1] - low[b, 1], high[b, 2] - low[b, 2]
-                d2, r2 = vx * vx + vy * vy + vz * vz, (wx * wx + wy * wy + wz * wz) * 0.25 * 1.01 + 1e-6
-                first, last = _rays_towards(vx, vy, vz, r2, axis[p], len(fibonacci))
-                near = math.sqrt(d2) - math.sqrt(r2) - 1e-3
-                # The part of the way to the middle that a ray which touches the ball goes along its own direction.
-                least = math.sqrt(d2 - r2) - 1e-3 if d2 > r2 else -math.sqrt(d2) - 1.0
-                for k in range(first, last):
-                    reach = 1e4 if distance[p, k] == FARTHEST else distance[p, k] * DISTANCE_UNIT
-                    if reach < near or rays[p] >> np.uint64(k) & np.uint64(1):
-                        continue
-                    if not is_set:
-                        cell_rotation(cell[p, 0], cell[p, 1], cell[p, 2], rotation)
-                        is_set = True
-                    dx, dy, dz = cell_ray(rotation, fibonacci, k)
-                    if dx * vx + dy * vy + dz * vz >= least and crosses_box(
-                        px, py, pz, dx, dy, dz, reach + 1e-3, low[b], high[b]
-                    ):
-                        rays[p] |= np.uint64(1) << np.uint64(k)
-
-
-@njit(parallel=True, cache=True)
-def rows_of_rays(rays, reads, place, faces, patch_row, ny_bricks, nz_bricks, rows):
-    """The page that each of some rays [n] (p * K + k) reads: rows [n], -1 none."""
-    for i in prange(len(rays)):
-        spot = reads[rays[i] // reads.shape[1], rays[i] % reads.shape[1]]
-        rows[i] = row_of_spot(spot, place, faces, patch_row, ny_bricks, nz_bricks) if spot >= 0 else -1
+def rows_crossing(rows, probe, position, cell, fibonacci, distance, low, high, crosses):
+    """Which of some rows [n] have a ray that touches one of the boxes low..high [m, 3] metres: crosses [n]."""
+    for i in prange(len(rows)):
+        row, p = rows[i], probe[rows[i]]
+        direction = np.empty(fibonacci.shape, np.float32)
+        cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
+        crosses[i] = False
+        for k in range(len(fibonacci)):
+            if _crosses(position[p], direction[k], distance[row, k], low, high):
+                crosses[i] = True
+                break
 
 
 @njit(cache=True)
-def _sides_hit(reads, p, place, patch_row, page_key_of_row, sides):
-    """The side that each ray of probe p ends on: sides [K], -1 for those that end on none."""
-    n_texels = len(place)
-    for k in range(reads.shape[1]):
-        spot = reads[p, k]
-        if spot >= n_texels:
-            sides[k] = page_key_of_row[patch_row[spot - n_texels]] % PAGES_PER_BRICK >> 3
-        else:
-            sides[k] = place[spot, 3] if spot >= 0 else -1
-
-
-@njit(cache=True)
-def _room_behind(direction, hit_side, distance, p, side):
-    """Metres from probe p to what lies behind it and looks the way of `side`, by the rays that end there; 0 where no
-    such surface is so near that it would read the probe.
+def _room_behind(direction, hit_side, distance, side):
+    """Metres from a probe to what lies behind it and looks the way of `side`, by the rays that end there, after
+    distance [K]; 0 where no such surface is so near that it would read the probe.
     """
     axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
     total, share = 0.0, 0.0
     for k in range(len(hit_side)):
         backwards = -sign * direction[k, axis]
         if backwards > BACKWARDS and hit_side[k] == side:
-            total += backwards * backwards * backwards * distance[p, k] * DISTANCE_UNIT
+            total += backwards * backwards * backwards * distance[k] * DISTANCE_UNIT
             share += backwards * backwards
     room = total / share if share > 0.0 else 0.0
     return room if room < FARTHEST_READER_M else 0.0
 
 
 @njit(parallel=True, cache=True)
-def _weigh(probes, cell, fibonacci, reads, distance, place, patch_row, page_key_of_row, weight, weight_sum):
-    """Weights of the rays of some probes: weight [P, K, 6], whole numbers of WEIGHT_UNIT, and their sums [P, 6].
+def _weigh(probes, rows, cell, fibonacci, met, distance, place, weight, weight_sum):
+    """Weights of the rays of some probes, at `rows`: weight [R, K, 6], whole numbers of WEIGHT_UNIT, and their sums
+    [R, 6].
 
     What reads the light of a side is a surface behind the probe, not the probe's own place: seen from there, what lies
     ahead is smaller, and what lies beside the probe comes into view. So a ray counts for what its hit would be from the
@@ -272,25 +200,26 @@ def _weigh(probes, cell, fibonacci, reads, distance, place, patch_row, page_key_
     there. With plain cosines walls of a cube were told 0.245 of the wall that they face, where 0.2 is right.
     """
     for i in prange(len(probes)):
-        p = probes[i]
+        p, row = probes[i], rows[i]
         direction, hit_side = np.empty(fibonacci.shape, np.float32), np.empty(len(fibonacci), np.int32)
         cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
-        _sides_hit(reads, p, place, patch_row, page_key_of_row, hit_side)
+        for k in range(len(fibonacci)):
+            hit_side[k] = place[met[row, k], 3] if met[row, k] >= 0 else -1
         for side in range(6):
             axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
-            room = _room_behind(direction, hit_side, distance, p, side)
+            room = _room_behind(direction, hit_side, distance[row], side)
             total = 0.0
             for k in range(len(fibonacci)):
-                cosine, far = sign * direction[k, axis], distance[p, k] * DISTANCE_UNIT
+                cosine, far = sign * direction[k, axis], distance[row, k] * DISTANCE_UNIT
                 w = max(cosine, 0.0)
                 if room > 0.0 and hit_side[k] >= 0:
                     height = far * cosine + room  # of the hit over the surface behind
                     away2 = far * far + 2.0 * far * room * cosine + room * room
                     turned = height / max(abs(cosine), 0.05) if hit_side[k] // 2 == axis else far
                     w = height * far * far * turned / (away2 * away2) if height > LEAST_HEIGHT_M else 0.0
-                weight[p, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
-                total += weight[p, k, side]
-            weight_sum[p, side] = total
+                weight[row, k, side] = int(min(w / WEIGHT_UNIT + 0.5, 255.0))
+                total += weight[row, k, side]
+            weight_sum[row, side] = total
 
 
 @njit(parallel=True, cache=True)
@@ -318,27 +247,31 @@ def _link(voxels, probe_of_cell, cell, position, probes, link):
 
 
 class Probes:
-    """Probes of a grid and their transport. Arrays are over slots; `alive` says which are in use."""
+    """Probes of a grid. Arrays are over slots, of which `alive` says which are in use; what is known of the rays of
+    those that were asked about lies in rows.
+    """
 
     def __init__(self, voxels: Voxels, is_empty: bool = False) -> None:
-        """Place probes everywhere; `trace`, `measure` and `join` are left to do. If it `is_empty`, `place` is too."""
+        """Place probes everywhere; `join` is left to do. If it `is_empty`, `place` is too."""
         self.fibonacci = fibonacci_directions(RAYS)
         self.n_cells = tuple(n // CELL_VOXELS for n in voxels.material.shape)
         self.probe_of_cell = np.full(self.n_cells, -1, np.int32)  # [CX, CY, CZ] slot, -1 none
         self.alive = np.zeros(0, np.bool_)  # [P]
         self.cell = np.zeros((0, 3), np.int32)  # [P, 3]
         self.position = np.zeros((0, 3), np.float32)  # [P, 3] metres, world
-        self.axis = np.zeros((0, 3), np.float32)  # [P, 3] unit, world: the axis of the lattice of its rays
-        self.reads = np.zeros((0, RAYS), np.int32)  # [P, K] spot (see surface), SKY or BLOCKED
-        self.distance = np.zeros((0, RAYS), np.uint16)  # [P, K] in DISTANCE_UNIT
-        self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [P, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
-        self.weight_sum = np.zeros((0, 6), np.uint16)  # [P, 6] of all rays, in WEIGHT_UNIT
         self.link = np.zeros((0, 6), np.int32)  # [P, 6] probe seen in the cell next to each side, -1 none
+        self.row_of = np.zeros(0, np.int32)  # [P] -1 where its rays are not known
+        self.probe = np.zeros(0, np.int32)  # [R] whose row it is, -1 nobody's
+        self.met = np.zeros((0, RAYS), np.int32)  # [R, K] texel on which a ray ends, SKY or BLOCKED
+        self.distance = np.zeros((0, RAYS), np.uint16)  # [R, K] in DISTANCE_UNIT
+        self.weight = np.zeros((0, RAYS, 6), np.uint8)  # [R, K, 6] of a ray in the light of a side, in WEIGHT_UNIT
+        self.weight_sum = np.zeros((0, 6), np.uint16)  # [R, 6] of all rays, in WEIGHT_UNIT
         self._free: list[int] = []
+        self._free_rows: list[int] = []
         if not is_empty:
             self.place(voxels, self.cells())
 
-    def cells(self) -> NDArray[np.int32]:
+    def cells(self) -> I32:
         """All cells [n, 3]."""
         return (
             np.stack(np.meshgrid(*(np.arange(n) for n in self.n_cells), indexing="ij"), -1)
@@ -347,25 +280,30 @@ class Probes:
         )
 
     @property
-    def n_alive(self) -> int:
-        """How many probes are in use."""
-        return len(self.alive) - len(self._free)
+    def n_known(self) -> int:
+        """Of how many the rays are known."""
+        return len(self.probe) - len(self._free_rows)
 
-    def place(self, voxels: Voxels, cells: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Put the probes of some cells [n, 3] where they belong. Returns the slots that are new or have moved (their
-        rays are not traced yet); slots of cells that lost their probe are freed.
-        """
+    def place(self, voxels: Voxels, cells: I32) -> None:
+        """Put the probes of some cells [n, 3] where they belong. Rays of those that went or moved are forgotten."""
         position = np.zeros((len(cells), 3), np.float32)
         found = np.zeros(len(cells), np.bool_)
         _place(voxels.material, voxels.occupied, cells, position, found)
         slot = self.probe_of_cell[cells[:, 0], cells[:, 1], cells[:, 2]]
         lost = slot[~found & (slot >= 0)]
+        self._forget(lost)
         if len(lost):
             self.alive[lost] = False
             self.probe_of_cell[tuple(self.cell[lost].T)] = -1
             self._free.extend(int(s) for s in lost[::-1])
         new = np.flatnonzero(found & (slot < 0))
-        self._grow(len(new) - len(self._free))
+        more = len(new) - len(self._free)
+        if more > 0:
+            size = len(self.alive)
+            more += (size + more) // ROOM
+            self._grow(PER_PROBE, more)
+            self.row_of[size:] = -1
+            self._free = list(range(size + more - 1, size - 1, -1)) + self._free
         fresh = np.array([self._free.pop() for _ in range(len(new))], np.int32)
         self.alive[fresh] = True
         self.cell[fresh] = cells[new]
@@ -374,64 +312,55 @@ class Probes:
         kept = np.flatnonzero(found & (slot >= 0))
         kept = kept[(self.position[slot[kept]] != position[kept]).any(1)]
         self.position[slot[kept]] = position[kept]
-        _set_up(fresh, self.cell, self.axis)
-        return np.concatenate([fresh, slot[kept]]).astype(np.int32)
+        self._forget(slot[kept])
 
-    def _grow(self, n: int) -> None:
-        if n <= 0:
-            return
-        old = len(self.alive)
-        n += (old + n) // ROOM
-        for name in PER_PROBE:
+    def _grow(self, names: tuple[str, ...], more: int) -> None:
+        for name in names:
             array = getattr(self, name)
-            grown = np.zeros((old + n, *array.shape[1:]), array.dtype)
-            grown[:old] = array
-            setattr(self, name, grown)
-        self.reads[old:] = BLOCKED
-        self._free = list(range(old + n - 1, old - 1, -1)) + self._free
+            setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
 
-    def directions(self, probes: NDArray[np.int32]) -> NDArray[np.float32]:
+    def directions(self, probes: I32) -> NDArray[np.float32]:
         """Directions of the rays of some probes [n]: [n, K, 3] unit, world."""
         found = np.empty((len(probes), RAYS, 3), np.float32)
         for i, (x, y, z) in enumerate(self.cell[probes].tolist()):
             cell_rays(x, y, z, self.fibonacci, found[i])
         return found
 
-    def trace(
-        self, voxels: Voxels, surface: Surface, probes: NDArray[np.int32], rays: NDArray[np.uint64]
-    ) -> None:  # fmt: skip
-        """Trace the rays of some probes [n] that have a bit in rays [P]."""
-        _trace(
-            voxels, surface.faces, surface.patch_spot, self.position, self.cell, self.fibonacci, probes, rays,
-            self.reads, self.distance,
-        )  # fmt: skip
-
-    def join(self, voxels: Voxels, probes: NDArray[np.int32]) -> None:
+    def join(self, voxels: Voxels, probes: I32) -> None:
         """Find out which neighbours some probes [n] see."""
         _link(voxels, self.probe_of_cell, self.cell, self.position, probes, self.link)
 
-    def rays_across(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.uint64]:
-        """The rays that cross the boxes low..high [n, 3] metres, as bits: [P]."""
-        rays = np.zeros(len(self.alive), np.uint64)
-        _rays_across(
-            self.position, self.cell, self.fibonacci, self.axis, self.alive, self.distance, low, high, rays
+    def look(self, voxels: Voxels, surface: Surface, probes: I32) -> I32:
+        """Trace the rays of those of some probes [n] whose rays are not known. Returns their rows [m]."""
+        probes = probes[self.row_of[probes] < 0]
+        more = len(probes) - len(self._free_rows)
+        if more > 0:
+            size = len(self.probe)
+            more += (size + more) // ROOM
+            self._grow(PER_ROW, more)
+            self._free_rows = list(range(size + more - 1, size - 1, -1)) + self._free_rows
+        rows = np.array([self._free_rows.pop() for _ in range(len(probes))], np.int32)
+        self.row_of[probes], self.probe[rows] = rows, probes
+        _trace(
+            voxels, surface.faces, self.position, self.cell, self.fibonacci, probes, rows, self.met, self.distance
         )  # fmt: skip
-        return rays
-
-    def rows_read(self, rays: NDArray[np.int32], surface: Surface) -> NDArray[np.int32]:
-        """The pages that some rays [n] (p * K + k) read: [n], -1 none."""
-        rows = np.empty(len(rays), np.int32)
-        _, ny, nz = surface.n_bricks
-        rows_of_rays(rays, self.reads, surface.place, surface.faces, surface.patch_row, ny, nz, rows)
+        _weigh(
+            probes, rows, self.cell, self.fibonacci, self.met, self.distance, surface.place, self.weight,
+            self.weight_sum,
+        )  # fmt: skip
         return rows
 
-    def make_room_for_texels(self, before: int, now: int) -> None:
-        """The surface keeps `now` texels, not `before`: the spots of patches, which lie behind them, move up."""
-        self.reads[self.reads >= before] += now - before
-
-    def measure(self, surface: Surface, probes: NDArray[np.int32]) -> None:
-        """Weights of some probes [n] after their rays changed."""
-        _weigh(
-            probes, self.cell, self.fibonacci, self.reads, self.distance, surface.place, surface.patch_row,
-            surface.page_key_of_row, self.weight, self.weight_sum,
+    def forget_across(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+        """Forget the rays of all probes of which one crosses a box low..high [n, 3] metres."""
+        known = np.flatnonzero(self.row_of >= 0).astype(np.int32)
+        crosses = np.empty(len(known), np.bool_)
+        rows_crossing(
+            self.row_of[known], self.probe, self.position, self.cell, self.fibonacci, self.distance, low, high, crosses
         )  # fmt: skip
+        self._forget(known[crosses])
+
+    def _forget(self, probes: I32) -> None:
+        probes = probes[self.row_of[probes] >= 0]
+        rows = self.row_of[probes]
+        self.row_of[probes], self.probe[rows] = -1, -1
+        self._free_rows.extend(rows[::-1].tolist())

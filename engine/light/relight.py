@@ -2,8 +2,7 @@
 
 Radiance of a texel = emission + albedo * (direct + indirect); indirect is gathered along rays of its own (bounces.py).
 Some passes from zero, the more the whiter the world, so a picture depends on the state alone, never on the frames
-before. Every source enters one sum: light is linear. Probes are told at the
-end: they gather what things that move are lit by, and the classical look.
+before. Every source enters one sum: light is linear.
 
 The light of every pass is kept (keeping.py), by spot. A change is followed pass by pass: what reads something that
 differs is worked out again, and where the rounded result is what it was the change has ended. So light after a change
@@ -12,7 +11,7 @@ is the same bits as light from nothing, and costs what the change reaches.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 
 from engine.light import passes as one_pass
 from engine.light.faces import mark_rows
-from engine.light.skylight import sky_of_probes
 from engine.light.surface import exposed_faces
 from engine.light.transport import Transport
 from engine.view import SkyView, VoxelView
@@ -82,15 +80,11 @@ def passes_for_world(voxels: VoxelView, albedo: F32) -> int:
 class Dirty:
     """What reads something else than it did at the last relight, beside the light itself."""
 
-    texels: NDArray[np.int32]  # [n] whose material, direct light or weights may differ
-    probes: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))  # [n] with a ray traced again
-    linked: NDArray[np.int32] = field(
-        default_factory=lambda: np.zeros(0, np.int32)
-    )  # [n] that may see other neighbours
+    texels: NDArray[np.int32]  # [n] whose material or direct light may differ
 
 
 class Relight:
-    """Radiance on texels and light on probes for one state of the lights, and all passes that led to it."""
+    """Radiance on texels for one state of the lights, and all passes that led to it."""
 
     def __init__(self, stamp: int = 0, compares: bool = True) -> None:
         """`stamp` is where the count of relights goes on from.
@@ -99,32 +93,23 @@ class Relight:
         their masks (SIGE, Li et al. 2022): the same light, to measure against.
         """
         self._compares = compares
-        self._side_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] e of each probe by side
         self.stamp = stamp  # number of the last relight
         self.spread_at = stamp  # its number when anything but lamps themselves last differed
         self.changed_at = np.zeros(0, np.int32)  # [S] relight in which the radiance of a spot was last another
-        self.probe_changed_at = np.zeros(0, np.int32)  # [P]
         self.sky_changed_at = stamp
         self.texels_done = 0  # texels worked out in the last relight, all passes together
         self._passes = 0
-        self._own_light = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what a probe's own rays bring
-        self._sky_side = np.zeros((0, 6, 3), np.float32)  # [P, 6, 3] what the sky brings
         self._sky_e = np.zeros(0, np.uint32)  # [T] packed, what it brings along texels' rays
         self._sky = b""
         self._radiance = np.zeros((0, 0), np.uint32)  # [passes + 1, S] packed, by spot
-        self._shown: tuple[U32, F32] | None = None  # radiance and side light of before, while new ones are worked out
+        self._shown: U32 | None = None  # radiance of before, while new is worked out
         self._writes = stamp  # what `changed_at` gets in the relight that is going on
         self._n_texels = 0  # T of the tables by spot: the spots behind are patches
 
     @property
     def radiance(self) -> U32:
         """[S] packed, of every spot."""
-        return np.asarray(self._radiance[self._passes]) if self._shown is None else self._shown[0]
-
-    @property
-    def side_light(self) -> F32:
-        """[P, 6, 3] e of each probe by side."""
-        return self._side_light if self._shown is None else self._shown[1]
+        return np.asarray(self._radiance[self._passes]) if self._shown is None else self._shown
 
     def run(self, scene: Scene, passes: int, dirty: Dirty | None = None, rows: I32 = NO_PAGES) -> None:
         """Bring light up to date; `rows` [n] are the pages whose texels differ.
@@ -143,7 +128,7 @@ class Relight:
         """
         surface = scene.transport.surface
         if most_bricks is not None and self._passes and self._shown is None:
-            self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
+            self._shown = self._radiance[self._passes].copy()
         self._writes = self.stamp + 1 if self._shown is None else UNFINISHED
         if passes != self._passes:
             self._passes, dirty = passes, None
@@ -157,7 +142,7 @@ class Relight:
             dirty = None
         retraced = np.zeros(surface.capacity, np.bool_)  # texels with a ray that may end elsewhere
         yield from self._trace(scene, retraced, most_bricks)
-        if dirty is None or scene.transport.readers is None:
+        if dirty is None or scene.transport.bounce_rays.readers is None:
             yield from self._gather(scene, anew, most_bricks)
         else:
             yield from self._follow(scene, dirty, retraced, anew)
@@ -165,22 +150,18 @@ class Relight:
         self.spread_at = self.stamp
         if self._shown is not None:  # others may have counted on meanwhile
             self._shown = None
-            for changed_at in (self.changed_at, self.probe_changed_at):
-                changed_at[changed_at == UNFINISHED] = self.stamp
+            self.changed_at[self.changed_at == UNFINISHED] = self.stamp
         if is_other_sky:
             self._sky, self.sky_changed_at = _sky_key(scene.sky), self.stamp
 
-    def stand_in(self, scene: Scene, fresh: I32, rows: I32) -> None:
-        """Before `parts` after a change: what is new is shown in the light that it gets from light of before.
-
-        `fresh` [n] are the probes with new rays, `rows` [n] the pages whose texels differ.
+    def stand_in(self, scene: Scene, rows: I32) -> None:
+        """Before `parts` after a change: what is new is shown in the light that it gets from light of before; `rows`
+        [n] are the pages whose texels differ.
         """
         self._grow(scene.transport)
         self.stamp += 1
         self._writes = self.spread_at = self.stamp
-        self._shown = self._radiance[self._passes].copy(), self._side_light.copy()
-        radiance, side_light = self._shown
-        transport = scene.transport
+        transport, radiance = scene.transport, self._radiance[self._passes].copy()
         anew = np.zeros(len(transport.surface.page_key_of_row), np.bool_)
         anew[rows] = True
         new = transport.bounce_rays.trace_new(transport.voxels, transport.surface)
@@ -190,19 +171,11 @@ class Relight:
         self._light_pages(scene, self._passes, rows, anew, is_new, before=NO_LIGHT, radiance=radiance)
         for _ in range(2):  # new ones see each other
             self._light_pages(scene, self._passes, rows, anew, before=radiance.copy(), radiance=radiance)
-        self._look_at_sky(transport, scene.sky, fresh)
-        self._light_probes(transport, fresh, radiance, side_light)
-        self.probe_changed_at[fresh] = self.stamp
+        self._shown = radiance
 
     def _grow(self, transport: Transport) -> None:
-        n_texels, n_probes = transport.surface.capacity, len(transport.probes.alive)
-        for name, n in (
-            ("_side_light", n_probes), ("_own_light", n_probes), ("_sky_side", n_probes),
-            ("probe_changed_at", n_probes), ("_sky_e", n_texels),
-        ):  # fmt: skip
-            old = getattr(self, name)
-            if len(old) < n:
-                setattr(self, name, np.concatenate([old, np.zeros((n - len(old), *old.shape[1:]), old.dtype)]))
+        n_texels = transport.surface.capacity
+        self._sky_e = np.concatenate([self._sky_e, np.zeros(n_texels - len(self._sky_e), np.uint32)])
         n_spots, before = transport.surface.n_spots, self._n_texels
         if len(self.changed_at) < n_spots:
             for name in ("_radiance", "changed_at"):
@@ -227,24 +200,6 @@ class Relight:
             self._compares, changed, told, done, step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
-    def _light_probes(self, transport: Transport, todo: I32, radiance: U32, own_light: F32) -> Bool:
-        probes, differs = transport.probes, np.empty(len(todo), np.bool_)
-        one_pass.light_probes(
-            todo, probes.weight, probes.weight_sum, probes.reads, self._sky_side, radiance, own_light, differs
-        )
-        return differs
-
-    def _share_probes(self, transport: Transport, todo: I32) -> None:
-        one_pass.share_probes(
-            todo, transport.probes.link, self._own_light, self._side_light, self._writes, self.probe_changed_at
-        )
-
-    def _look_at_sky(self, transport: Transport, sky: SkyView, todo: I32) -> None:
-        probes = transport.probes
-        sky_of_probes(
-            todo, probes.cell, probes.fibonacci, probes.reads, probes.weight, *_fields(sky), self._sky_side
-        )  # fmt: skip
-
     def _trace(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
         """Bring the rays that light bounces along up to date, those of found [T]; yields bricks of work."""
         surface, most = scene.transport.surface, None
@@ -256,7 +211,6 @@ class Relight:
     def _gather(self, scene: Scene, anew: Bool, most_bricks: int | None) -> Iterator[int]:
         """All passes over all there is, in parts of at most so many bricks; yields how many."""
         transport, surface = scene.transport, scene.transport.surface
-        alive = np.flatnonzero(transport.probes.alive).astype(np.int32)
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         n_parts = 1 if most_bricks is None else max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)
         bricks = -(-surface.n_with_texels // n_parts)
@@ -268,11 +222,6 @@ class Relight:
             for part in np.array_split(rows, n_parts):
                 self._light_pages(scene, step, part, anew)
                 yield bricks
-        for part in np.array_split(alive, n_parts):
-            self._look_at_sky(transport, scene.sky, part)
-            self._light_probes(transport, part, self._radiance[self._passes], self._own_light)
-            yield bricks
-        self._share_probes(transport, alive)
 
     def _follow(self, scene: Scene, dirty: Dirty, retraced: Bool, anew: Bool) -> Iterator[int]:
         """All passes, each over what is dirty, what has a ray `retraced` [T] and what reads something that passes
@@ -285,8 +234,7 @@ class Relight:
         wanted = retraced
         wanted[dirty.texels] = True
         changed = np.zeros(surface.n_spots, np.bool_)  # in this pass, or one before
-        ever, told = np.zeros((2, len(anew)), np.bool_)  # [n_pages] with something that changed; first in this pass
-        told[:] = anew & (surface.page_key_of_row >= 0)
+        told = anew & (surface.page_key_of_row >= 0)  # [n_pages] with something that did not change before this pass
         rows = np.flatnonzero(told).astype(np.int32)  # who reads them read another's light before
         one_pass.note_spots(rows, surface.faces, surface.patch_first, surface.patch_count, surface.capacity, changed)
         done = np.zeros(len(anew), np.int32)  # [n_pages] texels worked out in this pass
@@ -301,33 +249,10 @@ class Relight:
             yield math.ceil(len(rows) * per_page)
             if step < self._passes:
                 transport.bounce_rays.mark_readers(np.flatnonzero(told).astype(np.int32), surface, changed, wanted)
-            ever |= told
             told[:] = False
-        yield self._follow_probes(scene, dirty, np.flatnonzero(ever).astype(np.int32), changed)
-
-    def _follow_probes(self, scene: Scene, dirty: Dirty, rows: I32, changed: Bool) -> int:
-        """Probes that are dirty or read something that changed [S], all of it in pages `rows` [n]; returns about how
-        many bricks' work was done.
-        """
-        transport, probes, readers = scene.transport, scene.transport.probes, scene.transport.readers
-        assert readers is not None
-        self._look_at_sky(transport, scene.sky, dirty.probes)
-        mark = np.zeros(len(probes.alive), np.bool_)
-        mark[dirty.probes] = True
-        one_pass.mark_probes(rows, readers.start, readers.count, readers.rays, probes.reads, changed, mark)
-        todo = np.flatnonzero(mark & probes.alive).astype(np.int32)
-        differs = self._light_probes(transport, todo, self._radiance[self._passes], self._own_light)
-        mark[:] = False
-        mark[dirty.linked] = True
-        one_pass.mark_linked(todo, differs | (not self._compares), probes.link, mark)
-        self._share_probes(transport, np.flatnonzero(mark & probes.alive).astype(np.int32))
-        return math.ceil(len(todo) * transport.surface.n_with_texels / max(probes.n_alive, 1))
-
-
-def _fields(sky: SkyView) -> tuple[F32, F32, F32, F32, F32]:
-    """What rays that leave the world see of a sky."""
-    return (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
 
 
 def _sky_key(sky: SkyView) -> bytes:
-    return b"".join(np.asarray(v, np.float32).tobytes() for v in _fields(sky))
+    """What rays that leave the world see of a sky."""
+    fields = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
+    return b"".join(np.asarray(v, np.float32).tobytes() for v in fields)

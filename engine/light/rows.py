@@ -58,6 +58,21 @@ def state_around(around, row_of_texel, at, ok, newest, whole):
 
 
 @njit(parallel=True, cache=True)
+def mean_around(around, row_of_texel, light, mean):
+    """Means of light [R, 3] over the texels around some texels [n, 9], -1 none: mean [R, 3] at the row of each."""
+    for i in prange(len(around)):
+        row, n = row_of_texel[around[i, 0]], np.float32(0.0)
+        mean[row] = 0.0
+        for k in range(around.shape[1]):
+            if around[i, k] >= 0:
+                n += np.float32(1.0)
+                for c in range(3):
+                    mean[row, c] += light[row_of_texel[around[i, k]], c]
+        for c in range(3):
+            mean[row, c] /= n
+
+
+@njit(parallel=True, cache=True)
 def lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, high, void):
     """Mark the lamps that are asked [L] and whose shadow rays may touch one of the boxes low..high [m, 3] metres: a bit
     each in void [R].

@@ -5,7 +5,6 @@ from numba import njit, prange
 
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.furniture import first_part_met
-from engine.light.probes import SKY, cell_rays
 from engine.light.surface import face_centre
 from engine.light.trace import NOTHING, crosses_box, first_hit
 
@@ -26,30 +25,6 @@ def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
     t8 = t2 * t2 * t2 * t2 * (1 - min(dz, np.float32(1.0)))
     for c in range(3):
         out[c] = horizon[c] + (zenith[c] - horizon[c]) * root + glow[c] * t8
-
-
-@njit(parallel=True, cache=True)
-def sky_of_probes(probes, cell, fibonacci, reads, weight, sun, zenith, horizon, glow, ground, sky_side):
-    """Weighted sum of the sky along the rays of some probes that leave the world, by side: sky_side [P, 6, 3]."""
-    for i in prange(len(probes)):
-        p = probes[i]
-        sky = np.empty(3, np.float32)
-        direction = np.empty(fibonacci.shape, np.float32)
-        is_set = False
-        sky_side[p] = 0.0
-        for k in range(reads.shape[1]):
-            if reads[p, k] != SKY:
-                continue
-            if not is_set:
-                cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
-                is_set = True
-            sky_towards(
-                direction[k, 0], direction[k, 1], direction[k, 2], sun, zenith, horizon, glow, ground, sky
-            )  # fmt: skip
-            for side in range(6):
-                w = np.float32(weight[p, k, side])
-                for c in range(3):
-                    sky_side[p, side, c] += w * sky[c]
 
 
 @njit(cache=True)

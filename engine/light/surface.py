@@ -16,7 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
-from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, Faces, count_bits, page_key, row_of, texels_of
+from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, Faces, count_bits, row_of, texels_of
 from engine.light.trace import Voxels
 
 LEVELS = 4  # widths of patches: 1, 2, 4 and 8 texels
@@ -104,15 +104,6 @@ def _spots_of_patches(rows, faces, patch_first, patch_spot):
 def spot_of(t, level, patch_spot):
     """The spot that holds the light of texel t, or of its patch of a level above 0."""
     return patch_spot[t, level - 1] if level > 0 else t
-
-
-@njit(cache=True)
-def row_of_spot(spot, place, faces, patch_row, ny_bricks, nz_bricks):
-    """The page that a spot lies in."""
-    n_texels = len(place)
-    if spot >= n_texels:
-        return patch_row[spot - n_texels]
-    return row_of(faces, page_key(place[spot, 0], place[spot, 1], place[spot, 2], place[spot, 3], ny_bricks, nz_bricks))
 
 
 @njit(cache=True)
@@ -424,13 +415,6 @@ class Surface:
     def n_spots(self) -> int:
         """Length of every per-spot array."""
         return self.capacity + len(self.patch_row)
-
-    def side_of(self, spots: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The side that the surface at some spots looks to, -1 for spots below 0."""
-        patch = self.patch_row[np.maximum(spots - self.capacity, 0)]
-        of_patch = self.page_key_of_row[patch] % PAGES_PER_BRICK // BRICK
-        of_texel = self.place[np.clip(spots, 0, self.capacity - 1), 3]
-        return np.where(spots < 0, -1, np.where(spots >= self.capacity, of_patch, of_texel))
 
     def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""

@@ -1,12 +1,11 @@
 """Transport: all that light needs to know of geometry, and how it follows a change of voxels.
 
-Texels with the rays that light bounces along, and probes with theirs. What a change dirties, with `box` the voxels that
-differ:
+Texels with the rays that light bounces along, and probes. What a change dirties, with `box` the voxels that differ:
 
 - texels that are new, or belong to voxels that are others;
-- probes of cells whose candidates can see the box: placed again; those that move are traced whole;
-- rays of probes that cross the box, and those that read a page that gained or lost texels: traced again;
-- rays of texels that cross the box: traced again when light is asked for (bounces.py).
+- rays of texels that cross the box: traced again when light is asked for (bounces.py);
+- probes of cells whose candidates can see the box: placed again; rays of those that move, or of which one crosses the
+  box, are forgotten (probes.py).
 """
 
 from collections.abc import Iterator
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.bounces import BounceRays
 from engine.light.gaps import follow_gaps
-from engine.light.probes import ALL_RAYS, BLOCKED, CELL_VOXELS, NEAR_VOXELS, Probes
-from engine.light.readers import RaysOfPages
+from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.surface import Surface
 from engine.light.trace import Voxels, voxels_of
 from engine.view import VoxelView
@@ -32,7 +30,6 @@ Bool = NDArray[np.bool_]
 
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
-TRACE_PASSES = 12  # rays of all probes cost as much as so many passes of a relight
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
 
@@ -44,19 +41,15 @@ class Change:
     high: F64  # [n, 3]
     fresh: I32  # [f] texels that are new (their numbers may have belonged to others before)
     gone: I32  # [g] numbers of texels that went (some may be among the fresh)
-    retraced: I32  # [n] probes with at least one ray traced
     texels: I32  # [n] that are new or other voxels'
-    probes: I32  # [n] whose rays read something else
-    linked: I32  # [n] probes that see other neighbours
     rows: I32  # [n] pages that gained or lost texels
-    bricks: int  # in which anything was worked out again
-    rays: int  # traced
+    bricks: int  # in which texels are new or other voxels'
 
 
 def change_of_boxes(low: F64, high: F64) -> Change:
     """A change that only texels' rays notice: things came or went in boxes low..high [n, 3] metres."""
     none = np.zeros(0, np.int32)
-    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, none, none, none, 0, 0)
+    return Change(low - BOX_MARGIN_M, high + BOX_MARGIN_M, none, none, none, none, 0)
 
 
 class Transport:
@@ -73,7 +66,6 @@ class Transport:
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
         self.bounce_rays = BounceRays()
-        self.readers: RaysOfPages | None = None  # see keep_readers
         self.n_changes = 0  # so far
         self._boxes: list[tuple[F64, F64]] = []  # [n, 3] of the last of them
         if most_bricks is None:
@@ -86,7 +78,7 @@ class Transport:
         """
         probes, surface, grid = self.probes, self.surface, self.voxels.material
         occupied = np.argwhere(self.voxels.occupied).astype(np.int32)
-        most_bricks = most_bricks or max(len(occupied), 1) * TRACE_PASSES
+        most_bricks = most_bricks or max(len(occupied), 1) * PLACE_PASSES
         surface.make_room(grid, occupied)
         n = -(-PLACE_PASSES * len(occupied) // most_bricks)
         for part in np.array_split(occupied, max(n, 1)):
@@ -97,36 +89,21 @@ class Transport:
             yield most_bricks
         self.bounce_rays.make_room(surface.capacity)
         self.bounce_rays.note(surface.alive())
-        n = -(-TRACE_PASSES * surface.n_with_texels // most_bricks)
-        alive, rays = np.flatnonzero(probes.alive).astype(np.int32), np.full(len(probes.alive), ALL_RAYS)
-        for part in np.array_split(alive, max(n, 1)):
-            probes.trace(self.voxels, surface, part, rays)
-            probes.measure(surface, part)
-            yield most_bricks
-        probes.join(self.voxels, alive)
-
-    def keep_readers(self) -> None:
-        """From now on know which rays read a page, so that light and transport can follow a change."""
-        self.bounce_rays.keeps_readers = True
-        probes = self.probes
-        rows = probes.rows_read(np.arange(probes.reads.size, dtype=np.int32), self.surface)
-        rows.reshape(probes.reads.shape)[~probes.alive] = -1
-        self.readers = RaysOfPages(rows, len(self.surface.page_key_of_row))
+        probes.join(self.voxels, np.flatnonzero(probes.alive).astype(np.int32))
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""
-        probes, texels = np.flatnonzero(self.probes.alive).astype(np.int32), self.surface.alive()
+        texels, bricks = self.surface.alive(), int(self.surface.has_texels.sum())
         low, high = np.full((1, 3), -1.0), np.array(self.grid.shape)[None] * VOXEL_M + 1.0
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
-        bricks, rays = int(self.surface.has_texels.sum()), len(probes) * self.probes.reads.shape[1]
-        return Change(low, high, texels, texels[:0], probes, texels, probes, probes, rows, bricks, rays)
+        return Change(low, high, texels, texels[:0], texels, rows, bricks)
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid has another stamp than the one that was read last."""
         return int(np.count_nonzero(voxels.stamp != self._stamp))
 
     def follow(self, voxels: VoxelView) -> Change | None:
-        """Bring everything in step with the grid; None if no voxel differs. Readers are kept."""
+        """Bring everything in step with the grid; None if no voxel differs."""
         changed = np.argwhere(voxels.stamp != self._stamp)
         boxes = []
         for brick in changed:
@@ -144,7 +121,7 @@ class Transport:
         self.voxels = Voxels(self.grid, occupied, gap)
         if len(low) > MOST_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
-        return self._retrace(low, high, *self._rebuild_surface(changed))
+        return self._note_change(low, high, *self._rebuild_surface(changed))
 
     def _occupied(self, changed: Ints) -> Bool:
         old = self.voxels.occupied
@@ -163,70 +140,29 @@ class Transport:
         fresh, gone, rows = self.surface.rebuild(self.grid, np.argwhere(touched).astype(np.int32))
         more = self.surface.capacity - before
         if more:
-            self.probes.make_room_for_texels(before, self.surface.capacity)
             self.bounce_rays.make_room(more)
         return fresh, gone, rows
 
-    def _retrace(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
+    def _note_change(self, low_vox: Ints, high_vox: Ints, fresh: I32, gone: I32, rows: I32) -> Change:
         surface, probes = self.surface, self.probes
         low = (low_vox * VOXEL_M - BOX_MARGIN_M).astype(np.float64)
         high = (high_vox * VOXEL_M + BOX_MARGIN_M).astype(np.float64)
         self._note_boxes(low, high)
         self.bounce_rays.note_change(fresh, gone, rows, low, high, surface)
+        probes.forget_across(low, high)
         cells = np.zeros(probes.n_cells, np.bool_)
         for a, b in zip(low_vox, high_vox, strict=True):
             first = np.maximum((a - NEAR_VOXELS - CELL_VOXELS) // CELL_VOXELS, 0)
             last = (b + NEAR_VOXELS) // CELL_VOXELS + 1
             cells[tuple(slice(f, e) for f, e in zip(first, last, strict=True))] = True
-        listed = np.argwhere(cells).astype(np.int32)
-        moved = probes.place(self.voxels, listed)
-        again, differ, n_rays = self._retrace_rays(low, high, moved, rows)
+        probes.place(self.voxels, np.argwhere(cells).astype(np.int32))
         for _ in range(2):  # links reach into the next cell, and are walked from either end
             cells = _grown(cells)
         around = probes.probe_of_cell[cells]
-        around = around[around >= 0]
-        links = probes.link[around]
-        probes.join(self.voxels, around)
-        linked = around[(probes.link[around] != links).any(1)]
-
+        probes.join(self.voxels, around[around >= 0])
         texels = np.union1d(surface.within(low, high), fresh).astype(np.int32)
-        bricks = np.concatenate([probes.cell[again] * CELL_VOXELS, surface.place[texels, :3]]) // BRICK
-        n_bricks = len(np.unique(np.ravel_multi_index(tuple(bricks.T), surface.n_bricks)))
-        return Change(low, high, fresh, gone, again, texels, differ, linked, rows, n_bricks, n_rays)
-
-    def _retrace_rays(self, low: F64, high: F64, moved: I32, rows: I32) -> tuple[I32, I32, int]:
-        """Trace again what a change of boxes low..high [n, 3] metres makes void: all rays of probes that moved, rays
-        that cross a box, and rays that read pages whose texels differ. Returns the probes of these, those of them that
-        moved or read something else now, and how many rays they are.
-        """
-        surface, probes, readers = self.surface, self.probes, self.readers
-        assert readers is not None
-        n_rays, n_rows = probes.reads.shape[1], len(surface.page_key_of_row)
-        known = rows[rows < len(readers.count)]
-        strayed = readers.of(known)
-        readers.empty(known)
-        bits = probes.rays_across(low, high)
-        np.bitwise_or.at(bits, strayed // n_rays, np.uint64(1) << (strayed % n_rays).astype(np.uint64))
-        bits[moved] = ALL_RAYS
-        gone = np.flatnonzero(~probes.alive)
-        bits[gone] = 0
-        gone = gone[(probes.reads[gone] != BLOCKED).any(1)]
-        bits[gone] = ALL_RAYS
-        some = np.flatnonzero(bits).astype(np.int32)
-        which, ray = np.nonzero(bits[some, None] >> np.arange(n_rays, dtype=np.uint64) & np.uint64(1))
-        rays = (some[which] * n_rays + ray).astype(np.int32)
-        before = probes.rows_read(rays, surface)
-        before[np.isin(rays, strayed)] = -1  # their lists are empty, whatever their spots belong to now
-        again = some[probes.alive[some]]
-        light_from = [(of, of[again]) for of in (probes.reads, probes.weight, probes.weight_sum)]
-        probes.trace(self.voxels, surface, again, bits)
-        probes.reads[gone] = BLOCKED
-        readers.move(rays, before, probes.rows_read(rays, surface), n_rows)
-        probes.measure(surface, again)
-        differs = np.isin(again, moved)
-        for now, was in light_from:
-            differs |= (now[again] != was).any(tuple(range(1, was.ndim)))
-        return again, again[differs], int(np.bitwise_count(bits[again]).sum())
+        n_bricks = len(np.unique(np.ravel_multi_index(tuple(surface.place[texels, :3].T // BRICK), surface.n_bricks)))
+        return Change(low, high, fresh, gone, texels, rows, n_bricks)
 
     def boxes_since(self, n_changes: int) -> tuple[F64, F64] | None:
         """Boxes low, high [n, 3] metres that hold all voxels that differ since there were so many changes; None if that

@@ -14,6 +14,7 @@ from engine.light.fixtures import Throws, lamp_shapes
 from engine.light.furniture import Furniture, FurnitureChange, part_light
 from engine.light.ggx import bounced_albedo
 from engine.light.lamps import LampChange, LampTransport
+from engine.light.probelight import ProbeLight
 from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, Scene, passes_for_world
 from engine.light.standing import StandingBodies
 from engine.light.sunshine import NO_TEXELS, Sunshine
@@ -49,6 +50,7 @@ class WorldLight:
         self.lamp_changed_at = np.zeros(0, np.int32)  # [L] relight at which its light last changed
         self.sun = Sunshine(transport.surface.capacity)
         self.standing = StandingBodies()
+        self.probe_light = ProbeLight(transport, relit)
         self.sky = view.sky  # that is shown
         self.is_lit = False  # the first light is there
         self.stand_ins_differ = False  # what stand-ins are made of is another: for the camera side to take note of
@@ -141,7 +143,7 @@ class WorldLight:
         scene = Scene(self.transport, view.materials.albedo, self.bounced, view.materials.emission, direct, sky)
         rows = NO_PAGES if change is None else change.rows
         if change is not None and most_bricks is not None and self.is_lit:
-            self.relit.stand_in(scene, change.probes, rows)
+            self.relit.stand_in(scene, rows)
             self.show_lamps(view, True)
             yield most_bricks  # that is enough for this update
         yield from self.relit.parts(scene, self.passes, dirty, rows, most_bricks)
@@ -197,7 +199,7 @@ class WorldLight:
         for texels in lit if change is None else [*lit, change.texels]:
             found[texels] = True
         texels = np.flatnonzero(found & (place[:, 3] >= 0)).astype(np.int32)
-        return Dirty(texels) if change is None else Dirty(texels, change.probes, change.linked)
+        return Dirty(texels)
 
     def _note_lamps(self, radiance: F32) -> None:
         """Note that lamps shine as they do now, and which of them did not before."""
@@ -217,12 +219,11 @@ class WorldLight:
 
     def shine(self, view: View, bodies: Furniture, albedo: F32) -> F32:
         """Radiance [N, 6, 3] of the sides of some bodies' parts, of albedo [N, 3]."""
-        probes, sky, on, shapes = self.transport.probes, view.sky, self.lamp_radiance.any(1), self.lamps.shapes
-        shine = np.zeros((len(albedo), 6, 3), np.float32)
+        sky, on, shapes = view.sky, self.lamp_radiance.any(1), self.lamps.shapes
+        shine = self.probe_light.at(bodies.part_box.mean(1), self.sky)
         part_light(
-            self.transport.voxels, bodies, probes.probe_of_cell, probes.position, self.relit.side_light,
-            sky.sun_direction, sky.sun, np.stack([shapes.low[on], shapes.high[on]], 1), shapes.entity[on],
-            self.lamp_radiance[on], shine,
+            self.transport.voxels, bodies, sky.sun_direction, sky.sun, np.stack([shapes.low[on], shapes.high[on]], 1),
+            shapes.entity[on], self.lamp_radiance[on], shine,
         )  # fmt: skip
         return shine * albedo[:, None]
 

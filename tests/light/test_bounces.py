@@ -19,8 +19,8 @@ from tests.light.scenes_for_light import materials, plaza, view_of, with_voxels
 @pytest.fixture(scope="module")
 def scene() -> SceneFeatures:
     found = SceneFeatures(plaza(), materials().albedo, materials().emission)
-    found.transport.keep_readers()
     surface, rays = found.surface, found.transport.bounce_rays
+    rays.keeps_readers = True
     for _ in rays.trace(found.transport.voxels, surface, np.zeros(surface.capacity, np.bool_), 500):
         pass
     return found
@@ -150,7 +150,7 @@ def test_after_edits_rays_end_where_they_would_in_a_fresh_world(
     """Also where several changes are asked about at once, and numbers of texels went to others meanwhile."""
     random, view = np.random.default_rng(5), view_of(plaza())
     transport = Transport(view.voxels)
-    transport.keep_readers()
+    transport.bounce_rays.keeps_readers = True
 
     def bring_up_to_date(of: Transport) -> None:
         for _ in of.bounce_rays.trace(of.voxels, of.surface, np.zeros(of.surface.capacity, np.bool_)):

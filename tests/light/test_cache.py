@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.light import furniture, gather, passes, pool
+from engine.light import furniture, gather, pool
 from engine.light import lamps as lamps_module
 from engine.light.bounces import BounceRays
 from engine.light.cache import FIRST, LightCache
@@ -13,7 +13,8 @@ from engine.light.faces import page_key
 from engine.light.keeping import packed, unpacked
 from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
-from engine.light.probes import Probes
+from engine.light.probelight import ProbeLight
+from engine.light.probes import DISTANCE_UNIT, Probes
 from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene
 from engine.state.blueprint import Materials
 from engine.view import View
@@ -46,7 +47,8 @@ def light_by_place(cache: LightCache) -> dict[str, np.ndarray]:
     band, x = slots // SLOTS_PER_BAND, slots % SLOTS_PER_BAND
     light = np.stack([cache.atlas[b, :, i * 18 : i * 18 + 18] for b, i in zip(band, x, strict=True)])
     probes = cache.transport.probes.probe_of_cell
-    return {"keys": keys, "light": light, "cells": probes >= 0, "probes": cache._relit.side_light[probes[probes >= 0]]}
+    by_probes = cache.world.probe_light.of(probes[probes >= 0], cache.world.sky)
+    return {"keys": keys, "light": light, "cells": probes >= 0, "probes": by_probes}
 
 
 def assert_same(one: LightCache, two: LightCache) -> None:
@@ -145,25 +147,22 @@ def test_edits_between_decodes_of_a_few_pages_equal_a_fresh_world() -> None:
 
 def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop one kind of dependency from all that is read."""
-    readers = cache.transport.readers
-    assert readers is not None
     if what == "rays of texels":
         monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
     elif what == "what is near quarters":
         monkeypatch.setattr(pool, "in_reach", lambda *arguments: arguments[-1].fill(False))
     elif what == "rays of probes":
-        none = np.zeros(len(cache.transport.probes.alive), np.uint64)
-        monkeypatch.setattr(Probes, "rays_across", lambda *arguments: none)
-    elif what == "probes that read a page":
-        readers.count[:] = 0
+        monkeypatch.setattr(Probes, "forget_across", lambda *arguments: None)
+    elif what == "probes that share":
+        monkeypatch.setattr(Probes, "join", lambda *arguments: None)
+    elif what == "when probes were looked at":
+        monkeypatch.setattr(cache.world.probe_light, "_own_at", np.full(10_000, cache._relit.stamp + 1))
     elif what == "rays that light bounces along":
         monkeypatch.setattr("engine.light.bounces._cross", lambda *arguments: None)
     elif what == "texels that light bounces to":
         monkeypatch.setattr(BounceRays, "mark_readers", lambda *arguments: None)
     elif what == "sky that bounces":
         monkeypatch.setattr(BounceRays, "look_at_sky", lambda *arguments: None)
-    elif what == "probes that share":
-        monkeypatch.setattr(passes, "mark_linked", lambda *arguments: None)
     elif what == "rays to the sun":
         monkeypatch.setattr("engine.light.sunshine.sun_crosses", lambda *arguments: None)
     elif what == "coarse rays to lamps":
@@ -178,7 +177,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     "forgotten",
     [
-        "rays of texels", "what is near quarters", "rays of probes", "probes that read a page",
+        "rays of texels", "what is near quarters", "rays of probes", "when probes were looked at",
         "rays that light bounces along", "texels that light bounces to", "sky that bounces", "probes that share",
         "rays to the sun", "coarse rays to lamps", "fine rays to lamps", "when light was looked at",
     ],
@@ -237,6 +236,9 @@ def test_an_impulse_reaches_what_reads_it_and_no_more() -> None:
     scene = Scene(transport, materials.albedo, materials.albedo, materials.emission, sunless, sky())
     light.run(scene, 1)
     direct[texel] = 1000.0
+    probes, probe_light = transport.probes, ProbeLight(transport, light)
+    every = np.flatnonzero(probes.alive).astype(np.int32)
+    before = probe_light.of(every, sky())
     scene = scene._replace(direct=sunless._replace(lamps=packed(direct)))
     light.run(scene, 1, Dirty(np.array([texel], np.int32)))
 
@@ -252,10 +254,14 @@ def test_an_impulse_reaches_what_reads_it_and_no_more() -> None:
     differs = light.changed_at[: len(place)] == light.stamp
     assert differs[texel] and 3 < differs.sum() < 0.5 * transport.surface.n_texels
     assert not (differs & ~reads).any()
-    probes, differing = transport.probes, np.flatnonzero(differs)
-    sees = probes.alive & np.isin(probes.reads, [differing, *transport.surface.patch_spot[differing].T]).any(1)
+    shone = np.flatnonzero(differs)
+    level = (probes.distance * DISTANCE_UNIT >= [[[1.0]], [[2.0]], [[4.0]]]).sum(0)
+    spots = np.concatenate([np.arange(len(place))[:, None], transport.surface.patch_spot], 1)
+    reads = np.where(probes.met >= 0, spots[np.maximum(probes.met, 0), level], -1)[probes.row_of]
+    sees = probes.alive & np.isin(reads, spots[shone]).any(1)
     shares = probes.alive & (sees | (sees[probes.link] & (probes.link >= 0)).any(1))
-    assert not ((light.probe_changed_at == light.stamp) & ~shares).any()
+    changed = (probe_light.of(every, sky()) != before).any((1, 2))
+    assert changed.any() and not (changed & ~shares[every]).any()
 
 
 def test_one_voxel_redoes_a_part_only() -> None:
@@ -264,11 +270,12 @@ def test_one_voxel_redoes_a_part_only() -> None:
     cache = LightCache()
     whole = cache.update(view)
     light_by_place(cache)
+    known = cache.transport.probes.n_known
     removed = grid.copy()
     removed[45, 30, 6] = 0
     stats = cache.update(with_voxels(view, removed))
     assert 0 < stats.rays_traced < 0.05 * whole.rays_traced
-    assert 0 < stats.probes_regenerated < 0.5 * whole.probes
+    assert 0.5 * known < cache.transport.probes.n_known < known
     assert 0 < stats.texels_regenerated < 0.5 * whole.texels
     assert 0 < stats.bricks_regenerated < 0.6 * whole.bricks
 
@@ -510,16 +517,21 @@ def test_a_budget_shows_a_stand_in_first_and_ends_with_the_exact_light(look: str
     assert_same(cache, exact)
 
 
-def test_a_budget_shows_probes_light_until_rays_are_traced() -> None:
+def test_a_budget_shows_light_as_it_bounces_until_rays_are_traced() -> None:
+    """The mean over 5 x 5 texels of what the few rays bring that light bounces along."""
     view = view_of(plaza(), LAMPS)
-    cache, classical = fresh(view), LightCache()
-    classical.update(view)
-    texels = cache.transport.surface.alive()
+    cache = fresh(view)
+    transport, surface, texels = cache.transport, cache.transport.surface, cache.transport.surface.alive()
     first = cache.decode_texels(texels, most=400)[0]
     waits = cache.decoded.pool.waits(cache.decoded.pool.row_of_texel[texels])
     rays_wait = cache.decoded.pool.rays_wait[cache.decoded.pool.row_of_texel[texels]]
     assert 0 < (~rays_wait).sum() < 400 and waits[rays_wait].all()
-    np.testing.assert_array_equal(first[rays_wait], classical.decode_texels(texels)[0][rays_wait])
+    around, light = np.empty((len(texels), 9), np.int32), np.zeros((surface.capacity, 3))
+    gather.find_neighbours(surface.place, surface.faces, np.array(transport.grid.shape), texels, around)
+    light[texels] = transport.bounce_rays.bounced(texels, surface, cache.radiance, view.sky)
+    for _ in range(2):
+        light[texels] = np.where((around >= 0)[..., None], light[around], 0).sum(1) / (around >= 0).sum(1)[:, None]
+    np.testing.assert_allclose(first[rays_wait], light[texels][rays_wait], rtol=1e-5)
     exact = fresh(view).decode_texels(texels)[0]
     np.testing.assert_array_equal(first[~rays_wait], exact[~rays_wait])
 
@@ -685,7 +697,7 @@ def test_stand_ins_are_made_again_whenever_what_they_are_made_of_is_another() ->
         rows = pool.row_of_texel[texels]
         assert len(texels) > 3000
         shown, dark = pool.e_indirect[rows], pool.lamps_wait[rows]
-        pool._from_probes(texels, cache.transport, cache._relit)
+        pool._stand_in(texels, cache.transport, cache._relit, cache.world.sky)
         np.testing.assert_array_equal(shown, pool.e_indirect[rows])
         coarse = unpacked(cache.world.lamps.e[texels]) + cache.world.lamps.from_unseen(texels, other.lamps.radiance)
         np.testing.assert_array_equal(pool.e_lamp[rows[dark], 0], coarse[dark])
@@ -714,7 +726,8 @@ LATER = sky(direction=(-0.5, 0.2, 0.4), blue=0.4)
 
 
 def probes_and_texels(cache: LightCache) -> tuple[np.ndarray, np.ndarray]:
-    return cache._relit.side_light.copy(), cache.radiance.copy()
+    probes = cache.transport.probes.probe_of_cell
+    return cache.world.probe_light.of(probes[probes >= 0], cache.world.sky), cache.radiance.copy()
 
 
 def test_a_new_hour_that_is_spread_over_updates_ends_with_the_exact_light() -> None:

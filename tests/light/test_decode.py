@@ -98,7 +98,9 @@ def test_pages_hold_no_negative_light() -> None:
 
 def test_the_classical_look_is_the_light_of_the_probes_that_a_texel_sees() -> None:
     cache, texels, e = decoded(None, slice(None, None, 7))
-    transport, side_light = cache.transport, cache._relit.side_light
+    transport, every = cache.transport, np.flatnonzero(cache.transport.probes.alive).astype(np.int32)
+    side_light = np.zeros((len(transport.probes.alive), 6, 3), np.float32)
+    side_light[every] = cache.world.probe_light.of(every, sky())
     side = transport.surface.place[texels, 3]
     index, weight = weights_of(transport, texels)
     expected = np.einsum("tp,tpc->tc", weight, side_light[index, side[:, None]])

@@ -10,6 +10,7 @@ from engine.light.probes import (
     FARTHEST_READER_M,
     LEAST_HEIGHT_M,
     PER_PROBE,
+    PER_ROW,
     SKY,
     WEIGHT_UNIT,
 )
@@ -18,6 +19,14 @@ from tests.light.scenes_for_light import materials, plaza, view_of, weights_of
 
 def scene() -> SceneFeatures:
     return SceneFeatures(plaza(), materials().albedo, materials().emission)
+
+
+def traced() -> SceneFeatures:
+    """With the rays of all probes."""
+    found = scene()
+    alive = np.flatnonzero(found.probes.alive).astype(np.int32)
+    found.probes.look(found.transport.voxels, found.surface, alive)
+    return found
 
 
 def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
@@ -36,12 +45,11 @@ def test_every_texel_of_the_plaza_sees_a_probe_in_front() -> None:
 
 
 def test_every_array_over_probes_grows_with_them() -> None:
-    features = scene()
-    n = len(features.probes.alive)
-    arrays = {k: v for k, v in vars(features.probes).items() if isinstance(v, np.ndarray)}
-    per_probe = {k for k in arrays if k not in ("fibonacci", "probe_of_cell")}
-    assert per_probe == set(PER_PROBE)
-    assert all(len(arrays[k]) == n for k in per_probe)
+    probes = traced().probes
+    arrays = {k: v for k, v in vars(probes).items() if isinstance(v, np.ndarray)}
+    assert {k for k in arrays if k not in ("fibonacci", "probe_of_cell")} == {*PER_PROBE, *PER_ROW}
+    assert {len(arrays[k]) for k in PER_PROBE} == {len(probes.alive)}
+    assert {len(arrays[k]) for k in PER_ROW} == {len(probes.probe)}
 
 
 def test_linked_probes_see_each_other() -> None:
@@ -61,14 +69,18 @@ def test_walls_of_a_room_see_one_another_as_much_as_form_factors_say() -> None:
     grid[4:20, 4:20, 4:20] = 0
     features = SceneFeatures(grid, np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32))
     transport = features.transport
-    probes, alive = transport.probes, np.flatnonzero(transport.probes.alive)
+    probes, alive = transport.probes, np.flatnonzero(transport.probes.alive).astype(np.int32)
+    probes.look(transport.voxels, features.surface, alive)
+    rows = probes.row_of[alive]
     walls = features.surface.place[features.texels, 3]
     index, weight = weights_of(transport, features.texels)
     told = np.zeros((6, 6))
     for shining in range(6):
-        arriving = np.where(features.surface.side_of(probes.reads) == shining, 1.0, 0.0)
-        light = np.einsum("pks,pk->ps", probes.weight.astype(np.float64), arriving)
-        light[alive] /= probes.weight_sum[alive]
+        met = probes.met[rows]
+        arriving = (met >= 0) & (features.surface.place[met, 3] == shining)
+        light = np.zeros((len(probes.alive), 6))
+        light[alive] = np.einsum("pks,pk->ps", probes.weight[rows].astype(np.float64), arriving)
+        light[alive] /= probes.weight_sum[rows]
         e = (weight * light[index, walls[:, None]]).sum(1)
         told[shining] = [e[walls == wall].mean() for wall in range(6)]
     others = told[~np.eye(6, dtype=bool)]
@@ -81,13 +93,14 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
     """In numpy, from points and vectors: the cosine and the solid angle of each hit, seen from the foot of the
     perpendicular on the surface behind the probe.
     """
-    features = scene()
+    features = traced()
     probes = features.probes
     with_room = 0
     for p in np.flatnonzero(probes.alive)[::11]:
         direction = probes.directions(np.array([p], np.int32))[0].astype(np.float64)
-        far, hits = probes.distance[p] * DISTANCE_UNIT, probes.reads[p] >= 0
-        facing = features.surface.side_of(probes.reads[p])  # side of what a ray hits
+        row = probes.row_of[p]
+        far, hits = probes.distance[row] * DISTANCE_UNIT, probes.met[row] >= 0
+        facing = np.where(hits, features.surface.place[probes.met[row], 3], -1)  # side of what a ray hits
         for side in range(6):
             normal = np.zeros(3)
             normal[side // 2] = 1 - 2 * (side % 2)
@@ -104,8 +117,8 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
                     slant = max(abs(direction[k] @ of_hit), 0.05 if facing[k] // 2 == side // 2 else 0.0)
                     larger = (far[k] / away) ** 2 * abs(seen @ of_hit) / away / slant
                     wanted[k] = max(seen @ normal, 0.0) / away * larger if seen @ normal > LEAST_HEIGHT_M else 0.0
-            assert (probes.reads[p][~hits] <= SKY).all()
-            got = probes.weight[p, :, side] * WEIGHT_UNIT
+            assert (probes.met[row][~hits] <= SKY).all()
+            got = probes.weight[row, :, side] * WEIGHT_UNIT
             np.testing.assert_allclose(got, np.minimum(wanted, 255 * WEIGHT_UNIT), atol=0.51 * WEIGHT_UNIT)
-            assert probes.weight_sum[p, side] == probes.weight[p, :, side].sum()
+            assert probes.weight_sum[row, side] == probes.weight[row, :, side].sum()
     assert with_room > 50

@@ -11,7 +11,6 @@ from engine.light.fixtures import lamp_shapes
 from engine.light.furniture import no_furniture
 from engine.light.keeping import KEPT_BITS, pack, packed, unpack, unpacked
 from engine.light.lamps import LampTransport
-from engine.light.probes import OWN_SHARE, SKY
 from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
@@ -101,11 +100,10 @@ def by_rays(features: SceneFeatures, by_spot: np.ndarray, outside: SkyView) -> n
 
 
 def test_relight_is_the_sum_that_it_says() -> None:
-    """Passes in numpy: texel radiance, patch means, sums over texels' rays; at the end over those of probes."""
+    """Passes in numpy: texel radiance, patch means, sums over texels' rays."""
     passes = 3
     features = scene()
-    transport, probes, surface = features.transport, features.probes, features.surface
-    alive, texels = np.flatnonzero(probes.alive).astype(np.int32), features.texels
+    transport, surface, texels = features.transport, features.surface, features.texels
     place = surface.place
     material = transport.grid[tuple(place[texels, :3].T)]
     direct = unpacked(packed(np.random.default_rng(2).random((len(place), 3)).astype(np.float32)))
@@ -121,17 +119,9 @@ def test_relight_is_the_sum_that_it_says() -> None:
         own_light[texels] = emission + albedo * direct[texels] + 1.5 * albedo * gathered
         radiance = patch_means(surface, own_light)
         by_spot[spots] = radiance[texels]
-    reads, weight = probes.reads[alive], probes.weight[alive].astype(np.float32)  # [P, K], [P, K, 6]
-    from_sky = np.where((reads == SKY)[..., None], sky_radiance(outside, probes.directions(alive)), 0)
-    arriving = np.where((reads >= 0)[..., None], by_spot[np.maximum(reads, 0)], from_sky)
-    own = np.zeros((len(probes.alive), 6, 3), np.float32)
-    side_light = np.zeros_like(own)
-    own[alive] = np.einsum("pks,pkc->psc", weight, arriving) / weight.sum(1)[..., None]
-    for p in alive:
-        linked = probes.link[p][probes.link[p] >= 0]
-        side_light[p] = (OWN_SHARE * own[p] + own[linked].sum(0)) / (OWN_SHARE + len(linked))
+    brought = transport.bounce_rays.bounced(texels, surface, fast.radiance, outside)
+    np.testing.assert_allclose(brought, by_rays(features, unpacked(fast.radiance), outside), rtol=0.01, atol=1e-4)
     lost = 2.0**-KEPT_BITS  # by one rounding, at most, of the brightest colour
-    np.testing.assert_allclose(fast.side_light[alive], side_light[alive], rtol=4 * lost)
     found = unpacked(fast.radiance[spots])
     off = (found.astype(np.float64) - radiance[texels]) / radiance[texels].max(-1, keepdims=True)
     assert abs(off).max() < 5 * lost
@@ -188,7 +178,7 @@ def test_niches_get_no_more_light_than_their_own_rays_bring(kind: str) -> None:
 
 def test_a_local_change_gives_the_bits_of_light_from_nothing() -> None:
     features = scene()
-    features.transport.keep_readers()
+    features.transport.bounce_rays.keeps_readers = True
     direct = np.random.default_rng(3).random((features.surface.capacity, 3)).astype(np.float32)
     light = relit(features, direct, sky(), 5)
     first = light.radiance.copy()
@@ -199,7 +189,6 @@ def test_a_local_change_gives_the_bits_of_light_from_nothing() -> None:
         light.run(scene_of(features, direct, sky()), 5, what)
         fresh = relit(features, direct, sky(), 5)
         np.testing.assert_array_equal(light.radiance, fresh.radiance)
-        np.testing.assert_array_equal(light.side_light, fresh.side_light)
         differs = light.radiance != first
         np.testing.assert_array_equal(light.changed_at == light.stamp, differs)
         first = light.radiance.copy()
