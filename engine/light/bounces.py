@@ -10,7 +10,6 @@ These rays are transport: they are traced when voxels change, and only those tha
 about are not met by them; what is seen asks about them (gather.py).
 """
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,11 +27,11 @@ from engine.light.extents import (
 )
 from engine.light.faces import mark_rows, page_key, row_of, texels_of
 from engine.light.gather import (
-    CODE,
     REACH_OF_CODE,
-    bin_of_distance,
     bounce_turn,
     end_of_ray,
+    met_code,
+    packed_met,
     patch_level,
     rays_crossing,
     texel_direction,
@@ -52,8 +51,8 @@ F64 = NDArray[np.float64]
 N_RAYS = 8
 ALL_RAYS = np.uint8(2**N_RAYS - 1)
 SHARE = np.float32(1 / N_RAYS)  # of what a texel gathers that a ray brings
-SKY = gather.SKY & 0xFFFFFF  # what a ray meets that leaves the world
-BLOCKED = gather.BLOCKED & 0xFFFFFF  # what one meets that ends on a face without a texel, or past the last that fits
+SKY = gather.ENDS + gather.SKY  # as rays are kept
+BLOCKED = gather.ENDS + gather.BLOCKED
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
 NOWHERE = np.uint32(BLOCKED << 8)  # `met` of a ray that was never traced
@@ -61,9 +60,7 @@ NOWHERE = np.uint32(BLOCKED << 8)  # `met` of a ray that was never traced
 
 @njit(parallel=True, cache=True)
 def _trace(voxels, faces, place, texels, void, met):
-    """Trace the rays of some texels that have a bit in void [T]: met [T, N_RAYS], the texel where a ray ends in 24
-    bits and how far that is in 8, as in gather.trace_texels.
-    """
+    """Trace the rays of some texels that have a bit in void [T]: met [T, N_RAYS], see gather.packed_met."""
     for i in prange(len(texels)):
         t = texels[i]
         origin, direction, turn = np.empty(3, np.float64), np.empty(3, np.float64), bounce_turn(place, t)
@@ -72,8 +69,7 @@ def _trace(voxels, faces, place, texels, void, met):
                 continue
             texel_ray(place, t, turn, k, N_RAYS, origin, direction)
             far, end = end_of_ray(voxels, faces, origin, direction)
-            end = min(end, BLOCKED) & SKY  # the numbers below 0 become the two highest
-            met[t, k] = np.uint32(end << 8 | int(math.ceil(bin_of_distance(far) * CODE)))
+            met[t, k] = packed_met(end, far)
 
 
 @njit(parallel=True, cache=True)
@@ -81,7 +77,6 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, hig
     """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres)."""
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
-        code = np.empty(N_RAYS, np.uint8)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
             row = rows[i]
             ending, leaving, least = bands_in_reach(
@@ -93,24 +88,24 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, hig
             for t in faces.texel[of_page[0] : of_page[1]]:
                 asked = np.uint64(0)
                 for k in range(N_RAYS):
-                    code[k] = met[t, k] & np.uint32(0xFF)
+                    code = met_code(met[t, k])
                     end, band = met[t, k] >> np.uint32(8), k * BANDS // N_RAYS
                     if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
                         continue
-                    if code[k] < 240 and REACH_OF_CODE[code[k]] < least:
+                    if code < 240 and REACH_OF_CODE[code] < least:
                         continue
                     # Where a texel is new, another may have been that the ray ended on.
                     is_other = end >= BLOCKED or place[end, 3] < 0 or void[end] == ALL_RAYS
                     if is_other or lies_between(place, t, end, low, high):
                         asked |= np.uint64(1) << np.uint64(k)
                 if asked != 0:
-                    void[t] |= np.uint8(rays_crossing(place, t, code, asked, True, low, high, scratch))
+                    void[t] |= np.uint8(rays_crossing(place, t, met[t], asked, True, low, high, scratch))
 
 
 @njit(cache=True)
 def _spot_met(met, patch_spot):
     """What a ray that ends on a texel reads there: a spot (surface.py)."""
-    return spot_of(np.int64(met >> np.uint32(8)), patch_level(np.int64(met & np.uint32(0xFF))), patch_spot)
+    return spot_of(np.int64(met >> np.uint32(8)), patch_level(met_code(met)), patch_spot)
 
 
 @njit(cache=True)
@@ -196,7 +191,7 @@ class BounceRays:
     """The rays of all texels that light bounces along. They are brought up to date when they are wanted."""
 
     def __init__(self) -> None:
-        self.met = np.zeros((0, N_RAYS), np.uint32)  # [T, K] where a ray ends and how far away, see `_trace`
+        self.met = np.zeros((0, N_RAYS), np.uint32)  # [T, K] where a ray ends and how far away
         self.keeps_readers = False  # whether to know, once all are traced, which of them end on a page
         self.readers: RaysOfPages | None = None
         self._void = np.zeros(0, np.uint8)  # [T] bits: rays to be traced

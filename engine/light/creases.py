@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.furniture import MOST_NEAR, bodies_between, first_part_met
-from engine.light.gather import CODE, bin_of_distance
+from engine.light.gather import CODE, bin_of_distance, met_code
 from engine.light.surface import face_centre
 from engine.light.trace import NOTHING, first_hit
 
@@ -26,17 +26,26 @@ PLACE_U = 0.125 * (np.arange(QUARTER_RAYS) * 0.7548776662466927 % 1.0)
 PLACE_V = 0.125 * (np.arange(QUARTER_RAYS) * 0.5698402909980532 % 1.0)
 
 
+@njit(cache=True)
+def _nearest(met):
+    """The least code of some rays."""
+    nearest = 255
+    for k in range(len(met)):
+        nearest = min(nearest, met_code(met[k]))
+    return nearest
+
+
 @njit(parallel=True, cache=True)
-def look_near(voxels, furniture, place, texels, rows, n_rays, ray_code, crease):
+def look_near(voxels, furniture, place, texels, rows, n_rays, met, crease):
     """The share of the view of each quarter (v * 2 + u) of some texels that is near: crease [R, 4] at `rows`.
 
-    Near is what the nearest of the soft bins of distance holds. ray_code [R, 256] are the texels' own rays, n_rays [R]
+    Near is what the nearest of the soft bins of distance holds. met [R, EDGE_RAYS] are the texels' own rays, n_rays [R]
     of them: where none of those ends near, nothing is.
     """
     for i in prange(len(texels)):
         row = rows[i]
         crease[row] = 0.0
-        if ray_code[row, : n_rays[row]].min() >= CODE:
+        if _nearest(met[row, : n_rays[row]]) >= CODE:
             continue
         centre, origin, direction = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         bodies = np.empty(MOST_NEAR, np.int32)

@@ -57,15 +57,14 @@ class SceneFeatures:
         self._to_near, self._to_wide = self._row[around_ring], np.searchsorted(ring, around)
         self._to_wide[around < 0] = len(ring)
         self._n_rays = gather.rays_wanted(self._around(self._outer))
-        self._hit = np.empty((n, gather.EDGE_RAYS), np.int32)
-        self._code = np.empty((n, gather.EDGE_RAYS), np.uint8)
+        self._met = np.empty((n, gather.EDGE_RAYS), np.uint32)
         rows = self._row[self._outer]
         gather.trace_texels(
             self.transport.voxels, no_furniture(), self.surface.place, self.surface.faces,
-            self._outer, rows, self._n_rays, np.full(n, gather.ALL_RAYS), self._hit, self._code,
+            self._outer, rows, self._n_rays, np.full(n, gather.ALL_RAYS), self._met,
         )  # fmt: skip
         share = np.zeros((n, gather.BINS), np.float32)
-        gather.ray_shares(rows, self._n_rays, self._hit, self._code, share)
+        gather.ray_shares(rows, self._n_rays, self._met, share)
         return self._means(share)
 
     def gather(self, sky: SkyView, lamps: Lamps | None) -> Gathered:
@@ -89,12 +88,12 @@ class SceneFeatures:
         moment = np.zeros((len(self._outer), gather.BINS, 3), np.float32)
         rows, from_sky = self._row[self._outer], np.zeros_like(moment)
         gather.gather_sky(
-            place, self._outer, rows, self._n_rays, self._hit, self._code, sky.sun_direction, sky.zenith, sky.horizon,
+            place, self._outer, rows, self._n_rays, self._met, sky.sun_direction, sky.zenith, sky.horizon,
             sky.glow, sky.ground, from_sky,
         )  # fmt: skip
         no_parts = np.zeros((0, 3), np.float32)
         gather.gather_light(
-            rows, self._n_rays, self._hit, self._code, self.surface.patch_spot, relight.radiance, no_parts, from_sky,
+            rows, self._n_rays, self._met, self.surface.patch_spot, relight.radiance, no_parts, from_sky,
             moment,
         )  # fmt: skip
         probe = ProbeLight(self.transport, relight).on(self._wanted, sky)

@@ -31,10 +31,12 @@ EDGE_RAYS = 256
 BITS = 64  # rays with the same bit are traced again together: neighbours on the spiral, for changes hide many such
 BESIDE = 13  # rays that lie beside each other on the spiral are a Fibonacci number apart, here mostly this one
 BINS = 4  # of distance: soft, around 0.5, 1.4, 4 and 11.3 m
-BLOCKED = -2  # `ray_hit` of a ray that ends on a face without a texel
-SKY = -1  # `ray_hit` of a ray that leaves the world
-PART = -3  # `ray_hit` of a ray that ends on side s of part n of the furniture is PART - (6 * n + s)
-CODE = 80.0  # steps of `ray_code` for one bin
+BLOCKED = -2  # what a ray meets that ends on a face without a texel
+SKY = -1  # what a ray meets that leaves the world
+PART = -3  # what a ray meets that ends on side s of part n of the furniture is PART - (6 * n + s)
+ENDS = 1 << 24  # numbers there are for what rays meet, as they are kept
+FIRST_PART = ENDS - (6 << 17)  # from here on they stand for those below 0: there are fewer texels
+CODE = 80.0  # steps of `met_code` for one bin
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ACROSS = np.array([0, 2, 1, 4, 3, 8, 7, 6, 5])  # which of them lies opposite to each
@@ -132,12 +134,38 @@ def end_of_ray(voxels, faces, origin, direction):
     return t, texel if texel >= 0 else BLOCKED
 
 
-@njit(parallel=True, cache=True)
-def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, ray_hit, ray_code):
-    """Trace the rays of some texels whose bits (`bit_of_ray`) are set in void [R], at `rows`, of the n_rays [R] that
-    each has: ray_hit [R, 256] (texel, SKY, BLOCKED, or from PART downwards) and ray_code [R, 256].
+@njit(cache=True)
+def packed_met(hit, far):
+    """What a ray meets after `far` metres, in 32 bits: texel, SKY, BLOCKED or a side of a part (from PART downwards) in
+    24, and in 8 the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
+    """
+    if hit >= FIRST_PART or hit < FIRST_PART - ENDS:
+        hit = BLOCKED  # more than there are numbers for
+    return np.uint32((hit & (ENDS - 1)) << 8 | int(math.ceil(bin_of_distance(far) * CODE)))
 
-    A code is the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
+
+@njit(cache=True)
+def met_end(met):
+    """What a ray meets, from `packed_met`."""
+    end = np.int64(met >> np.uint32(8))
+    return end if end < FIRST_PART else end - ENDS
+
+
+@njit(cache=True)
+def met_code(met):
+    """And after how far."""
+    return np.int64(met & np.uint32(0xFF))
+
+
+def leaves(met: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which rays, by `packed_met`, leave the world."""
+    return np.asarray(met >> 8 == ENDS + SKY)
+
+
+@njit(parallel=True, cache=True)
+def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, met):
+    """Trace the rays of some texels whose bits (`bit_of_ray`) are set in void [R], at `rows`, of the n_rays [R] that
+    each has: met [R, EDGE_RAYS], see `packed_met`.
     """
     for i in prange(len(texels)):
         origin, direction = np.empty(3, np.float64), np.empty(3, np.float64)
@@ -150,19 +178,19 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, ra
             if not void[row] >> bit_of_ray(k, n_rays[row]) & np.uint64(1):
                 continue
             texel_ray(place, texels[i], turn, k, n_rays[row], origin, direction)
-            t, ray_hit[row, k] = end_of_ray(voxels, faces, origin, direction)
+            t, hit = end_of_ray(voxels, faces, origin, direction)
             if n > 0:
-                met, part = first_part_met(
+                away, part = first_part_met(
                     furniture, near, n, origin[0], origin[1], origin[2], direction[0], direction[1], direction[2],
                     min(t, NEAR_M),
                 )  # fmt: skip
                 if part >= 0:
                     side = side_met(
-                        furniture, part, origin[0] + met * direction[0], origin[1] + met * direction[1],
-                        origin[2] + met * direction[2],
+                        furniture, part, origin[0] + away * direction[0], origin[1] + away * direction[1],
+                        origin[2] + away * direction[2],
                     )  # fmt: skip
-                    t, ray_hit[row, k] = met, PART - 6 * part - side
-            ray_code[row, k] = int(math.ceil(bin_of_distance(t) * CODE))
+                    t, hit = away, PART - 6 * part - side
+            met[row, k] = packed_met(hit, t)
 
 
 @njit(cache=True)
@@ -188,34 +216,32 @@ def _add_to_bins(code, light, bins):
 
 
 @njit(cache=True)
-def _add_sky(place, t, hits, codes, sun, zenith, horizon, glow, ground, bins):
+def _add_sky(place, t, met, sun, zenith, horizon, glow, ground, bins):
     """Add to bins [4, 3] what the rays of texel t that leave the world bring, of all that it has."""
     direction, light = np.empty(3, np.float64), np.empty(3, np.float32)
     turn, is_turned = (0.0, 0.0, 0.0, 0.0), False
-    for k in range(len(hits)):
-        if hits[k] != SKY:
+    for k in range(len(met)):
+        if met_end(met[k]) != SKY:
             continue
         if not is_turned:
             turn, is_turned = texel_turn(place, t), True
-        texel_direction(place[t, 3], turn, k, len(hits), direction)
+        texel_direction(place[t, 3], turn, k, len(met), direction)
         x, y, z = np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2])
         sky_towards(x, y, z, sun, zenith, horizon, glow, ground, light)
-        _add_to_bins(codes[k], light, bins)
+        _add_to_bins(met_code(met[k]), light, bins)
 
 
 @njit(parallel=True, cache=True)
-def gather_sky(place, texels, rows, n_rays, ray_hit, ray_code, sun, zenith, horizon, glow, ground, sky):
+def gather_sky(place, texels, rows, n_rays, met, sun, zenith, horizon, glow, ground, sky):
     """What the rays of some texels that leave the world bring, by bin: sky [R, 4, 3] at `rows`, summed over rays."""
     for i in prange(len(texels)):
         row, n = rows[i], n_rays[rows[i]]
         sky[row] = 0.0
-        _add_sky(
-            place, texels[i], ray_hit[row, :n], ray_code[row, :n], sun, zenith, horizon, glow, ground, sky[row]
-        )  # fmt: skip
+        _add_sky(place, texels[i], met[row, :n], sun, zenith, horizon, glow, ground, sky[row])
 
 
 @njit(parallel=True, cache=True)
-def gather_light(rows, n_rays, ray_hit, ray_code, patch_spot, radiance, side_radiance, sky, moment):
+def gather_light(rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
     radiance [S] by spot is packed (keeping.py), side_radiance [6 N, 3] is what the six sides of each part of the
@@ -225,7 +251,7 @@ def gather_light(rows, n_rays, ray_hit, ray_code, patch_spot, radiance, side_rad
         row = rows[i]
         bins, light = sky[row].copy(), np.empty(3, np.float32)
         for k in range(n_rays[row]):
-            hit, code = ray_hit[row, k], ray_code[row, k]
+            hit, code = met_end(met[row, k]), met_code(met[row, k])
             if hit >= 0:
                 spot = spot_of(hit, patch_level(code), patch_spot)
                 light[0], light[1], light[2] = unpack(radiance[spot])
@@ -238,15 +264,16 @@ def gather_light(rows, n_rays, ray_hit, ray_code, patch_spot, radiance, side_rad
 
 
 @njit(parallel=True, cache=True)
-def ray_shares(rows, n_rays, ray_hit, ray_code, share):
+def ray_shares(rows, n_rays, met, share):
     """Share of the rays that end in each bin: share [R, 4] at `rows`; less than 1 in all where some are blocked."""
     for i in prange(len(rows)):
         row = rows[i]
         share[row] = 0.0
         for k in range(n_rays[row]):
-            if ray_hit[row, k] == BLOCKED:
+            if met_end(met[row, k]) == BLOCKED:
                 continue
-            b, far = BIN_OF_CODE[ray_code[row, k]], FAR_OF_CODE[ray_code[row, k]]
+            code = met_code(met[row, k])
+            b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
             share[row, b] += (np.float32(1.0) - far) / np.float32(n_rays[row])
             share[row, b + 1] += far / np.float32(n_rays[row])
 
@@ -284,12 +311,12 @@ def _rays_towards(side, towards, d, r, rays):
 
 
 @njit(cache=True)
-def rays_crossing(place, t, code, asked, is_bounce, low, high, scratch):
-    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; code
+def rays_crossing(place, t, met, asked, is_bounce, low, high, scratch):
+    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; met
     [rays] says how far they go. `is_bounce` if light bounces along them (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
-    rays = len(code)
+    rays = len(met)
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     origin, direction, towards = scratch
     sign = 1.0 - 2.0 * (side % 2)
@@ -309,7 +336,8 @@ def rays_crossing(place, t, code, asked, is_bounce, low, high, scratch):
         if least > most_ahead and last > 0:
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
-            reach = 1e4 if code[k] >= 240 else REACH_OF_CODE[code[k]]
+            code = met_code(met[k])
+            reach = 1e4 if code >= 240 else REACH_OF_CODE[code]
             bit = np.uint64(k) if is_bounce else bit_of_ray(k, rays)
             if reach < d - r or not asked >> bit & np.uint64(1):
                 continue
@@ -332,15 +360,15 @@ def rays_crossing(place, t, code, asked, is_bounce, low, high, scratch):
 
 
 @njit(parallel=True, cache=True)
-def rays_cross(place, texels, rows, n_rays, ray_code, low, high, void):
+def rays_cross(place, texels, rows, n_rays, met, low, high, void):
     """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
         scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
         for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
             if n_rays[rows[i]] == 0:
                 continue
-            asked, code = ~void[rows[i]], ray_code[rows[i], : n_rays[rows[i]]]
-            void[rows[i]] |= rays_crossing(place, texels[i], code, asked, False, low, high, scratch)
+            asked, own = ~void[rows[i]], met[rows[i], : n_rays[rows[i]]]
+            void[rows[i]] |= rays_crossing(place, texels[i], own, asked, False, low, high, scratch)
 
 
 @njit(parallel=True, cache=True)

@@ -35,7 +35,7 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.EDGE_RAYS * 5 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 11 + 7 + 9) + 8 + 5
+ROW_BYTES = gather.EDGE_RAYS * 4 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 11 + 7 + 9) + 8 + 5
 BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 has another beside it: faces come and go a voxel from it
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 64  # to read what a texel's rays bring takes as long as tracing so many of them
@@ -62,8 +62,7 @@ class TexelPool:
         self.around = np.zeros((0, gather.NEIGHBOURS), np.int32)  # [R, 9] texels around, -1 none, itself first
         self.around_void = np.zeros(0, np.bool_)  # [R] whose `around` must be looked up
         self.n_rays = np.zeros(0, np.int32)  # [R] EDGE_RAYS, TEXEL_RAYS where it is surrounded, 0 not known yet
-        self.ray_hit = np.zeros((0, gather.EDGE_RAYS), np.int32)  # [R, 256] texel, SKY or BLOCKED
-        self.ray_code = np.zeros((0, gather.EDGE_RAYS), np.uint8)  # [R, 256] how far, see gather.py
+        self.met = np.zeros((0, gather.EDGE_RAYS), np.uint32)  # [R, EDGE_RAYS] where rays end and how far that is
         self.rays_void = np.zeros(0, np.uint64)  # [R] a bit for each of its rays that must be traced, see gather.py
         self.rays_wait = np.zeros(0, np.bool_)  # [R] shows a stand-in until rays around it are traced
         self.share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] of its rays that end in each bin
@@ -120,9 +119,9 @@ class TexelPool:
         if not len(texels):
             return
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
-        gather.rays_cross(place, texels, rows, self.n_rays, self.ray_code, change.low, change.high, self.rays_void)
+        gather.rays_cross(place, texels, rows, self.n_rays, self.met, change.low, change.high, self.rays_void)
         if part_now is not None:
-            renumber_parts(rows, self.n_rays, self.ray_hit, part_now, self.rays_void)
+            renumber_parts(rows, self.n_rays, self.met, part_now, self.rays_void)
         beside = change.fresh
         if len(change.rows):
             beside = transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)
@@ -261,33 +260,33 @@ class TexelPool:
             spread(around_ring, self.row_of_texel, urgency)
             void = void[self._first(rows[void], urgency, work, most * (gather.TEXEL_RAYS + GATHERING))]
         if len(void):
-            met_sky = self.ray_hit[rows[void]] == gather.SKY
+            met_sky = gather.leaves(self.met[rows[void]])
             gather.trace_texels(
                 transport.voxels, standing.furniture, surface.place, surface.faces, outer[void],
-                rows[void], self.n_rays, self.rays_void, self.ray_hit, self.ray_code,
+                rows[void], self.n_rays, self.rays_void, self.met,
             )  # fmt: skip
-            gather.ray_shares(rows[void], self.n_rays, self.ray_hit, self.ray_code, self.share)
+            gather.ray_shares(rows[void], self.n_rays, self.met, self.share)
             self.rays_void[rows[void]] = 0
             self.checked[rows[void]] = -1
-            self.sky_checked[rows[void][((self.ray_hit[rows[void]] == gather.SKY) != met_sky).any(1)]] = -1
+            self.sky_checked[rows[void][(gather.leaves(self.met[rows[void]]) != met_sky).any(1)]] = -1
         is_traced = self.rays_void[rows] == 0
         self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         rows_that_read(
-            rows[old], self.n_rays, self.ray_hit, self.ray_code, surface.patch_spot, self.checked, relit.changed_at,
+            rows[old], self.n_rays, self.met, surface.patch_spot, self.checked, relit.changed_at,
             relit.sky_changed_at, standing.changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
         old = old[reads]
         other = old[self.sky_checked[rows[old]] != relit.sky_changed_at]
         gather.gather_sky(
-            surface.place, outer[other], rows[other], self.n_rays, self.ray_hit, self.ray_code, sky.sun_direction,
+            surface.place, outer[other], rows[other], self.n_rays, self.met, sky.sun_direction,
             sky.zenith, sky.horizon, sky.glow, sky.ground, self.sky,
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
         gather.gather_light(
-            rows[old], self.n_rays, self.ray_hit, self.ray_code, surface.patch_spot, relit.radiance,
+            rows[old], self.n_rays, self.met, surface.patch_spot, relit.radiance,
             standing.sides.reshape(-1, 3), self.sky, self.moment,
         )  # fmt: skip
         self.moment_at[rows[old]] = self.now
@@ -301,7 +300,7 @@ class TexelPool:
         rows = self.row_of_texel[texels]
         void, before = np.flatnonzero(self.crease_void[rows] & (self.rays_void[rows] == 0)), self.crease[rows]
         creases.look_near(
-            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.n_rays, self.ray_code,
+            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.n_rays, self.met,
             self.crease,
         )  # fmt: skip
         self.crease_void[rows[void]] = False

@@ -14,7 +14,7 @@ FEW_BITS = 10  # void, of 64: what so few of a texel's rays bring may come a lit
 
 @njit(parallel=True, cache=True)
 def rows_that_read(
-    rows, n_rays, ray_hit, ray_code, patch_spot, checked, changed_at, sky_at, part_at, reads
+    rows, n_rays, met, patch_spot, checked, changed_at, sky_at, part_at, reads
 ):  # fmt: skip
     """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
     for i in prange(len(rows)):
@@ -24,9 +24,9 @@ def rows_that_read(
         for k in range(n_rays[row]):
             if reads[i]:
                 break
-            hit = ray_hit[row, k]
+            hit, code = gather.met_end(met[row, k]), gather.met_code(met[row, k])
             if hit >= 0:
-                reads[i] = changed_at[spot_of(hit, gather.patch_level(ray_code[row, k]), patch_spot)] > since
+                reads[i] = changed_at[spot_of(hit, gather.patch_level(code), patch_spot)] > since
             elif hit == gather.SKY:
                 reads[i] = sky_at > since
             elif hit <= gather.PART:
@@ -114,20 +114,20 @@ def lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, low, h
 
 
 @njit(parallel=True, cache=True)
-def renumber_parts(rows, n_rays, ray_hit, part_now, void):
+def renumber_parts(rows, n_rays, met, part_now, void):
     """Give parts their new numbers, part_now [N before], -1 gone. Rays to those are void: a bit in void [R]."""
     for i in prange(len(rows)):
         row = rows[i]
         for k in range(n_rays[row]):
-            bit = np.uint64(1) << gather.bit_of_ray(k, n_rays[row])
-            is_void = void[row] & bit != 0  # else what it hit says nothing
-            if not is_void and ray_hit[row, k] <= gather.PART:
-                side = gather.PART - ray_hit[row, k]
-                now = part_now[side // 6]
-                if now >= 0:
-                    ray_hit[row, k] = gather.PART - 6 * now - side % 6
-                else:
-                    void[row] |= bit
+            bit, hit = np.uint64(1) << gather.bit_of_ray(k, n_rays[row]), gather.met_end(met[row, k])
+            if void[row] & bit != 0 or hit > gather.PART:  # of void rays what they met says nothing
+                continue
+            part, side = (gather.PART - hit) // 6, (gather.PART - hit) % 6
+            if part_now[part] >= 0:
+                now = gather.PART - 6 * part_now[part] - side
+                met[row, k] = np.uint32((now & (gather.ENDS - 1)) << 8 | gather.met_code(met[row, k]))
+            else:
+                void[row] |= bit
 
 
 @njit(parallel=True, cache=True)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from engine.light import gather
 from engine.light.interpolate import probe_weights
 from engine.light.network import SHAPES, Network
 from engine.light.surface import face_centre
@@ -148,3 +149,14 @@ def weights_of(transport: Transport, texels: np.ndarray) -> tuple[np.ndarray, np
             transport.voxels, probes.probe_of_cell, probes.position, *centre, *normal, index[i], weight[i]
         )  # fmt: skip
     return index, weight
+
+
+def told_of(met: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What rays meet, and the code of how far away, from `gather.packed_met`."""
+    end = (met >> 8).astype(np.int32)
+    return np.where(end >= gather.FIRST_PART, end - gather.ENDS, end), (met & 255).astype(np.int64)
+
+
+def packed_as(hit: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """The other way round."""
+    return ((hit & (gather.ENDS - 1)).astype(np.uint32) << np.uint32(8)) | code.astype(np.uint32)

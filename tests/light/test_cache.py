@@ -23,6 +23,7 @@ from tests.light.scenes_for_light import (
     plaza,
     random_network,
     sky,
+    told_of,
     view_of,
     with_crates,
     with_voxels,
@@ -416,7 +417,7 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     after = dataclasses.replace(after, voxels=before.voxels, prefabs=before.prefabs, materials=before.materials)
     cache, whole = warm(before), fresh(after)
     pool_before = cache.decoded.pool
-    hits = pool_before.ray_hit.copy()
+    hits = told_of(pool_before.met)[0]
     asked: list[int] = []
     coarse = lamps_module.coarse_factors
     monkeypatch.setattr(lamps_module, "coarse_factors", lambda *args: (asked.append(args[5]), coarse(*args)))
@@ -429,7 +430,8 @@ def test_what_comes_first_in_the_file_and_shifts_all_numbers_voids_nothing_of_th
     bit = gather.BIT_OF_RAY[(pool_before.n_rays > gather.TEXEL_RAYS).astype(int)]
     void = (pool_before.rays_void[:, None] >> bit & np.uint64(1)).astype(bool)
     assert on_parts.any() and not (void & on_parts).all(1).any()
-    assert (pool_before.ray_hit[on_parts & ~void] == hits[on_parts & ~void] - 6).all()  # behind one more part
+    again = told_of(pool_before.met)[0]
+    assert (again[on_parts & ~void] == hits[on_parts & ~void] - 6).all()  # behind one more part
     assert_same(cache, whole)
     cache.update(before)
     assert_same(cache, fresh(before))

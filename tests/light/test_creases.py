@@ -22,10 +22,10 @@ def looked(scene: SceneFeatures, texels: np.ndarray, furniture: Furniture) -> np
     """crease [n, 4] of some texels."""
     rows, place, voxels = np.arange(len(texels), dtype=np.int32), scene.surface.place, scene.transport.voxels
     rays, n_rays = (len(texels), gather.EDGE_RAYS), np.full(len(texels), gather.TEXEL_RAYS, np.int32)
-    hit, code = np.empty(rays, np.int32), np.empty(rays, np.uint8)
+    met = np.empty(rays, np.uint32)
     void, crease = np.full(len(texels), gather.ALL_RAYS), np.empty((len(texels), 4), np.float32)
-    gather.trace_texels(voxels, furniture, place, scene.surface.faces, texels, rows, n_rays, void, hit, code)
-    creases.look_near(voxels, furniture, place, texels, rows, n_rays, code, crease)
+    gather.trace_texels(voxels, furniture, place, scene.surface.faces, texels, rows, n_rays, void, met)
+    creases.look_near(voxels, furniture, place, texels, rows, n_rays, met, crease)
     return crease
 
 

@@ -13,7 +13,16 @@ from engine.light.keeping import unpack
 from engine.light.surface import face_centre
 from engine.light.trace import INSIDE, NOTHING, first_hit
 from engine.view import sky_radiance
-from tests.light.scenes_for_light import materials, open_ground, plaza, sky, view_of, with_crates
+from tests.light.scenes_for_light import (
+    materials,
+    open_ground,
+    packed_as,
+    plaza,
+    sky,
+    told_of,
+    view_of,
+    with_crates,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +44,14 @@ def ray(place: np.ndarray, texel: int, k: int, rays: int = TEXEL_RAYS) -> tuple[
 def traced(
     scene: SceneFeatures, texels: np.ndarray, furniture=None, rays: int = TEXEL_RAYS, void: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """(ray_hit, ray_code) [n, rays] of some texels, 99 and 0 where the bit in void [n] is not set."""
+    """What rays meet and after how far, [n, rays], of some texels; 99 and 0 where the bit in void [n] is not set."""
     n, surface = len(texels), scene.surface
-    hit, code = np.full((n, rays), 99, np.int32), np.zeros((n, rays), np.uint8)
+    met = np.full((n, rays), 99 << 8, np.uint32)
     gather.trace_texels(
         scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces, texels,
-        np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, hit,
-        code,
+        np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, met,
     )  # fmt: skip
-    return hit, code
+    return told_of(met)
 
 
 def bins_of_codes(code: np.ndarray) -> np.ndarray:
@@ -136,10 +144,11 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     moment = np.full((n + 9, BINS, 3), 7.0, np.float32)
     args = (outside.sun_direction, outside.zenith, outside.horizon, outside.glow, outside.ground)
     from_sky = np.full((n + 9, BINS, 3), 7.0, np.float32)
-    gather.gather_sky(place, texels, rows, n_rays, hit, code, *args, from_sky)
-    gather.gather_light(rows, n_rays, hit, code, scene.surface.patch_spot, kept, part, from_sky, moment)
+    met = packed_as(hit, code)
+    gather.gather_sky(place, texels, rows, n_rays, met, *args, from_sky)
+    gather.gather_light(rows, n_rays, met, scene.surface.patch_spot, kept, part, from_sky, moment)
     share = np.full((n + 9, BINS), 7.0, np.float32)
-    gather.ray_shares(rows, n_rays, hit, code, share)
+    gather.ray_shares(rows, n_rays, met, share)
 
     metres = 0.5 * 2 ** (1.5 * code / 80.0)
     level = (metres > 2).astype(int) + (metres > 4) + (metres > 8)  # a patch as wide as a quarter of the distance
@@ -245,12 +254,12 @@ def test_a_ray_that_touches_a_box_is_never_missed(
 ) -> None:  # fmt: skip
     place = scene.surface.place
     texels = rng.choice(scene.texels, 150, replace=False).astype(np.int32)
-    _, code = traced(scene, texels, rays=rays)
+    hit, code = traced(scene, texels, rays=rays)
     low = rng.uniform(0, [14, 14, 5], (3, 3))
     high = low + rng.uniform(0.25, 1.5, (3, 3))
     void = np.zeros(len(texels), np.uint64)
     rows = np.arange(len(texels), dtype=np.int32)
-    gather.rays_cross(place, texels, rows, np.full(len(rows), rays, np.int32), code, low, high, void)
+    gather.rays_cross(place, texels, rows, np.full(len(rows), rays, np.int32), packed_as(hit, code), low, high, void)
     bit = np.array([gather.bit_of_ray(k, rays) for k in range(rays)], np.uint64)
     crosses = void[:, None] >> bit & np.uint64(1) > 0
     touched = np.zeros((len(texels), rays), np.bool_)
@@ -266,3 +275,16 @@ def test_a_ray_that_touches_a_box_is_never_missed(
     # Those alone are traced again.
     hit, code_again = traced(scene, texels, rays=rays, void=void)
     assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()
+
+
+def test_what_a_ray_meets_is_kept_as_it_is_or_as_blocked() -> None:
+    """Texels and parts beyond what there are numbers for are as faces without a texel."""
+    last, least = gather.FIRST_PART - 1, gather.FIRST_PART - gather.ENDS
+    for hit in (0, 1, last, SKY, BLOCKED, PART, PART - 6 * 1000 - 5, least):
+        for far in (0.01, 0.6, 3.0, 900.0):
+            met = gather.packed_met(hit, far)
+            assert gather.met_end(met) == hit and told_of(np.array([met]))[0] == hit
+            assert gather.met_code(met) == math.ceil(gather.bin_of_distance(far) * gather.CODE)
+    for hit in (last + 1, least - 1):
+        assert gather.met_end(gather.packed_met(hit, 1.0)) == BLOCKED
+    assert gather.leaves(np.array([gather.packed_met(hit, 1.0) for hit in (SKY, BLOCKED, 5)])).tolist() == [1, 0, 0]

@@ -14,7 +14,7 @@ from engine.light.lamps import LampTransport
 from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene, passes_for
 from engine.light.surface import Surface
 from engine.view import SkyView, sky_radiance
-from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky
+from tests.light.scenes_for_light import even_sky, lamps, materials, plaza, sky, told_of
 from tests.light.test_bounces import spots_met
 
 
@@ -132,21 +132,21 @@ def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passe
     """Radiance [T, 3] of all texels by radiosity: each gathers along 128 rays of its own, in every pass."""
     place, texels, surface = features.surface.place, features.texels, features.surface
     rays, n_rays = (len(place), gather.EDGE_RAYS), np.full(len(place), gather.TEXEL_RAYS, np.int32)
-    hit, code = np.full(rays, -2, np.int32), np.zeros(rays, np.uint8)
+    met = np.zeros(rays, np.uint32)
     gather.trace_texels(
         features.transport.voxels, no_furniture(), place, surface.faces, texels, texels, n_rays,
-        np.full(len(place), gather.ALL_RAYS, np.uint64), hit, code,
+        np.full(len(place), gather.ALL_RAYS, np.uint64), met,
     )  # fmt: skip
     from_sky = np.zeros((len(place), gather.BINS, 3), np.float32)
     gather.gather_sky(
-        place, texels, texels, n_rays, hit, code, outside.sun_direction, outside.zenith, outside.horizon,
+        place, texels, texels, n_rays, met, outside.sun_direction, outside.zenith, outside.horizon,
         outside.glow, outside.ground, from_sky,
     )  # fmt: skip
     material = features.transport.grid[tuple(place[texels, :3].T)]
     radiance, e = np.zeros_like(direct), np.zeros_like(direct)
     for _ in range(passes + 1):
         radiance[texels] = features.emission[material] + features.albedo[material] * (direct + e)[texels]
-        end = hit[texels, : gather.TEXEL_RAYS]
+        end = told_of(met[texels, : gather.TEXEL_RAYS])[0]
         seen = np.where((end >= 0)[..., None], radiance[np.maximum(end, 0)], 0.0)
         e[texels] = (from_sky[texels].sum(1) + seen.sum(1)) / gather.TEXEL_RAYS
     return radiance
