@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import passes as one_pass
-from engine.light.faces import mark_rows
 from engine.light.surface import exposed_faces
 from engine.light.transport import Transport
 from engine.view import SkyView, VoxelView
@@ -31,7 +30,7 @@ Bool = NDArray[np.bool_]
 LEFT_OUT = 0.3  # of the light in a closed room so much may be lost with the bounces not made
 PASSES = (8, 24)  # least and most
 NO_PAGES = np.zeros(0, np.int32)
-EVERYONE = NOBODY_ASKS = np.zeros(0, np.bool_)
+NOBODY_ASKS = np.zeros(0, np.bool_)
 NO_LIGHT = np.zeros(0, np.uint32)
 TRACED_PASSES = 4  # to trace the rays of all texels costs as much as so many passes
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
@@ -166,11 +165,9 @@ class Relight:
         anew[rows] = True
         new = transport.bounce_rays.trace_new(transport.voxels, transport.surface)
         transport.bounce_rays.look_at_sky(new, transport.surface, scene.sky, self._sky_e)
-        is_new = np.zeros(transport.surface.capacity, np.bool_)
-        is_new[new] = True
-        self._light_pages(scene, self._passes, rows, anew, is_new, before=NO_LIGHT, radiance=radiance)
-        for _ in range(2):  # new ones see each other
-            self._light_pages(scene, self._passes, rows, anew, before=radiance.copy(), radiance=radiance)
+        for before in (NO_LIGHT, radiance, radiance):  # they see each other, and what was there before is another's
+            self._light_texels(scene, self._passes, new, before=before.copy(), radiance=radiance)
+            self._light_patches(scene, self._passes, rows, anew, radiance=radiance)
         self._shown = radiance
 
     def _grow(self, transport: Transport) -> None:
@@ -186,18 +183,29 @@ class Relight:
                 setattr(self, name, grown)
             self._n_texels = n_texels
 
-    def _light_pages(
-        self, scene: Scene, step: int, rows: I32, anew: Bool, wanted: Bool = EVERYONE, changed: Bool = NOBODY_ASKS,
-        told: Bool = NOBODY_ASKS, done: I32 = NO_PAGES, before: U32 | None = None, radiance: U32 | None = None,
+    def _light_texels(
+        self, scene: Scene, step: int, texels: I32, before: U32 | None = None, radiance: U32 | None = None,
+        changed: Bool = NOBODY_ASKS, told: Bool = NOBODY_ASKS, differs: Bool = NOBODY_ASKS,
     ) -> None:  # fmt: skip
         transport, surface = scene.transport, scene.transport.surface
         if before is None:
             before = self._radiance[step - 1] if step > 0 else NO_LIGHT
-        one_pass.light_pages(
-            rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count, surface.page_key_of_row,
-            surface.place, transport.grid, transport.bounce_rays.met, self._sky_e, scene.albedo, scene.bounced,
-            scene.emission, *scene.direct, before, wanted, self._radiance[step] if radiance is None else radiance,
-            self._compares, changed, told, done, step == self._passes, self._writes, anew, self.changed_at,
+        one_pass.light_texels(
+            texels, surface.place, surface.faces, surface.n_bricks, transport.grid, transport.bounce_rays.met,
+            self._sky_e, surface.patch_spot, scene.albedo, scene.bounced, scene.emission, *scene.direct, before,
+            self._radiance[step] if radiance is None else radiance, self._compares, changed, told, differs,
+            step == self._passes, self._writes, self.changed_at,
+        )  # fmt: skip
+
+    def _light_patches(
+        self, scene: Scene, step: int, rows: I32, anew: Bool, radiance: U32 | None = None,
+        changed: Bool = NOBODY_ASKS, told: Bool = NOBODY_ASKS,
+    ) -> None:  # fmt: skip
+        surface = scene.transport.surface
+        one_pass.light_patches(
+            rows, surface.faces, surface.patch_spot, surface.patch_first, surface.patch_count, surface.capacity,
+            self._radiance[step] if radiance is None else radiance, self._compares, changed, told,
+            step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
 
     def _trace(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
@@ -215,20 +223,21 @@ class Relight:
         n_parts = 1 if most_bricks is None else max(-(-surface.n_with_texels // max(most_bricks, 1)), 1)
         bricks = -(-surface.n_with_texels // n_parts)
         self.texels_done = (self._passes + 1) * surface.n_texels
-        for part in np.array_split(surface.alive(), n_parts):
+        texels = surface.alive()
+        for part in np.array_split(texels, n_parts):
             transport.bounce_rays.look_at_sky(part, surface, scene.sky, self._sky_e)
             yield bricks
         for step in range(self._passes + 1):
-            for part in np.array_split(rows, n_parts):
-                self._light_pages(scene, step, part, anew)
+            for part in np.array_split(texels, n_parts):
+                self._light_texels(scene, step, part)
                 yield bricks
+            self._light_patches(scene, step, rows, anew)
 
     def _follow(self, scene: Scene, dirty: Dirty, retraced: Bool, anew: Bool) -> Iterator[int]:
         """All passes, each over what is dirty, what has a ray `retraced` [T] and what reads something that passes
         before it changed; yields about how many bricks' work was done.
         """
         transport, surface = scene.transport, scene.transport.surface
-        _, ny, nz = surface.n_bricks
         again = np.flatnonzero(retraced).astype(np.int32)
         transport.bounce_rays.look_at_sky(again, surface, scene.sky, self._sky_e)
         wanted = retraced
@@ -237,16 +246,15 @@ class Relight:
         told = anew & (surface.page_key_of_row >= 0)  # [n_pages] with something that did not change before this pass
         rows = np.flatnonzero(told).astype(np.int32)  # who reads them read another's light before
         one_pass.note_spots(rows, surface.faces, surface.patch_first, surface.patch_count, surface.capacity, changed)
-        done = np.zeros(len(anew), np.int32)  # [n_pages] texels worked out in this pass
-        per_page = surface.n_with_texels / max(int((surface.page_key_of_row >= 0).sum()), 1)
+        per_texel = surface.n_with_texels / max(surface.n_texels, 1)
         self.texels_done = 0
         for step in range(self._passes + 1):
-            marked = anew.copy()
-            mark_rows(np.flatnonzero(wanted).astype(np.int32), surface.place, surface.faces, ny, nz, marked)
-            rows = np.flatnonzero(marked & (surface.page_key_of_row >= 0)).astype(np.int32)
-            self._light_pages(scene, step, rows, anew, wanted, changed, told, done)
-            self.texels_done += int(done[rows].sum())
-            yield math.ceil(len(rows) * per_page)
+            texels, differs = np.flatnonzero(wanted).astype(np.int32), anew.copy()
+            self._light_texels(scene, step, texels, changed=changed, told=told, differs=differs)
+            rows = np.flatnonzero(differs & (surface.page_key_of_row >= 0)).astype(np.int32)
+            self._light_patches(scene, step, rows, anew, changed=changed, told=told)
+            self.texels_done += len(texels)
+            yield math.ceil(len(texels) * per_texel)
             if step < self._passes:
                 transport.bounce_rays.mark_readers(np.flatnonzero(told).astype(np.int32), surface, changed, wanted)
             told[:] = False
