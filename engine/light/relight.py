@@ -172,7 +172,8 @@ class Relight:
 
     def _grow(self, transport: Transport) -> None:
         n_texels = transport.surface.capacity
-        self._sky_e = np.concatenate([self._sky_e, np.zeros(n_texels - len(self._sky_e), np.uint32)])
+        if len(self._sky_e) < n_texels:
+            self._sky_e = np.concatenate([self._sky_e, np.zeros(n_texels - len(self._sky_e), np.uint32)])
         n_spots, before = transport.surface.n_spots, self._n_texels
         if len(self.changed_at) < n_spots:
             for name in ("_radiance", "changed_at"):
