@@ -276,7 +276,8 @@ class Renderer:
         self._lap(stats, "world")
         light = self.light
         if light is not None:
-            light_stats = light.stats if self.frozen and light.is_of(view) else light.update(view, self._most_bricks)
+            rests = self.frozen and light.is_of(view)
+            light_stats = light.rest() if rests else light.update(view, self._most_bricks)
             stats["light_behind"] = light_stats.behind
             self._lap(stats, "light")
             if light.is_built != self._is_lit:

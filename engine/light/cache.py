@@ -190,6 +190,13 @@ class LightCache:
     def _count_change(self, change: Change) -> None:
         self.stats.texels_regenerated, self.stats.bricks_regenerated = len(change.texels), change.bricks
 
+    def rest(self) -> LightStats:
+        """In place of `update`, where light stays what it was: what is done after it is counted anew."""
+        before = self.stats
+        self.stats = LightStats(texels=before.texels, bricks=before.bricks, behind=before.behind)
+        self._count_probes()
+        return self.stats
+
     def _count_probes(self) -> None:
         self.stats.probes = self.transport.probes.n_known
         self.stats.probes_regenerated += self.world.probe_light.take_traced()
@@ -269,7 +276,9 @@ class LightCache:
 
     def body_radiance(self, view: View) -> F32:
         """Radiance [N, 6, 3] of the sides of the parts of `bodies_met`."""
-        return np.concatenate([self.world.standing.sides, self.world.shine(view, *self._cast.furniture())])
+        found = np.concatenate([self.world.standing.sides, self.world.shine(view, *self._cast.furniture())])
+        self._count_probes()
+        return found
 
     @property
     def table(self) -> pages.PageTable:

@@ -1,9 +1,9 @@
 """How far the rays of a page go: boxes that hold them, so that a change need not be asked about by every ray.
 
-The rays of the last bounces (bounces.py) are eight of every texel, millions in a large world, and a block that is put
-somewhere lies far from where most of them go. So a page knows of its rays, in bands by their angle to the normal, a box
-around all that end somewhere, and how steeply those climb at least that leave the world, by where they go. Of a page
-whose extents a change does not touch no ray is asked. Extents may be too wide, never too narrow.
+The rays that light bounces along (bounces.py) are eight of every texel, millions in a large world, and a block that is
+put somewhere lies far from where most of them go. So a page knows of its rays, in bands by their angle to the normal, a
+box around all that end somewhere, and how steeply those climb at least that leave the world, by where they go. Of a
+page whose extents a change does not touch no ray is asked. Extents may be too wide, never too narrow.
 """
 
 import math

@@ -91,7 +91,7 @@ def texel_turn(place, t):
 
 @njit(cache=True)
 def bounce_turn(place, t):
-    """`texel_turn` of the rays of the last bounces: two hashes of the face, for what reads it reads texels all over."""
+    """`texel_turn` of the rays that light bounces along: two hashes of the face, for who reads it reads many."""
     x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
     a, b = unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)

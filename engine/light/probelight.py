@@ -125,7 +125,8 @@ class ProbeLight:
         seen[index] = True
         self._bring(np.flatnonzero(seen[:-1]).astype(np.int32), sky)
         cube = np.empty((len(index), 6, 3), np.float32)
-        _mix(self._transport.probes.row_of[index], np.where(index >= 0, weight, 0.0), self._shared, cube)
+        row_of = np.append(self._transport.probes.row_of, np.int32(-1))  # of -1 too: there may be no probe at all
+        _mix(row_of[index], np.where(index >= 0, weight, np.float32(0.0)), self._shared, cube)
         return cube
 
     def _bring(self, probes: I32, sky: SkyView) -> None:

@@ -1,7 +1,7 @@
 """Probes: points in the air near surfaces, and the rays of those that somebody asked about.
 
 Probes sit on a 1 m grid, moved inside their cell to the candidate with most room. Each has 64 rays (a Fibonacci lattice
-turned by a hash of its cell): the spot of the surface that a ray reads and how far away it is. Things that move are lit
+turned by a hash of its cell): the texel that a ray ends on and how far away that is. Things that move are lit
 by the probes around them (probelight.py), and so is the classical look; light does not bounce along these rays. So they
 are traced when they are wanted first, and forgotten when a change crosses one of them.
 """
@@ -338,6 +338,7 @@ class Probes:
             size = len(self.probe)
             more += (size + more) // ROOM
             self._grow(PER_ROW, more)
+            self.probe[size:] = -1
             self._free_rows = list(range(size + more - 1, size - 1, -1)) + self._free_rows
         rows = np.array([self._free_rows.pop() for _ in range(len(probes))], np.int32)
         self.row_of[probes], self.probe[rows] = rows, probes

@@ -129,11 +129,14 @@ class Relight:
         if most_bricks is not None and self._passes and self._shown is None:
             self._shown = self._radiance[self._passes].copy()
         self._writes = self.stamp + 1 if self._shown is None else UNFINISHED
-        if passes != self._passes:
+        is_of_other_passes = passes != self._passes
+        if is_of_other_passes:
             self._passes, dirty = passes, None
             self._radiance = np.zeros((passes + 1, 0), np.uint32)
             self._n_texels, self.changed_at = 0, np.zeros(0, np.int32)
         self._grow(scene.transport)
+        if is_of_other_passes:  # what was shown is not there any more to be compared with
+            self.changed_at[:] = self._writes
         anew = np.zeros(len(surface.page_key_of_row), np.bool_)
         anew[rows] = True
         is_other_sky = _sky_key(scene.sky) != self._sky

@@ -288,8 +288,8 @@ class Surface:
         self._used = 0  # of `Faces.texel`
         self.patch_count = np.zeros(0, np.uint8)  # [n_pages] patches of a page
         self.patch_first = np.zeros(0, np.int32)  # [n_pages] number of the first
-        self.patch_row = np.zeros(0, np.int32)  # [U] page of each patch, -1 free
         self._n_patches = 0  # numbers given out so far
+        self._patch_room = 0  # and how many there is room for
         self._free_patches: dict[int, list[int]] = {}  # by how many there are one after the other, the first of them
         self.page_key_of_row = np.zeros(0, np.int32)  # [n_pages] -1 free
         self.place = np.zeros((0, 4), np.int16)  # [T, 4] voxel x, y, z and side; side -1 = free
@@ -391,7 +391,6 @@ class Surface:
         for row in rows[self.patch_count[rows] > 0].tolist():
             start, n = int(self.patch_first[row]), int(self.patch_count[row])
             self._free_patches.setdefault(n, []).append(start)
-            self.patch_row[start : start + n] = -1
         _number_patches(rows, self.faces, self.patch_spot, self.patch_count)
         counts = self.patch_count[rows].astype(np.int64)
         first = np.full(len(rows), -1, np.int64)
@@ -403,18 +402,15 @@ class Surface:
         ends = self._n_patches + np.cumsum(counts[fresh])
         first[fresh] = ends - counts[fresh]
         self._n_patches = int(ends[-1]) if len(ends) else self._n_patches
-        if self._n_patches > len(self.patch_row):
-            more = self._n_patches + self._n_patches // ROOM - len(self.patch_row)
-            self.patch_row = np.concatenate([self.patch_row, np.full(more, -1, np.int32)])
+        if self._n_patches > self._patch_room:
+            self._patch_room = self._n_patches + self._n_patches // ROOM
         self.patch_first[rows] = first
         _spots_of_patches(rows, self.faces, self.patch_first, self.patch_spot)
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        self.patch_row[np.repeat(first, counts) + within] = np.repeat(rows, counts)
 
     @property
     def n_spots(self) -> int:
         """Length of every per-spot array."""
-        return self.capacity + len(self.patch_row)
+        return self.capacity + self._patch_room
 
     def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""

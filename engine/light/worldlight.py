@@ -148,6 +148,7 @@ class WorldLight:
             yield most_bricks  # that is enough for this update
         yield from self.relit.parts(scene, self.passes, dirty, rows, most_bricks)
         self._sources, self.sky, self.sun.share = sources, sky, sun_share
+        self.stand_ins_differ |= change is not None
         if most_bricks is None or not self.is_lit:
             self._note_lamps(view.lamps.radiance)
         self._light_furniture(view)

@@ -871,6 +871,26 @@ def test_other_colours_are_gathered_as_often_as_they_need() -> None:
         assert_same(cache, fresh(other))
 
 
+def test_what_turns_black_with_the_number_of_passes_is_seen_to() -> None:
+    """Light of another number of passes is not kept where that of before was: none can be told from none at all."""
+    view = view_of(plaza(), LAMPS)
+    white, black = (dataclasses.replace(view, materials=repainted(view.materials, a)) for a in (0.95, 0.0))
+    cache = warm(white)
+    cache.update(black)
+    assert cache.world.passes == PASSES[0] < fresh(white).world.passes
+    assert_same(cache, fresh(black))
+
+
+def test_where_light_rests_nothing_is_counted_twice() -> None:
+    cache = fresh(view_of(plaza(), LAMPS))
+    cache.world.probe_light.at(np.array([[4.0, 4.0, 1.0]]), sky())
+    cache.decode(all_pages(cache))
+    assert cache.stats.probes_regenerated > 0 and cache.stats.pages_regenerated > 0
+    stats = cache.rest()
+    assert (stats.probes_regenerated, stats.pages_regenerated, stats.rays_traced) == (0, 0, 0)
+    assert stats.probes == cache.transport.probes.n_known > 0 and stats.texels > 0
+
+
 def test_the_last_lamp_that_goes_is_gone_at_once() -> None:
     view = view_of(plaza(), LAMPS)
     cache, dark = warm(view), dataclasses.replace(view, lamps=NO_LAMPS)

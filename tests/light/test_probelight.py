@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from engine.light.cache import LightCache
 from engine.light.interpolate import probe_weights
@@ -11,7 +12,7 @@ from engine.light.probelight import OWN_SHARE, ProbeLight
 from engine.light.probes import DISTANCE_UNIT, SKY
 from engine.light.surface import face_centre
 from engine.view import sky_radiance
-from tests.light.scenes_for_light import lamps, plaza, sky, view_of, weights_of
+from tests.light.scenes_for_light import lamps, plaza, sky, view_of, weights_of, with_crates
 
 LAMPS = lamps(((5, 4.5, 2.5), 0.3, (30, 20, 10)))
 OUTSIDE = sky(blue=0.6)
@@ -91,3 +92,16 @@ def test_places_and_texels_are_lit_by_the_probes_that_they_see() -> None:
             np.testing.assert_allclose(light.at(place[None], OUTSIDE)[0], cube, rtol=1e-4, atol=1e-5)
     high = light.at(np.array([[8.0, 8.0, 7.5], [8.0, 8.0, 60.0]]), OUTSIDE)
     np.testing.assert_allclose(high[0], high[1], rtol=0.2)
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+@pytest.mark.parametrize("stands", [0, 1])
+def test_a_world_without_any_probe_is_lit_all_the_same(fill: int, stands: int) -> None:
+    """Nothing but air, or nothing but stone, and a crate in it."""
+    view = with_crates(view_of(np.full((32, 32, 16), fill, np.uint8)), (4.0, 4.0, 1.0))
+    view = dataclasses.replace(view, bodies=dataclasses.replace(view.bodies, stands=np.full(1, stands, np.uint8)))
+    cache = LightCache()
+    cache.update(view)
+    assert not cache.transport.probes.alive.any()
+    assert not cache.world.probe_light.at(np.array([[4.0, 4.0, 2.0]]), view.sky).any()
+    assert np.isfinite(cache.body_radiance(view)).all()
