@@ -297,14 +297,7 @@ class Probes:
             self.probe_of_cell[tuple(self.cell[lost].T)] = -1
             self._free.extend(int(s) for s in lost[::-1])
         new = np.flatnonzero(found & (slot < 0))
-        more = len(new) - len(self._free)
-        if more > 0:
-            size = len(self.alive)
-            more += (size + more) // ROOM
-            self._grow(PER_PROBE, more)
-            self.row_of[size:] = -1
-            self._free = list(range(size + more - 1, size - 1, -1)) + self._free
-        fresh = np.array([self._free.pop() for _ in range(len(new))], np.int32)
+        fresh = self._take(PER_PROBE, self._free, len(new))
         self.alive[fresh] = True
         self.cell[fresh] = cells[new]
         self.position[fresh] = position[new]
@@ -314,10 +307,17 @@ class Probes:
         self.position[slot[kept]] = position[kept]
         self._forget(slot[kept])
 
-    def _grow(self, names: tuple[str, ...], more: int) -> None:
-        for name in names:
-            array = getattr(self, name)
-            setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
+    def _take(self, names: tuple[str, ...], free: list[int], n: int) -> I32:
+        """n places of some arrays out of those that are free; the arrays grow if they must."""
+        size, more = len(getattr(self, names[0])), n - len(free)
+        if more > 0:
+            more += (size + more) // ROOM
+            for name in names:
+                array = getattr(self, name)
+                none = -1 if name in ("link", "row_of", "probe") else 0
+                setattr(self, name, np.concatenate([array, np.full((more, *array.shape[1:]), none, array.dtype)]))
+            free[:0] = range(size + more - 1, size - 1, -1)
+        return np.array([free.pop() for _ in range(n)], np.int32)
 
     def directions(self, probes: I32) -> NDArray[np.float32]:
         """Directions of the rays of some probes [n]: [n, K, 3] unit, world."""
@@ -333,14 +333,7 @@ class Probes:
     def look(self, voxels: Voxels, surface: Surface, probes: I32) -> I32:
         """Trace the rays of those of some probes [n] whose rays are not known. Returns their rows [m]."""
         probes = probes[self.row_of[probes] < 0]
-        more = len(probes) - len(self._free_rows)
-        if more > 0:
-            size = len(self.probe)
-            more += (size + more) // ROOM
-            self._grow(PER_ROW, more)
-            self.probe[size:] = -1
-            self._free_rows = list(range(size + more - 1, size - 1, -1)) + self._free_rows
-        rows = np.array([self._free_rows.pop() for _ in range(len(probes))], np.int32)
+        rows = self._take(PER_ROW, self._free_rows, len(probes))
         self.row_of[probes], self.probe[rows] = rows, probes
         _trace(
             voxels, surface.faces, self.position, self.cell, self.fibonacci, probes, rows, self.met, self.distance
