@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from platformdirs import user_cache_dir
 
 from engine.cli.options import (
     MAX_SECONDS,
@@ -81,12 +82,15 @@ def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Re
     Raises GraphicsError.
     """
     from engine.film.camera import Renderer
+    from engine.light.archive import Archive
 
     try:
-        return Renderer(size_px, look, cache)
+        renderer = Renderer(size_px, look, cache)
     except WeightsError as error:
         say(f"{error}; the look is classical")
-        return Renderer(size_px, "classical", cache)
+        renderer = Renderer(size_px, "classical", cache)
+    renderer.archive = Archive(Path(user_cache_dir("daguerre"), "transport"))
+    return renderer
 
 
 def tried_renderer(size_px: tuple[int, int], look: str) -> "Renderer":
@@ -94,5 +98,7 @@ def tried_renderer(size_px: tuple[int, int], look: str) -> "Renderer":
     renderer = renderer_for(size_px, look)
     from engine.film.trial import try_out
 
+    archive, renderer.archive = renderer.archive, None  # what is found there is not done, and so not tried
     try_out(renderer)
+    renderer.archive = archive
     return renderer

@@ -121,7 +121,7 @@ def create_beside(path: Path, disk: Disk = DISK) -> tuple[Path, int]:
     raise OutputError(f"cannot write {path}: its folder is full of unfinished files; remove the .tmp files in it")
 
 
-def write_all(file: int, data: bytes, disk: Disk = DISK) -> None:
+def write_all(file: int, data: bytes | memoryview, disk: Disk = DISK) -> None:
     """Writes all bytes, however few the system takes at a time. OSError."""
     rest = memoryview(data)
     while rest:

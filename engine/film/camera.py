@@ -16,6 +16,7 @@ from engine.core.looks import LOOKS
 from engine.film import tiles
 from engine.film.gloss import Gloss
 from engine.film.window import Window
+from engine.light.archive import Archive
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.raster.bodies import PosedBodies, Poser, differing
@@ -85,6 +86,9 @@ class Renderer:
         """
         self.cache = cache
         self.antialias = True
+        self.archive: Archive | None = (
+            None  # where transport of worlds is looked for and kept; not used without `cache`
+        )
         self.frozen = False  # debugging: light stays what it was, whatever happens to the world
         self.reset_every = 0  # debugging: forget all light before every so many frames; 0 never
         self._frames = 0
@@ -172,6 +176,10 @@ class Renderer:
     @property
     def _most_bricks(self) -> int | None:
         return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
+
+    @property
+    def _archive(self) -> Archive | None:
+        return self.archive if self.cache else None
 
     @property
     def light(self) -> LightCache | None:
@@ -277,7 +285,7 @@ class Renderer:
         light = self.light
         if light is not None:
             rests = self.frozen and light.is_of(view)
-            light_stats = light.rest() if rests else light.update(view, self._most_bricks)
+            light_stats = light.rest() if rests else light.update(view, self._most_bricks, self._archive)
             stats["light_behind"] = light_stats.behind
             self._lap(stats, "light")
             if light.is_built != self._is_lit:

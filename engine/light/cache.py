@@ -7,12 +7,13 @@ what the camera sees. Everything that is dirty is done before the frame and ligh
 equals a fresh one bit for bit. In play both have a budget, and come to the same light over some frames.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import pages
+from engine.light.archive import Archive
 from engine.light.bodies import BodyLight
 from engine.light.decoded import FIRST, Budget, DecodedPages
 from engine.light.extents import Extents
@@ -71,13 +72,15 @@ class LightCache:
 
     # ---- world side ----
 
-    def update(self, view: View, most_bricks: int | None = None) -> LightStats:
+    def update(self, view: View, most_bricks: int | None = None, archive: Archive | None = None) -> LightStats:
         """Bring transport and radiance up to date with the view.
 
         With `most_bricks` some work is spread over updates, each of which brings about so many bricks through one pass.
         The first light: until then `is_built` is False, and nothing can be decoded. Other light: until then that of
         before. What lamps throw on things shows at once, and new voxels show what light of before makes of them in one
         pass; bounces follow. What stands differently while something waits has the rest done in its update.
+
+        Of a world that is another the transport is looked for in the archive, if given, and kept there.
         """
         self.stats = LightStats()
         self._movers = self._cast.of(view)
@@ -85,7 +88,7 @@ class LightCache:
         self._is_lent, self._lent = False, self._lent + 1 if rests else 0
         if self._is_another_world(view):
             self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
-            self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks)
+            self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks, archive)
         if most_bricks is not None and not self.is_built:
             most_bricks *= FIRST
         if self._going is not None:
@@ -117,14 +120,11 @@ class LightCache:
             return True
         return self.is_built and self.transport.changed_bricks(voxels) > ANEW * self.transport.surface.n_with_texels
 
-    def _first_light(self, view: View, most_bricks: int | None) -> Iterator[int]:
+    def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
         if most_bricks is not None:
             yield FIRST * most_bricks  # the first frame waits for nothing
-        transport = Transport(view.voxels, most_bricks)
-        if most_bricks is not None:
-            yield from transport.making(most_bricks)
-        transport.bounce_rays.keeps_readers = True
+        transport = yield from self._transport(view, most_bricks, archive)
         self._relit = Relight(self._relit.stamp, self._compares)
         self.world = world = WorldLight(view, transport, self._relit)
         self.decoded, self._body_light = DecodedPages(world, self.network, self.budget_bytes), BodyLight()
@@ -134,6 +134,21 @@ class LightCache:
         yield from world.relight(view, change, most_bricks)
         self.is_built = world.is_lit = True
         self._count_change(change)
+
+    @staticmethod
+    def _transport(view: View, most_bricks: int | None, archive: Archive | None) -> Generator[int, None, Transport]:
+        """The transport of a view from the archive, or made and kept there; yields the work done."""
+        work = most_bricks or 0
+        if archive is not None and (kept := (yield from archive.read(view.voxels, work))) is not None:
+            return kept
+        transport = Transport(view.voxels, most_bricks)
+        if most_bricks is not None:
+            yield from transport.making(most_bricks)
+        transport.bounce_rays.keeps_readers = True
+        if archive is not None:
+            yield from transport.trace(np.zeros(transport.surface.capacity, np.bool_), most_bricks)
+            yield from archive.write(transport, work)
+        return transport
 
     def _follow(self, view: View) -> tuple[Change | None, bool]:
         """Note what stands otherwise than it did, and void what that makes void. Returns the change of voxels, and

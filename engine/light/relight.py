@@ -32,7 +32,6 @@ PASSES = (8, 24)  # least and most
 NO_PAGES = np.zeros(0, np.int32)
 NOBODY_ASKS = np.zeros(0, np.bool_)
 NO_LIGHT = np.zeros(0, np.uint32)
-TRACED_PASSES = 4  # to trace the rays of all texels costs as much as so many passes
 UNFINISHED = np.iinfo(np.int32).max  # stands for the number of a relight in parts until it is through
 MANY = 0.4  # a change of more than this part of all texels is followed as a change of everything
 
@@ -143,7 +142,7 @@ class Relight:
         if is_other_sky or (dirty is not None and len(dirty.texels) > MANY * surface.n_texels):
             dirty = None
         retraced = np.zeros(surface.capacity, np.bool_)  # texels with a ray that may end elsewhere
-        yield from self._trace(scene, retraced, most_bricks)
+        yield from scene.transport.trace(retraced, most_bricks)
         if dirty is None or scene.transport.bounce_rays.readers is None:
             yield from self._gather(scene, anew, most_bricks)
         else:
@@ -211,14 +210,6 @@ class Relight:
             self._radiance[step] if radiance is None else radiance, self._compares, changed, told,
             step == self._passes, self._writes, anew, self.changed_at,
         )  # fmt: skip
-
-    def _trace(self, scene: Scene, found: Bool, most_bricks: int | None) -> Iterator[int]:
-        """Bring the rays that light bounces along up to date, those of found [T]; yields bricks of work."""
-        surface, most = scene.transport.surface, None
-        if most_bricks is not None:
-            most = max(most_bricks * surface.n_texels // (TRACED_PASSES * max(surface.n_with_texels, 1)), 1)
-        for _ in scene.transport.bounce_rays.trace(scene.transport.voxels, surface, found, most):
-            yield most_bricks or 0
 
     def _gather(self, scene: Scene, anew: Bool, most_bricks: int | None) -> Iterator[int]:
         """All passes over all there is, in parts of at most so many bricks; yields how many."""

@@ -29,6 +29,7 @@ Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy ha
 Bool = NDArray[np.bool_]
 
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
+TRACED_PASSES = 4  # to trace the rays of all texels costs as much as so many passes
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
@@ -90,6 +91,22 @@ class Transport:
         self.bounce_rays.make_room(surface.capacity)
         self.bounce_rays.note(surface.alive())
         probes.join(self.voxels, np.flatnonzero(probes.alive).astype(np.int32))
+
+    def trace(self, found: Bool, most_bricks: int | None = None) -> Iterator[int]:
+        """Bring the rays that light bounces along up to date and mark in found [T] the texels of such rays, in parts if
+        given `most_bricks`; yields the work of each.
+        """
+        most = None
+        if most_bricks is not None:
+            surface = self.surface
+            most = max(most_bricks * surface.n_texels // (TRACED_PASSES * max(surface.n_with_texels, 1)), 1)
+        for _ in self.bounce_rays.trace(self.voxels, self.surface, found, most):
+            yield most_bricks or 0
+
+    def stands_at(self, voxels: VoxelView) -> None:
+        """It was read from elsewhere: a grid with the same voxels has other stamps, and no ray was traced for it."""
+        self._stamp = voxels.stamp.copy()
+        self.bounce_rays.take_traced()
 
     def first_change(self) -> Change:
         """The change from nothing to all there is: one box around the world."""

@@ -34,6 +34,7 @@ def daguerre(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     monkeypatch.chdir(tmp_path)
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("engine.cli.picturing.user_cache_dir", lambda name: str(tmp_path / "kept"))
 
     def run(*arguments: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["daguerre", *arguments])

@@ -7,6 +7,7 @@ import moderngl
 import pytest
 from PIL import Image
 
+from engine.light.transport import Transport
 from tests.cli.conftest import Daguerre
 
 
@@ -61,3 +62,21 @@ def test_no_opengl_is_one_sentence(daguerre: Daguerre, monkeypatch: pytest.Monke
     answer = daguerre("render", "courtyard", "--size", "16x9", "--look", "raster")
     assert answer.code == 3 and answer.err.startswith("daguerre: ") and answer.err.count("\n") == 1
     assert "OpenGL" in answer.err
+
+
+def test_a_second_picture_of_a_world_traces_no_ray(
+    daguerre: Daguerre, tmp_path: Path, opengl: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transport is on disk, unless nothing may be kept from frame to frame."""
+    made = []
+    make = Transport.making
+    monkeypatch.setattr(Transport, "making", lambda self, most: made.append(1) or make(self, most))
+    pictures = {}
+    for name, cache in (("off", "off"), ("first", "on"), ("second", "on")):
+        made.clear()
+        answer = daguerre("render", "courtyard", "--out", f"{name}.png", "--size", "64x36", "--cache", cache)
+        assert answer.code == 0, answer.err
+        assert len(made) == (name != "second")
+        assert len(list((tmp_path / "kept").rglob("*.transport"))) == (name != "off")
+        pictures[name] = (tmp_path / f"{name}.png").read_bytes()
+    assert pictures["first"] == pictures["second"]
