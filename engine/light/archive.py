@@ -38,9 +38,11 @@ from engine.view import VoxelView
 Array = NDArray[Any]
 
 MAGIC = b"daguerre transport\n"
+ENDING = ".transport"
 KEY_BYTES = 16
 MOST_BYTES = 2**30  # of all files together
 CHUNK_BYTES = 2**24  # read or written between two yields: about 15 ms
+HARMED = (ValueError, LookupError, TypeError, AttributeError, SyntaxError)  # what reading a file that is none raises
 KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Transport, Surface, Probes, BounceRays, RaysOfPages, Voxels, Faces, Extents)
 }
@@ -60,24 +62,28 @@ class Archive:
         key = blake2b(_code(), digest_size=KEY_BYTES)
         key.update(repr(material.shape).encode())
         key.update(np.ascontiguousarray(material).data)
-        return self.folder / f"{key.hexdigest()}.transport"
+        return self.folder / (key.hexdigest() + ENDING)
 
     def read(self, voxels: VoxelView, work: int = 0) -> Generator[int, None, Transport | None]:
         """The transport of a grid with all its rays, None where there is none; yields `work` every CHUNK_BYTES."""
-        path, transport = self.path_of(voxels.material), None
+        path = self.path_of(voxels.material)
         try:
+            if not path.is_file():  # a pipe would be waited for
+                return None
             with path.open("rb") as file:
                 transport = yield from _read(file, path.stat().st_size, work)
-            os.utime(path)
+            if not np.array_equal(transport.grid, voxels.material):
+                raise ValueError("another world")
+            transport.stands_at(voxels)
+            with contextlib.suppress(OSError):
+                os.utime(path)
+            return transport
         except OSError:
-            pass
-        except (ValueError, KeyError, TypeError):  # it was cut or changed
+            return None
+        except HARMED:
             with contextlib.suppress(OSError):
                 self._disk.remove(path)
-        if transport is None or not np.array_equal(transport.grid, voxels.material):
             return None
-        transport.stands_at(voxels)
-        return transport
 
     def write(self, transport: Transport, work: int = 0) -> Iterator[int]:
         """Keep a transport of which all rays are traced; yields `work` every CHUNK_BYTES. Until the end it must stay as
@@ -90,12 +96,14 @@ class Archive:
             return
         try:
             try:
-                n_bytes = 0
+                n_bytes, n_yielded = 0, 0
                 for chunk in _chunks(transport):
-                    write_all(file, chunk, self._disk)
                     n_bytes += len(chunk)
-                    if n_bytes >= CHUNK_BYTES:
-                        n_bytes = 0
+                    if n_bytes > self._most_bytes:
+                        return
+                    write_all(file, chunk, self._disk)
+                    if n_bytes - n_yielded >= CHUNK_BYTES:
+                        n_yielded = n_bytes
                         yield work
             finally:
                 self._disk.close(file)
@@ -109,12 +117,13 @@ class Archive:
 
     def _make_room(self) -> None:
         """Remove what was used least recently, and what an ended process left unfinished, down to the budget."""
-        found = [(p.stat().st_mtime_ns, p.name, p.stat().st_size, p) for p in self.folder.iterdir() if p.is_file()]
+        ours = [p for pattern in (f"*{ENDING}", f".*{ENDING}.*.tmp") for p in self.folder.glob(pattern) if p.is_file()]
         n_bytes = 0
-        for _, _, size, path in sorted(found, reverse=True):
+        for _, size, path in sorted(((p.stat().st_mtime_ns, p.stat().st_size, p) for p in ours), reverse=True):
             n_bytes += size
             if n_bytes > self._most_bytes:
-                self._disk.remove(path)
+                with contextlib.suppress(OSError):
+                    self._disk.remove(path)
 
 
 @functools.cache

@@ -1,13 +1,16 @@
 """A world that returns traces nothing, and its light is the same to the bit; whatever happens to the files."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
 
-from engine.light.archive import CHUNK_BYTES, Archive, _chunks, _told
+from engine.core.disk import Disk
+from engine.light.archive import CHUNK_BYTES, MAGIC, Archive, _chunks, _digest, _told
 from engine.light.cache import LightCache
 from engine.light.transport import Transport
 from engine.view import View
@@ -110,6 +113,30 @@ def test_a_harmed_file_is_traced_anew(tmp_path: Path, harm: Callable[[bytes], by
     assert lit(view, Archive(tmp_path))[1] == 0
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        7,
+        {"array": 999},
+        {"array": 0},
+        {"kind": "Transport", "fields": {}},
+        {"kind": "Transport", "fields": ["grid"]},
+        {"kind": "Path", "fields": {}},
+        {"kind": "Faces", "fields": {"row": None}},
+    ],
+)
+@pytest.mark.parametrize("kind", ["|u1", "(,", "|O", "nothing"])
+def test_a_file_that_somebody_made_up_is_traced_anew(tmp_path: Path, tree: object, kind: str) -> None:
+    """With digests that are right."""
+    archive, voxels = Archive(tmp_path), dusk().voxels
+    head = msgpack.packb([tree, [[kind, [4]]]])
+    path = archive.path_of(voxels.material)
+    path.write_bytes(MAGIC + len(head).to_bytes(8, "little") + _digest(head) + head + b"grid" + _digest(b"grid"))
+    assert list(archive.read(voxels)) == []
+    assert lit(dusk(), archive)[1] > 0
+    assert lit(dusk(), archive)[1] == 0
+
+
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
     _, rays = lit(dusk(), Archive(tmp_path / "file"))
@@ -126,6 +153,33 @@ def test_what_was_used_least_recently_goes(tmp_path: Path) -> None:
     lit(views[2], archive)
     kept = {p.name for p in files(tmp_path)}
     assert kept == {archive.path_of(view.voxels.material).name for view in (views[0], views[2])}
+
+
+class Stuck(Disk):
+    """One file cannot be removed."""
+
+    def remove(self, path: Path) -> None:
+        if path.name == "stuck.transport":
+            raise PermissionError(path)
+        super().remove(path)
+
+
+def test_what_is_others_stays_and_what_sticks_stops_nothing(tmp_path: Path) -> None:
+    views = [dusk(), edited(dusk(), 0)]
+    lit(views[0], Archive(tmp_path))
+    size = files(tmp_path)[0].stat().st_size
+    for name in ("thesis.doc", "stuck.transport"):
+        (tmp_path / name).write_bytes(bytes(size))
+        os.utime(tmp_path / name, (0, 0))
+    archive = Archive(tmp_path, int(1.5 * size), Stuck())
+    lit(views[1], archive)
+    kept = {"thesis.doc", "stuck.transport", archive.path_of(views[1].voxels.material).name}
+    assert {p.name for p in files(tmp_path)} == kept
+
+
+def test_what_is_larger_than_the_budget_is_not_kept(tmp_path: Path) -> None:
+    assert lit(dusk(), Archive(tmp_path, most_bytes=100_000))[1] > 0
+    assert files(tmp_path) == []
 
 
 def test_what_is_given_up_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
