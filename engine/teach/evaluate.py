@@ -378,7 +378,8 @@ def _moving_frame_ms(renderer: Renderer, view: View) -> float:
 def same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Bool:
     """[H, W] where the teacher's ray and the rasteriser found one surface whose light can be compared."""
     height, width = seen.depth.shape
-    slant = np.linalg.norm(view.camera.rays(width, height), axis=-1)
+    rays = view.camera.rays(width, height)
+    slant = np.linalg.norm(rays, axis=-1)
     both = np.isfinite(seen.depth) & np.isfinite(truth.distance)
     depth, other = np.where(both, seen.depth, 0.0), np.where(both, truth.distance, 0.0) / slant
     shining_body = (seen.entity >= 0) & (view.materials.emission[seen.material].max(-1) > 0)
@@ -386,7 +387,24 @@ def same_surface(view: View, seen: GBufferArrays, truth: teacher.Picture) -> Boo
     # Where two materials meet rays of one pixel may differ; of glossy ones the teacher's own colour would be compared.
     painted_so = np.abs(seen.albedo - truth.albedo).max(-1) < PAINTED_SO
     same_paint = painted_so | ~view.materials.glossy[seen.material]
-    return np.asarray(both & ~shining_body & facing & same_paint & (np.abs(depth - other) < 0.02 + 0.01 * depth))
+    behind_a_lamp = _behind_a_lamp(view, rays, depth)
+    same_place = np.abs(depth - other) < 0.02 + 0.01 * depth
+    return np.asarray(both & ~shining_body & ~behind_a_lamp & facing & same_paint & same_place)
+
+
+def _behind_a_lamp(view: View, rays: NDArray[np.float64], depth: NDArray[np.float64]) -> Bool:
+    """[H, W] where a lamp that shines stands before the surface at `depth` [H, W] metres: the path tracer shows its
+    box, pictures do not. `rays` [H, W, 3] are one metre deep.
+    """
+    found = np.zeros(depth.shape, np.bool_)
+    lamps, eye = view.lamps, np.asarray(view.camera.position)
+    for k in np.flatnonzero(lamps.radiance.max(-1, initial=0.0) > 0):
+        half = lamps.size[k] / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = np.stack([(lamps.centre[k] - half - eye) / rays, (lamps.centre[k] + half - eye) / rays])
+        enters, leaves = ends.min(0).max(-1), ends.max(0).min(-1)
+        found |= (enters <= leaves) & (leaves > 0) & (enters < depth)
+    return found
 
 
 def with_albedo_of(

@@ -25,6 +25,7 @@ from engine.teach.evaluate import (
     world_at,
 )
 from engine.teach.reference import Traced
+from tests.light.scenes_for_light import lamps
 from tests.teach.views_for_tests import TINY
 
 SIZE = (64, 36)
@@ -106,6 +107,26 @@ def test_a_glossy_pixel_of_which_the_teacher_saw_another_material_is_not_compare
     assert not (other & glossy)[-1].any()
     np.testing.assert_array_equal(other[:-1], one[:-1])
     np.testing.assert_array_equal(other & ~glossy, one & ~glossy)
+
+
+@pytest.mark.parametrize("radiance", [0.0, 30.0])
+def test_what_a_shining_lamp_hides_from_the_teacher_is_not_compared(renderer, shot, radiance):
+    """Its box is not in the pictures; one that is off, or behind what is seen, hides nothing."""
+    truth = teacher_that_says(renderer, shot, "raster")
+    seen, camera = renderer.gbuffer(shot.view), shot.view.camera
+    middle = seen.depth.shape[0] // 2, seen.depth.shape[1] // 2
+    plain = module.same_surface(replace(shot.view, lamps=lamps()), seen, truth)
+    row, column = np.argwhere(plain)[np.abs(np.argwhere(plain) - middle).sum(1).argmin()]
+    ray = camera.rays(*seen.depth.shape[::-1])[row, column]
+
+    def compared_with_a_lamp_at(depth_m):
+        box = tuple(camera.position + depth_m * ray), 0.1, (radiance,) * 3
+        return module.same_surface(replace(shot.view, lamps=lamps(box)), seen, truth)
+
+    before = compared_with_a_lamp_at(seen.depth[row, column] / 2)
+    assert before[row, column] == (radiance == 0)
+    assert before.sum() > plain.sum() / 2
+    np.testing.assert_array_equal(compared_with_a_lamp_at(seen.depth[row, column] + 0.5), plain)
 
 
 def test_pixels_that_cannot_be_compared_are_equal_in_all_pictures(renderer, shot, monkeypatch):
