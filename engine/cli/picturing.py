@@ -76,11 +76,13 @@ def render(
     answer(as_json, result, "\n".join(lines))
 
 
-def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Renderer":
-    """What makes pictures; classical, and says so, where the network cannot be had.
+def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True, try_out: bool = False) -> "Renderer":
+    """What makes pictures; classical, and says so, where the network cannot be had. With `try_out` its kernels are
+    loaded and its shaders compiled: to be made while the world is read.
 
     Raises GraphicsError.
     """
+    from engine.film import trial
     from engine.film.camera import Renderer
     from engine.light.archive import Archive
 
@@ -89,16 +91,7 @@ def renderer_for(size_px: tuple[int, int], look: str, cache: bool = True) -> "Re
     except WeightsError as error:
         say(f"{error}; the look is classical")
         renderer = Renderer(size_px, "classical", cache)
+    if try_out:  # before there is an archive: what is found in one is not done, and so not tried
+        trial.try_out(renderer)
     renderer.archive = Archive(Path(user_cache_dir("daguerre"), "transport"))
-    return renderer
-
-
-def tried_renderer(size_px: tuple[int, int], look: str) -> "Renderer":
-    """The same, with kernels loaded and shaders compiled: to be made while the world is read."""
-    renderer = renderer_for(size_px, look)
-    from engine.film.trial import try_out
-
-    archive, renderer.archive = renderer.archive, None  # what is found there is not done, and so not tried
-    try_out(renderer)
-    renderer.archive = archive
     return renderer

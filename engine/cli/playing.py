@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.options import MAX_SECONDS, Inputs, Load, Look, Seed, Size, World, look_from_text, size_from_text
-from engine.cli.picturing import FILM_S, tried_renderer
+from engine.cli.picturing import FILM_S, renderer_for
 from engine.cli.speech import say
 from engine.cli.worlds import file_name, load_state, load_world, new_state, own_save, read_inputs, save_folder
 from engine.core import garbage
@@ -95,7 +95,7 @@ class Begun:
         from engine.play.machine import kernels_are_compiled
 
         self.kernels_are_compiled = kernels_are_compiled()  # before the renderer compiles them
-        self.renderer = Ahead(lambda: tried_renderer(size_px, look))
+        self.renderer = Ahead(lambda: renderer_for(size_px, look, try_out=True))
 
 
 def play_in_window(

@@ -86,9 +86,7 @@ class Renderer:
         """
         self.cache = cache
         self.antialias = True
-        self.archive: Archive | None = (
-            None  # where transport of worlds is looked for and kept; not used without `cache`
-        )
+        self.archive: Archive | None = None  # of transport; not used without `cache`
         self.frozen = False  # debugging: light stays what it was, whatever happens to the world
         self.reset_every = 0  # debugging: forget all light before every so many frames; 0 never
         self._frames = 0
@@ -176,10 +174,6 @@ class Renderer:
     @property
     def _most_bricks(self) -> int | None:
         return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
-
-    @property
-    def _archive(self) -> Archive | None:
-        return self.archive if self.cache else None
 
     @property
     def light(self) -> LightCache | None:
@@ -285,7 +279,8 @@ class Renderer:
         light = self.light
         if light is not None:
             rests = self.frozen and light.is_of(view)
-            light_stats = light.rest() if rests else light.update(view, self._most_bricks, self._archive)
+            archive = self.archive if self.cache else None
+            light_stats = light.rest() if rests else light.update(view, self._most_bricks, archive)
             stats["light_behind"] = light_stats.behind
             self._lap(stats, "light")
             if light.is_built != self._is_lit:

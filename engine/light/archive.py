@@ -1,7 +1,7 @@
 """Transport kept on disk by content: a world that returns traces nothing.
 
 The latent cache has two keys. Stamps of bricks tell at once what changed in a world that is there, and end with the
-process. This is the other one: 128 bits of BLAKE2b over all that transport is a function of, the voxels, the code that
+process. This is the other one: 128 bits of SHA-256 over all that transport is a function of, the voxels, the code that
 reads them, and what compiled it. Lamps, sun, furniture and weights have no part in transport, so that a world is found
 again at any hour, by any look and with other lamps.
 
@@ -13,7 +13,7 @@ import functools
 import os
 import platform
 from collections.abc import Generator, Iterator
-from hashlib import blake2b
+from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ Array = NDArray[Any]
 
 MAGIC = b"daguerre transport\n"
 ENDING = ".transport"
-KEY_BYTES = 16
+KEY_BYTES = 16  # of the name of a file
+DIGEST_BYTES = 32
 MOST_BYTES = 2**30  # of all files together
 CHUNK_BYTES = 2**24  # read or written between two yields: about 15 ms
 HARMED = (ValueError, LookupError, TypeError, AttributeError, SyntaxError)  # what reading a file that is none raises
@@ -59,10 +60,9 @@ class Archive:
 
     def path_of(self, material: NDArray[np.uint8]) -> Path:
         """Where the transport of a grid [X, Y, Z] is, if it is kept."""
-        key = blake2b(_code(), digest_size=KEY_BYTES)
-        key.update(repr(material.shape).encode())
+        key = sha256(_code() + repr(material.shape).encode())
         key.update(np.ascontiguousarray(material).data)
-        return self.folder / (key.hexdigest() + ENDING)
+        return self.folder / (key.digest()[:KEY_BYTES].hex() + ENDING)
 
     def read(self, voxels: VoxelView, work: int = 0) -> Generator[int, None, Transport | None]:
         """The transport of a grid with all its rays, None where there is none; yields `work` every CHUNK_BYTES."""
@@ -132,7 +132,7 @@ def _code() -> bytes:
     the family of the processor.
     """
     light = Path(__file__).parent
-    digest = blake2b(f"{numba.__version__} {np.__version__} {platform.machine()}".encode(), digest_size=KEY_BYTES)
+    digest = sha256(f"{numba.__version__} {np.__version__} {platform.machine()}".encode())
     for path in [*sorted(light.glob("*.py")), *sorted((light.parent / "core").glob("*.py"))]:
         digest.update(path.read_bytes())
     return digest.digest()
@@ -143,8 +143,8 @@ def _chunks(transport: Transport) -> Iterator[bytes | memoryview]:
     arrays: list[Array] = []
     tree = _told(transport, arrays)
     head = msgpack.packb([tree, [[a.dtype.str, list(a.shape)] for a in arrays]])
-    yield MAGIC + len(head).to_bytes(8, "little") + _digest(head) + head
-    digest = blake2b(digest_size=KEY_BYTES)
+    yield MAGIC + len(head).to_bytes(8, "little") + sha256(head).digest() + head
+    digest = sha256()
     for array in arrays:
         for part in _parts(array):
             digest.update(part)
@@ -153,18 +153,22 @@ def _chunks(transport: Transport) -> Iterator[bytes | memoryview]:
 
 
 def _read(file: BufferedReader, size: int, work: int) -> Generator[int, None, Transport]:
-    """What `_chunks` wrote. ValueError, KeyError or TypeError where it is something else."""
-    magic, n_head, head_digest = file.read(len(MAGIC)), int.from_bytes(file.read(8), "little"), file.read(KEY_BYTES)
+    """What `_chunks` wrote; one of HARMED where it is something else."""
+    magic, n_head, digest_of_head = (
+        file.read(len(MAGIC)),
+        int.from_bytes(file.read(8), "little"),
+        file.read(DIGEST_BYTES),
+    )
     if magic != MAGIC or n_head > size:
         raise ValueError("no transport")
     head = file.read(n_head)
-    if _digest(head) != head_digest:
+    if sha256(head).digest() != digest_of_head:
         raise ValueError("changed")
     tree, shapes = msgpack.unpackb(head, strict_map_key=False)
     n_bytes = sum(np.dtype(kind).itemsize * int(np.prod(shape, dtype=np.int64)) for kind, shape in shapes)
-    if file.tell() + n_bytes + KEY_BYTES != size:
+    if file.tell() + n_bytes + DIGEST_BYTES != size:
         raise ValueError("cut")
-    digest = blake2b(digest_size=KEY_BYTES)
+    digest = sha256()
     arrays, n_bytes = [], 0
     for kind, shape in shapes:
         array = np.empty(shape, np.dtype(kind))
@@ -183,10 +187,6 @@ def _read(file: BufferedReader, size: int, work: int) -> Generator[int, None, Tr
     if not isinstance(transport, Transport):
         raise ValueError("no transport")
     return transport
-
-
-def _digest(data: bytes) -> bytes:
-    return blake2b(data, digest_size=KEY_BYTES).digest()
 
 
 def _parts(array: Array) -> Iterator[memoryview]:

@@ -1,8 +1,10 @@
 """A world that returns traces nothing, and its light is the same to the bit; whatever happens to the files."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import msgpack
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.core.disk import Disk
-from engine.light.archive import CHUNK_BYTES, MAGIC, Archive, _chunks, _digest, _told
+from engine.light.archive import CHUNK_BYTES, MAGIC, Archive, _chunks, _told
 from engine.light.cache import LightCache
 from engine.light.transport import Transport
 from engine.view import View
@@ -131,7 +133,9 @@ def test_a_file_that_somebody_made_up_is_traced_anew(tmp_path: Path, tree: objec
     archive, voxels = Archive(tmp_path), dusk().voxels
     head = msgpack.packb([tree, [[kind, [4]]]])
     path = archive.path_of(voxels.material)
-    path.write_bytes(MAGIC + len(head).to_bytes(8, "little") + _digest(head) + head + b"grid" + _digest(b"grid"))
+    path.write_bytes(
+        MAGIC + len(head).to_bytes(8, "little") + sha256(head).digest() + head + b"grid" + sha256(b"grid").digest()
+    )
     assert list(archive.read(voxels)) == []
     assert lit(dusk(), archive)[1] > 0
     assert lit(dusk(), archive)[1] == 0
@@ -175,6 +179,41 @@ def test_what_is_others_stays_and_what_sticks_stops_nothing(tmp_path: Path) -> N
     lit(views[1], archive)
     kept = {"thesis.doc", "stuck.transport", archive.path_of(views[1].voxels.material).name}
     assert {p.name for p in files(tmp_path)} == kept
+
+
+class Full(Disk):
+    """One operation fails, the writing of a file not at once."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation, self.n_writes = operation, 0
+
+    def write(self, file: int, data: memoryview) -> int:
+        self.n_writes += 1
+        if self.operation == "write" and self.n_writes > 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(file, data)
+
+    def rename(self, old: Path, new: Path) -> None:
+        if self.operation == "rename":
+            raise PermissionError(new)
+        super().rename(old, new)
+
+
+@pytest.mark.parametrize("operation", ["write", "rename"])
+def test_a_disk_that_fails_costs_nothing_but_time(tmp_path: Path, operation: str) -> None:
+    disk = Full(operation)
+    cache, rays = lit(dusk(), Archive(tmp_path, disk=disk))
+    assert rays > 0 and disk.n_writes > 20 and files(tmp_path) == []
+    np.testing.assert_array_equal(cache.radiance, lit(dusk(), None)[0].radiance)
+
+
+def test_the_key_tells_grids_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, grid = Archive(tmp_path), dusk().voxels.material
+    turned = grid.reshape(grid.shape[1] * 2, grid.shape[0] // 2, grid.shape[2])
+    names = {archive.path_of(grid).name, archive.path_of(turned).name}
+    monkeypatch.setattr("engine.light.archive._code", lambda: b"another")
+    names.add(archive.path_of(grid).name)
+    assert len(names) == 3 and all(len(name.removesuffix(".transport")) == 32 for name in names)
 
 
 def test_what_is_larger_than_the_budget_is_not_kept(tmp_path: Path) -> None:
