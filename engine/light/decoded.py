@@ -13,9 +13,10 @@ from engine.light import pages
 from engine.light.furniture import FurnitureChange
 from engine.light.lamps import LampChange
 from engine.light.lightstats import LightStats
-from engine.light.movers import Movers, Shade
+from engine.light.movers import Movers
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
+from engine.light.shade import Shade
 from engine.light.transport import MOST_BOXES, Change, change_of_boxes
 from engine.light.worldlight import WorldLight
 

@@ -2,7 +2,7 @@
 
 Prefabs are finer than voxels and stay out of the grid: a bench may not block the probes' rays. But a bench has a shadow
 under every lamp and darkens the floor beneath it, so the rays that only light what the camera sees (gather.py,
-lamps.py) meet its parts. People and doors that swing move too often for kept light: see movers.py.
+lamps.py) meet its parts. People and doors that swing move too often for kept light: see movers.py and shade.py.
 
 A ray that begins in a part, or meets it within a few centimetres, passes: the place is covered by the body, and nobody
 sees it, but its texel reaches out to where it is seen.

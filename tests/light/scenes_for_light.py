@@ -160,3 +160,9 @@ def told_of(met: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def packed_as(hit: np.ndarray, code: np.ndarray) -> np.ndarray:
     """The other way round."""
     return ((hit & (gather.ENDS - 1)).astype(np.uint32) << np.uint32(8)) | code.astype(np.uint32)
+
+
+def moving(view: View, *places: tuple[float, float, float], yaw: float = 0.0) -> View:
+    """The view with a crate of 0.8 m that moves at each place."""
+    found = with_crates(view, *places, yaw=yaw)
+    return dataclasses.replace(found, bodies=dataclasses.replace(found.bodies, stands=np.zeros(len(places), np.uint8)))

@@ -1,0 +1,390 @@
+"""Shade: what bodies that move keep from the texels on the screen, worked out anew in every picture.
+
+Of each lamp's light a body takes the share that a few rays find blocked, of all other light the share of a texel's half
+space that it fills, as if that light came the same from everywhere. What it throws back in its place is its albedo's
+part of that. Most bodies are far from most texels, and out of the way of most lamps: pages find out who may matter to
+them first (`_find_near`), then each texel does (`_shaft`); both only leave out whom no ray can meet.
+"""
+
+import math
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from engine.light.formfactor import FAINT, LampShapes
+from engine.light.movers import Movers
+from engine.light.pages import page_origin
+from engine.light.surface import face_centre
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+U64 = NDArray[np.uint64]
+Bool = NDArray[np.bool_]
+
+AMBIENT_M = 1.0  # from a body: there a person, 0.5 x 1.75 m, fills 6 % of what a floor sees
+DIM = 2e-3  # e of a lamp, fully on, below which nobody sees a shadow in it; at twice that it is whole
+BRIGHT = 1e-2  # and up to which a face has one shadow instead of four
+LAMP_SHARE = math.sqrt(FAINT / DIM)  # of a lamp's reach on surfaces: farther away it is DIM
+RAYS = 9  # from each quarter of a face to a lamp
+FIRST_RAYS = 3  # of them, which may agree
+FEW_RAYS = 6  # of a whole face
+NEAR_M = 0.35  # from a body: so near quarters of a face are told apart in what it fills of their view
+MOST_FILLED = 0.9  # of a half space, by what is taken for balls
+BLOCK = 64  # texels that a thread works through with the same scratch
+WORD = 64  # bodies in a word of a mask
+TOUCH_M = 1e-6  # so near to a shaft counts as in it: more than rounding is off
+# Places in a lamp's box where rays end, [RAYS, 3]: the same for all texels, so that a shadow's edge is even.
+# Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018: the sequence R3.
+TARGETS = (0.5 + np.outer(np.arange(RAYS), 1.2207440846057596 ** -np.arange(1.0, 4.0))) % 1.0
+
+
+@njit(cache=True)
+def ball_share(dx, dy, dz, radius2, nx, ny, nz):
+    """Share of what a surface of unit normal n sees that a ball fills, cosines counted; d is its middle from there.
+
+    Quilez, "sphere ambient occlusion" (iquilezles.org/articles/sphereao), with what the horizon cuts off.
+    """
+    d2 = dx * dx + dy * dy + dz * dz
+    h2 = d2 / radius2
+    if h2 <= 1.001:
+        return 1.0
+    cosine = (nx * dx + ny * dy + nz * dz) / math.sqrt(d2)
+    k2 = 1.0 - h2 * cosine * cosine
+    if k2 <= 1e-6:
+        return max(cosine, 0.0) / h2
+    up = min(max(-cosine * math.sqrt((h2 - 1.0) / max(1.0 - cosine * cosine, 1e-9)), -1.0), 1.0)
+    found = (cosine * math.acos(up) - math.sqrt(k2 * (h2 - 1.0))) / h2 + math.atan(math.sqrt(k2 / (h2 - 1.0)))
+    return max(found, 0.0) / math.pi
+
+
+@njit(cache=True)
+def _gap2(middle, half, low, high):
+    """Squared metres between two boxes, one by its middle and half extents [3]."""
+    d2 = 0.0
+    for c in range(3):
+        d = max(low[c] - middle[c] - half[c], 0.0, middle[c] - half[c] - high[c])
+        d2 += d * d
+    return d2
+
+
+@njit(cache=True)
+def _shaft(p, half, low, high, start, per_m):
+    """The shaft of all segments from a box around p [3] of half extents half [3] to the box low..high [3]: along each
+    axis where its lower and its upper side begin, start [2, 3], and what part of the way lies between each metre of
+    them, per_m [2, 3].
+    """
+    for c in range(3):
+        for side in range(2):
+            start[side, c] = p[c] + (half[c] if side else -half[c])
+            way = (high[c] if side else low[c]) - start[side, c]
+            per_m[side, c] = 1.0 / (way if abs(way) > 1e-9 else 1e-9)
+
+
+@njit(cache=True)
+def _in_shaft(start, per_m, low, high):
+    """Whether a box low..high [3] touches a `_shaft`; may say so of one that just misses it."""
+    first, last = 0.0, 1.0
+    for c in range(3):
+        # The shaft's upper side must be above the box's bottom, and its lower side below the box's top.
+        t = (low[c] - TOUCH_M - start[1, c]) * per_m[1, c]
+        if per_m[1, c] > 0.0:
+            first = max(first, t)
+        else:
+            last = min(last, t)
+        t = (high[c] + TOUCH_M - start[0, c]) * per_m[0, c]
+        if per_m[0, c] > 0.0:
+            last = min(last, t)
+        else:
+            first = max(first, t)
+    return first <= last
+
+
+@njit(parallel=True, cache=True)
+def _find_near(keys, ny_bricks, nz_bricks, movers, shapes, on, shines, near, before):
+    """Who may darken some pages [n] with their borders, as masks of bodies: near [n, W] fill something of their view,
+    before [n, m, W] may stand between them and lamp on [m] that shines [m, B] on them.
+    """
+    for i in prange(len(keys)):
+        side, x, y, z = page_origin(keys[i], ny_bricks, nz_bricks)
+        axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+        middle, half = np.empty(3), np.empty(3)
+        start, per_m = np.empty((2, 3)), np.empty((2, 3))
+        for c in range(3):
+            at = x if c == 0 else (y if c == 1 else z)
+            half[c] = 0.0 if c == axis else 1.25
+            middle[c] = at * 0.25 + (0.125 * (1.0 + sign) if c == axis else 1.0)
+        near[i], before[i] = 0, 0
+        for b in range(len(movers.low)):
+            above = movers.high[b, axis] - middle[axis] if sign > 0 else middle[axis] - movers.low[b, axis]
+            if above > 0.0 and _gap2(middle, half, movers.low[b], movers.high[b]) < AMBIENT_M * AMBIENT_M:
+                near[i, b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
+        for m in range(len(on)):
+            low, high = shapes.low[on[m]], shapes.high[on[m]]
+            above = high[axis] - middle[axis] if sign > 0 else middle[axis] - low[axis]
+            if above <= 0.0 or _gap2(middle, half, low, high) >= (LAMP_SHARE * shapes.reach[on[m]]) ** 2:
+                continue
+            _shaft(middle, half, low, high, start, per_m)
+            for b in range(len(movers.low)):
+                if shines[m, b] and _in_shaft(start, per_m, movers.low[b], movers.high[b]):
+                    before[i, m, b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
+
+
+@njit(cache=True)
+def _in_body(movers, b, x, y, z, out):
+    """A direction of the world in the frame of body b: out [3]."""
+    m = movers.turn[b]
+    for c in range(3):
+        out[c] = m[0, c] * x + m[1, c] * y + m[2, c] * z
+
+
+@njit(cache=True)
+def _passes_by(ox, oy, oz, px, py, pz, low, high):
+    """Whether a segment from o misses a box low..high [3]; p is one over the segment, axis by axis."""
+    x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
+    y0, y1 = (low[1] - oy) * py, (high[1] - oy) * py
+    z0, z1 = (low[2] - oz) * pz, (high[2] - oz) * pz
+    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
+    return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
+
+
+@njit(cache=True)
+def _over(d):
+    """One over a number, or what counts as infinite."""
+    return 1.0 / d if abs(d) > 1e-12 else 1e12
+
+
+@njit(cache=True)
+def _parts_in_shaft(movers, b, p, half, low, high, o, reach, start, per_m, parts, n):
+    """Append to parts [:n] those of body b in the shaft from a face p, half [3] to a lamp's box low..high [3], as wide
+    as it is in the body's frame; returns how many there are. o, reach [3, 3], start and per_m are scratch.
+    """
+    m = movers.turn[b]
+    _in_body(movers, b, p[0] - movers.at[b, 0], p[1] - movers.at[b, 1], p[2] - movers.at[b, 2], o)
+    for c in range(3):
+        reach[0, c] = abs(m[0, c]) * half[0] + abs(m[1, c]) * half[1] + abs(m[2, c]) * half[2]
+        reach[1, c], reach[2, c] = 0.0, 0.0
+        for k in range(3):
+            middle, wide = 0.5 * (low[k] + high[k]) - movers.at[b, k], 0.5 * (high[k] - low[k])
+            reach[1, c] += m[k, c] * middle - abs(m[k, c]) * wide
+            reach[2, c] += m[k, c] * middle + abs(m[k, c]) * wide
+    _shaft(o, reach[0], reach[1], reach[2], start, per_m)
+    for part in range(movers.first_part[b], movers.first_part[b + 1]):
+        if _in_shaft(start, per_m, movers.part[part, 0], movers.part[part, 1]):
+            parts[n] = part
+            n += 1
+    return n
+
+
+@njit(cache=True)
+def _is_blocked(movers, parts, n, q, tx, ty, tz, o, d):
+    """Whether one of parts[:n] lies between a point q [3] and a target (metres); o, d [3] are scratch."""
+    b, x, y, z = -1, 0.0, 0.0, 0.0
+    for k in range(n):
+        part = parts[k]
+        if movers.body[part] != b:
+            b = movers.body[part]
+            _in_body(movers, b, q[0] - movers.at[b, 0], q[1] - movers.at[b, 1], q[2] - movers.at[b, 2], o)
+            _in_body(movers, b, tx - q[0], ty - q[1], tz - q[2], d)
+            x, y, z = _over(d[0]), _over(d[1]), _over(d[2])
+        if not _passes_by(o[0], o[1], o[2], x, y, z, movers.part[part, 0], movers.part[part, 1]):
+            return True
+    return False
+
+
+@njit(cache=True)
+def _blocked_rays(movers, parts, n, low, high, q, first, last, o, d):
+    """Of the rays first..last - 1 from a point q [3] to a lamp's box low..high [3] the number that parts[:n] stop."""
+    blocked = 0
+    for k in range(first, last):
+        tx = low[0] + TARGETS[k, 0] * (high[0] - low[0])
+        ty = low[1] + TARGETS[k, 1] * (high[1] - low[1])
+        tz = low[2] + TARGETS[k, 2] * (high[2] - low[2])
+        blocked += _is_blocked(movers, parts, n, q, tx, ty, tz, o, d)
+    return blocked
+
+
+@njit(cache=True)
+def _hide(movers, parts, n, low, high, p, q, is_dim, share, o, d):
+    """Shares [4] of a lamp's box low..high [3] that parts[:n] hide from the quarters q [4, 3] of a face, or where it
+    is dim from its middle p [3].
+    """
+    if is_dim:
+        share[:] = _blocked_rays(movers, parts, n, low, high, p, 0, FEW_RAYS, o, d) / FEW_RAYS
+        return
+    for s in range(4):  # a few rays from each first: where all agree no more are needed
+        share[s] = _blocked_rays(movers, parts, n, low, high, q[s], 0, FIRST_RAYS, o, d)
+    rays = FIRST_RAYS
+    if 0.0 < share.sum() < 4 * FIRST_RAYS:
+        rays = RAYS
+        for s in range(4):
+            share[s] += _blocked_rays(movers, parts, n, low, high, q[s], FIRST_RAYS, RAYS, o, d)
+    share /= rays
+
+
+@njit(cache=True)
+def _filled_share(movers, b, q, n, o, d):
+    """Share of what a place q [3] with the normal n [3] sees that body b fills."""
+    _in_body(movers, b, q[0] - movers.at[b, 0], q[1] - movers.at[b, 1], q[2] - movers.at[b, 2], o)
+    _in_body(movers, b, n[0], n[1], n[2], d)
+    filled = 0.0
+    for k in range(movers.first_ball[b], movers.first_ball[b + 1]):
+        ball = movers.ball[k]
+        filled += ball_share(ball[0] - o[0], ball[1] - o[1], ball[2] - o[2], ball[3], d[0], d[1], d[2])
+    return min(filled, MOST_FILLED)
+
+
+@njit(cache=True)
+def _bodies_in(mask, bodies):
+    """The bodies of a mask [W]: bodies [B], and how many."""
+    n = 0
+    for w in range(len(mask)):
+        bits, b = mask[w], w * WORD
+        while bits:
+            if bits & np.uint64(1):
+                bodies[n] = b
+                n += 1
+            bits >>= np.uint64(1)
+            b += 1
+    return n
+
+
+@njit(parallel=True, cache=True)
+def shade_texels(
+    place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, lost,
+    left,
+):  # fmt: skip
+    """What movers keep from some texels: lost [n, 4, 3] e of lamps by quarter of the face, and left [n, 4], the part
+    of all other light that stays.
+
+    page [n] is the row of near and before (see `_find_near`) that tells who may, column [L] that of a lamp there, -1
+    none. Lamps of rows that still wait [R] for their factors are let be.
+    """
+    for block in prange((len(texels) + BLOCK - 1) // BLOCK):
+        p, q, normal = np.empty(3), np.empty((4, 3)), np.empty(3)
+        half, no_size = np.empty(3), np.zeros(3)
+        start, per_m, o, d = np.empty((2, 3)), np.empty((2, 3)), np.empty(3), np.empty(3)
+        bodies, parts = np.empty(len(movers.low), np.int32), np.empty(len(movers.part), np.int32)
+        share, reach, own_start, own_per_m = np.empty(4), np.empty((3, 3)), np.empty((2, 3)), np.empty((2, 3))
+        for i in range(block * BLOCK, min((block + 1) * BLOCK, len(texels))):
+            t, row = texels[i], rows[i]
+            axis, sign = face_centre(place, t, p)
+            p[axis] += 1e-3 * sign
+            normal[:], half[:] = 0.0, 0.0625
+            normal[axis], half[axis] = sign, 0.0
+            for s in range(4):
+                q[s] = p
+                q[s, (axis + 1) % 3] += 0.0625 if s & 1 else -0.0625
+                q[s, (axis + 2) % 3] += 0.0625 if s & 2 else -0.0625
+            lost[i] = 0.0
+            left[i] = 1.0
+            for k in range(_bodies_in(near[page[i]], bodies)):
+                b = bodies[k]
+                gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
+                fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
+                if fade <= 0.0:
+                    continue
+                if gap > NEAR_M:
+                    left[i] *= 1.0 - _filled_share(movers, b, p, normal, o, d) * fade * movers.taken[b]
+                else:
+                    for s in range(4):
+                        left[i, s] *= 1.0 - _filled_share(movers, b, q[s], normal, o, d) * fade * movers.taken[b]
+            if waits[row]:
+                continue
+            for slot in range(lamp_of.shape[1]):
+                lamp = lamp_of[row, slot]
+                if lamp < 0:
+                    break
+                if column[lamp] < 0 or not before[page[i], column[lamp]].any():
+                    continue
+                # By its full power, so that light stays linear.
+                bright = (factor_of[row, slot].max() + glow_of[row, slot]) * shapes.strength[lamp]
+                weight = min(max(bright / DIM - 1.0, 0.0), 1.0)
+                if weight == 0.0:
+                    continue
+                # All bodies before one lamp together: their shadows lie in each other.
+                low, high, n = shapes.low[lamp], shapes.high[lamp], 0
+                _shaft(p, half, low, high, start, per_m)
+                for k in range(_bodies_in(before[page[i], column[lamp]], bodies)):
+                    b = bodies[k]
+                    if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
+                        n = _parts_in_shaft(movers, b, p, half, low, high, o, reach, own_start, own_per_m, parts, n)
+                if n == 0:
+                    continue
+                _hide(movers, parts, n, low, high, p, q, bright < BRIGHT, share, o, d)
+                for s in range(4):
+                    own, glow = weight * share[s] * factor_of[row, slot, s], weight * share[s] * glow_of[row, slot]
+                    for c in range(3):
+                        lost[i, s, c] += (own + glow * shapes.tint[lamp, c]) * radiance[lamp, c]
+
+
+class Shade:
+    """What movers keep from the texels on the screen, as of the last picture."""
+
+    def __init__(self) -> None:
+        self.texels = np.zeros(0, np.int32)  # [n] in order
+        self.lost = np.zeros((0, 4, 3), np.float32)  # [n, 4, 3] e of lamps
+        self.left = np.ones((0, 4), np.float32)  # [n, 4] part of the other light
+        self._on = np.zeros(0, np.int32)  # [m] lamps that shine on somebody
+        self._near, self._before = np.zeros((0, 1), np.uint64), np.zeros((0, 0, 1), np.uint64)  # `_find_near`, by page
+
+    def look(self, movers: Movers, keys: I32, shape: tuple[int, ...], shapes: LampShapes, radiance: F32) -> Bool:
+        """Find out which pages [n] of a world of some voxels `shape` movers may darken now: `update` is about these."""
+        self._on, shines = _shines_on(movers, shapes, radiance)
+        words = max(-(-len(movers.low) // WORD), 1)
+        self._near = np.zeros((len(keys), words), np.uint64)
+        self._before = np.zeros((len(keys), len(self._on), words), np.uint64)
+        if len(movers.low):
+            _find_near(
+                keys, shape[1] >> 3, shape[2] >> 3, movers, shapes, self._on, shines, self._near, self._before
+            )  # fmt: skip
+        return np.asarray(self._near.any(1) | self._before.any((1, 2)))
+
+    def of_rows(self, row_of_texel: I32, n_rows: int) -> I32:
+        """Where the shade of each row of the pool [R] stands, -1 none."""
+        of_row = np.full(n_rows, -1, np.int32)
+        of_row[row_of_texel[self.texels]] = np.arange(len(self.texels), dtype=np.int32)
+        return of_row
+
+    def update(
+        self, movers: Movers, texels: I32, page: I32, rows: I32, place: NDArray[np.int16], shapes: LampShapes,
+        radiance: F32, lamp_of: I32, factor_of: F32, glow_of: F32, waits: Bool,
+    ) -> I32:  # fmt: skip
+        """Work out what movers keep from some texels [n], in order, from others nothing. Each lies in a page [n], or in
+        its border, of those that `look` was asked for, and in a row [n] of the pool.
+
+        Returns the texels on which that differs from what it was.
+        """
+        lost, left = np.zeros((len(texels), 4, 3), np.float32), np.ones((len(texels), 4), np.float32)
+        if len(texels):
+            column = np.full(len(shapes.low), -1, np.int32)
+            column[self._on] = np.arange(len(self._on))
+            shade_texels(
+                place, texels, rows, page, movers, shapes, column, self._near, self._before, lamp_of, factor_of,
+                glow_of, waits, radiance, lost, left,
+            )  # fmt: skip
+        dark = lost.any((1, 2)) | (left != 1.0).any(1)
+        before = self.texels, self.lost, self.left
+        self.texels, self.lost, self.left = texels[dark], lost[dark], left[dark]
+        either = np.union1d(before[0], self.texels)
+        was, now = (np.searchsorted(either, some) for some in (before[0], self.texels))
+        changes = np.zeros((len(either), 16), np.float32)
+        changes[was] = _flat(*before[1:])
+        changes[now] -= _flat(self.lost, self.left)
+        return np.asarray(either[changes.any(1)])
+
+
+def _flat(lost: F32, left: F32) -> F32:
+    """Both in one, [n, 16], 0 where nothing is kept away."""
+    return np.concatenate([lost.reshape(-1, 12), 1.0 - left], 1)
+
+
+def _shines_on(movers: Movers, shapes: LampShapes, radiance: F32) -> tuple[I32, Bool]:
+    """Lamps [m] that are on with somebody in reach, and on whom each shines [m, B]: never on who carries it."""
+    on = np.flatnonzero(radiance.any(1)).astype(np.int32)
+    gap = np.maximum(movers.low[None] - shapes.high[on, None], shapes.low[on, None] - movers.high[None])
+    near = (np.maximum(gap, 0.0) ** 2).sum(2) < (LAMP_SHARE * shapes.reach[on, None]) ** 2
+    near &= shapes.entity[on, None] != movers.entity[None]
+    some = near.any(1)
+    return on[some], near[some]
