@@ -438,9 +438,9 @@ class Renderer:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
         most = None if self._most_bricks is None else BODIES_PER_FRAME
         none = np.zeros((len(posed.position), 3), np.float32)
-        e = none if light is None else light.body_light(view, posed, most).copy()
+        e = none if light is None else light.body_light(view, posed, most)
         shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
-        if shines.any():
+        if len(shines := np.flatnonzero(shines)):
             of = posed.body[shines]
             own = view.materials.emission[posed.material[shines]]
             glow = np.where(view.bodies.glows[of, None] != 0, view.bodies.glow[of], own)

@@ -182,19 +182,19 @@ def corner_light(
 
 
 @njit(parallel=True, cache=True)
-def lamp_factors(position, normal, entity, first_vertex, factor_at, lamp, shapes, factor):
+def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, shapes, factor):
     """What the vertices of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the two:
     factor [F, 2] of the lamp's own light, and of what its fixture throws back. A lamp's own body also shades itself.
 
-    A pair's vertices begin at first_vertex [n], its factors are factor_at[pair] : factor_at[pair + 1]. Most vertices
-    are far from most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
+    A pair's vertices, size [n], begin at first_vertex [n], its factors at factor_at [n]. Most vertices are far from
+    most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
     """
     for pair in prange(len(lamp)):
         k, start = lamp[pair], factor_at[pair]
         low, high = shapes.low[k], shapes.high[k]
         faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
         own = shapes.entity[k] == entity[first_vertex[pair]]
-        for i in range(start, factor_at[pair + 1]):
+        for i in range(start, start + size[pair]):
             v = first_vertex[pair] + i - start
             nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
             px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
@@ -281,7 +281,7 @@ Pose = tuple[bytes, int]
 Lamp = tuple[tuple[bytes, ...], bool]  # what of a lamp factors depend on, and whether the body carries it
 
 
-_NOWHERE = np.full((2, 3), np.inf, np.float32)
+_NOWHERE, _NO_FACTORS = np.full((2, 3), np.inf, np.float32), np.zeros((0, 0, 2), np.float32)
 _NO_HITS, _NO_WAY = np.zeros((0, len(DIRECTIONS)), np.int32), np.zeros((0, len(DIRECTIONS)), np.float32)
 
 
@@ -289,7 +289,8 @@ _NO_HITS, _NO_WAY = np.zeros((0, len(DIRECTIONS)), np.int32), np.zeros((0, len(D
 class _Kept:
     """What is known of one body in one pose."""
 
-    factors: dict[Lamp, F32]  # [v, 2] of each lamp in reach
+    lamp_of: list[Lamp]  # [m] lamps in reach whose factors are known
+    factors: F32  # [m, v, 2]
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
@@ -299,6 +300,11 @@ class _Kept:
     hit: NDArray[np.int32]  # [c, 128] what rays from there meet, if it stands,
     far: F32  # [c, 128] after so many metres
     n_changes: int  # changes of voxels after which that was so
+
+
+def _nothing_known() -> _Kept:
+    none = np.zeros((0, 3), np.float32)
+    return _Kept([], _NO_FACTORS, -1, none, none, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
 
 
 class BodyLight:
@@ -332,7 +338,7 @@ class BodyLight:
         seen: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            known = self._kept.get(poses[b]) or _Kept({}, -1, e, e, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
+            known = self._kept.get(poses[b]) or _nothing_known()
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
@@ -355,7 +361,7 @@ class BodyLight:
     def bytes(self) -> int:
         """Memory of what is kept."""
         return sum(
-            sum(part.nbytes for part in (kept.e, kept.cube, kept.hit, kept.far, *kept.factors.values()))
+            sum(part.nbytes for part in (kept.e, kept.cube, kept.hit, kept.far, kept.factors))
             for kept in self._kept.values()
         )
 
@@ -363,7 +369,10 @@ class BodyLight:
         self._shapes, self._lamps = shapes, shape_keys(shapes)
         still = set(self._lamps)
         for known in self._kept.values():
-            known.factors = {lamp: factor for lamp, factor in known.factors.items() if lamp[0] in still}
+            stays = [lamp[0] in still for lamp in known.lamp_of]
+            if not all(stays):
+                known.lamp_of = [lamp for lamp, is_kept in zip(known.lamp_of, stays, strict=True) if is_kept]
+                known.factors = known.factors[stays]
 
     def _follow_shine(self, view: View, shapes: LampShapes) -> None:
         """Forget the light of bodies near a lamp, or where one was, that shines otherwise than at the last call."""
@@ -425,18 +434,12 @@ class BodyLight:
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
         lamp = on[column]
-        own = (shapes.entity[lamp] == view.bodies.entity[body]).tolist()
-        pairs = [(b, k, (self._lamps[k], o)) for b, k, o in zip(body.tolist(), lamp.tolist(), own, strict=True)]
-        self._find_factors(posed, todo, pairs, shapes)
-        found = [todo[b].factors[key] for b, _, key in pairs]
-
-        start = np.cumsum([0, *(len(f) for f in found)])[:-1]
+        factor_at, factor = self._factors(view, posed, todo, body, lamp, shapes)
         vertices = np.flatnonzero(wanted[posed.body]).astype(np.int32)
         vertex_light(
             vertices, posed.position, posed.normal, posed.body, boxes.of_vertices(vertices, posed), boxes.centre,
             boxes.half, matrices(boxes.turn), cube, reaches, np.searchsorted(body, np.arange(len(wanted) + 1)), column,
-            start - posed.first_vertex[body], np.concatenate([np.zeros((0, 2), np.float32), *found]), shapes.tint[on],
-            view.lamps.radiance[on], e,
+            factor_at[:-1] - posed.first_vertex[body], factor, shapes.tint[on], view.lamps.radiance[on], e,
         )  # fmt: skip
 
     def _rays(
@@ -460,23 +463,42 @@ class BodyLight:
                 holds[same] = ~crosses
         return hit, far, holds
 
-    def _find_factors(
-        self, posed: PosedBodies, todo: dict[int, _Kept], pairs: list[tuple[int, int, Lamp]], shapes: LampShapes
-    ) -> None:
-        """Work out the factors of those pairs of a body and a lamp of which none are kept."""
-        first = posed.first_vertex.tolist()
-        pairs = [(b, k, key) for b, k, key in pairs if key not in todo[b].factors]
-        if not pairs:
-            return
-        factor_at = np.cumsum([0, *(first[b + 1] - first[b] for b, _, _ in pairs)])
-        factor = np.empty((factor_at[-1], 2), np.float32)
-        first_vertex = posed.first_vertex[[b for b, _, _ in pairs]]
-        lamps = np.array([k for _, k, _ in pairs], np.int32)
+    def _factors(
+        self, view: View, posed: PosedBodies, todo: dict[int, _Kept], body: NDArray[np.intp], lamp: NDArray[np.int32],
+        shapes: LampShapes,
+    ) -> tuple[NDArray[np.intp], F32]:  # fmt: skip
+        """Factors of some pairs [n] of a body and a lamp, body after body: where each pair's begin and the last ends,
+        [n + 1], and what they are, [F, 2]. Those that are known are not worked out again.
+        """
+        first = posed.first_vertex
+        size = (first[1:] - first[:-1])[body]
+        factor_at = np.concatenate([[0], np.cumsum(size)])
+        factor, is_new = np.empty((factor_at[-1], 2), np.float32), np.ones(len(body), np.bool_)
+        own = shapes.entity[lamp] == view.bodies.entity[body]
+        keys = [(self._lamps[k], o) for k, o in zip(lamp.tolist(), own.tolist(), strict=True)]
+        bounds = np.searchsorted(body, np.arange(len(first))).tolist()  # pairs of body b: bounds[b] : bounds[b + 1]
+        for b, known in todo.items():
+            if known.lamp_of:
+                row_of = {key: row for row, key in enumerate(known.lamp_of)}
+                for pair in range(bounds[b], bounds[b + 1]):
+                    if (row := row_of.get(keys[pair])) is not None:
+                        factor[factor_at[pair] : factor_at[pair + 1]] = known.factors[row]
+                        is_new[pair] = False
+        new = np.flatnonzero(is_new)
         lamp_factors(
-            posed.position, posed.normal, posed.entity.astype(np.int32), first_vertex, factor_at, lamps, shapes, factor
+            posed.position, posed.normal, posed.entity.astype(np.int32), first[body[new]], factor_at[new],
+            size[new], lamp[new], shapes, factor,
         )  # fmt: skip
-        for (b, _, key), part in zip(pairs, np.split(factor, factor_at[1:-1]), strict=True):
-            todo[b].factors[key] = part.copy()
+        for b, known in todo.items():
+            mine = slice(bounds[b], bounds[b + 1])
+            if not is_new[mine].any():
+                continue
+            found = factor[factor_at[mine.start] : factor_at[mine.stop]].reshape(mine.stop - mine.start, -1, 2)
+            if known.lamp_of:
+                found = np.concatenate([known.factors, found[is_new[mine]]])
+            known.factors = found.copy()
+            known.lamp_of = known.lamp_of + [keys[p] for p in range(mine.start, mine.stop) if is_new[p]]
+        return factor_at, factor
 
 
 def _near(bounds: list[F32], view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]) -> NDArray[np.bool_]:

@@ -214,7 +214,7 @@ class DecodedPages:
         area_of_texel = np.zeros(capacity + 1, np.int32)
         least_first = np.argsort(area, kind="stable")  # a texel in the borders of several pages counts for the largest
         area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
-        wanted = np.flatnonzero(area_of_texel[:-1]).astype(np.int32)
+        wanted = np.flatnonzero(area_of_texel[:-1] > 0).astype(np.int32)  # of truths ten times as fast as of numbers
         self.decode_texels(wanted, most_texels, area_of_texel[wanted])
         rows = np.append(pool.row_of_texel, -1)[texels]
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))

@@ -331,6 +331,8 @@ class TexelPool:
         """Indirect light of some texels until they have rays of their own: what light that bounces brings to them, the
         mean over 5 x 5 texels, peaked in the middle.
         """
+        if not len(texels):
+            return
         around, ring = self._around(texels, transport)
         around_ring, outer = self._around(ring, transport)
         own, near = np.zeros((2, len(self.texel_of_row), 3), np.float32)

@@ -196,7 +196,7 @@ def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypa
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(int(args[4][-1])), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[5].sum())), lamp_factors(*args)),  # fmt: skip
     )
     near, far = ((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)), ((4.0, 9.0, 1.5), 0.3, (30.0, 20.0, 9.0))
     moved = ((4.0, 8.0, 1.5), 0.3, (30.0, 20.0, 9.0))
@@ -242,8 +242,9 @@ def test_factors_are_those_of_the_exact_box_and_its_fixture_at_any_distance() ->
     entity = np.where(np.arange(4000) < 3000, own + 1, own).astype(np.int32)  # the last 1000 carry the lamp
     factor = np.empty((4000, 2), np.float32)
     lamp_factors(
-        position, normal, entity, np.array([0, 3000]), np.array([0, 3000, 4000]), np.array([k, k]), shapes, factor
-    )
+        position, normal, entity, np.array([0, 3000]), np.array([0, 3000]), np.array([3000, 1000]), np.array([k, k]),
+        shapes, factor,
+    )  # fmt: skip
     faces, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     far = 0
     for i in range(4000):
@@ -266,7 +267,7 @@ def test_other_numbers_void_nothing_and_bodies_that_are_one_in_the_other_keep_th
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(int(args[4][-1])), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[5].sum())), lamp_factors(*args)),  # fmt: skip
     )
     lamp, other = ((6.0, 6.0, 1.6), 0.3, (50.0, 50.0, 50.0)), ((6.5, 6.0, 1.6), 0.3, (9.0, 20.0, 30.0))
 
