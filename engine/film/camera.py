@@ -102,6 +102,7 @@ class Renderer:
         self._meshes, self._poser = Meshes(), Poser()
         self._window = Window()
         self._ahead: tuple[Window, LightCache] | None  # the next window, lit before it is shown
+        self._shining: tuple[object, object, NDArray[np.intp]] = (None, None, np.zeros(0, np.intp))  # see `_body_light`
         self._far: FarField | None = None  # of a large world
         self._far_of: object = None  # the world that it shows
         with self.context:
@@ -439,8 +440,10 @@ class Renderer:
         most = None if self._most_bricks is None else BODIES_PER_FRAME
         none = np.zeros((len(posed.position), 3), np.float32)
         e = none if light is None else light.body_light(view, posed, most)
-        shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
-        if len(shines := np.flatnonzero(shines)):
+        if self._shining[0] is not view.materials or self._shining[1] is not posed.material:
+            shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
+            self._shining = view.materials, posed.material, np.flatnonzero(shines)
+        if len(shines := self._shining[2]):
             of = posed.body[shines]
             own = view.materials.emission[posed.material[shines]]
             glow = np.where(view.bodies.glows[of, None] != 0, view.bodies.glow[of], own)

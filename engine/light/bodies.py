@@ -418,16 +418,16 @@ class BodyLight:
             boxes.corner, asks, holds, posed.low[boxes.body], posed.high[boxes.body], view.lamps.centre[on],
             view.lamps.size[on], shapes.reach[on] * REACH_SHARE, hit, far, cube, reaches,
         )  # fmt: skip
-        for b, rows in corners.items():
+        first = [rows.start for rows in corners.values()]
+        bounds = np.stack([end.reduceat(boxes.corner, first) for end in (np.minimum, np.maximum)], 1)
+        for (b, rows), box in zip(corners.items(), bounds, strict=True):
             known = todo[b]
-            known.cube, known.cube_of = cube[rows].copy(), cube_of[b]
-            if known.bounds is _NOWHERE:
-                known.bounds = np.stack([boxes.corner[rows].min(0), boxes.corner[rows].max(0)])
+            known.bounds, known.cube, known.cube_of = box, cube[rows].copy(), cube_of[b]
             if asks[rows.start // 8] == RAYS:
                 known.n_changes = transport.n_changes
                 if not holds[rows].all():
                     known.hit, known.far = hit[rows].copy(), far[rows].copy()
-        near = _near([todo[b].bounds for b in corners], view, shapes, on)
+        near = _near(bounds, view, shapes, on)
         for b, is_near in zip(corners, near, strict=True):
             todo[b].lamps = {self._lamps[k] for k in on[is_near].tolist()}
         in_reach = np.zeros((len(wanted), len(on)), np.bool_)
@@ -501,7 +501,9 @@ class BodyLight:
         return factor_at, factor
 
 
-def _near(bounds: list[F32], view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]) -> NDArray[np.bool_]:
+def _near(
+    bounds: list[F32] | F32, view: View, shapes: LampShapes, lamps: NDArray[np.int32] | list[int]
+) -> NDArray[np.bool_]:
     """Which of some lamps [n] are near some bodies in boxes [2, 3]: [B, n]."""
     low, high = np.moveaxis(np.array(bounds, np.float32).reshape(-1, 2, 1, 3), 1, 0)
     centre, reach = view.lamps.centre[lamps], shapes.reach[lamps] * (REACH_SHARE * NEAR_SHARE)
@@ -511,8 +513,9 @@ def _near(bounds: list[F32], view: View, shapes: LampShapes, lamps: NDArray[np.i
 
 def _poses(bodies: Bodies) -> list[Pose]:
     """Where each body [B] stands and how, whatever number it has: that changes with the file."""
-    fields = (bodies.prefab, bodies.position, bodies.orientation)
-    return told_apart(b"".join(value.tobytes() for value in row) for row in zip(*fields, strict=True))
+    fields = (bodies.prefab[:, None], bodies.position, bodies.orientation)
+    as_bytes = np.concatenate([np.ascontiguousarray(field).view(np.uint8) for field in fields], 1)
+    return told_apart(row.tobytes() for row in as_bytes)
 
 
 def _before_the_camera(view: View, posed: PosedBodies) -> NDArray[np.bool_]:
@@ -541,10 +544,12 @@ class _Boxes:
     of_part: NDArray[np.int32]  # [N] and of each part of the others
 
     def corners_of_bodies(self) -> dict[int, slice]:
-        """Which corners are those of each body: its boxes follow each other."""
-        body, first, count = np.unique(self.body, return_index=True, return_counts=True)
+        """Which corners are those of each body: its boxes follow each other. In order."""
+        first = np.flatnonzero(np.diff(self.body, prepend=-1))
+        end = np.append(first[1:], len(self.body))
         return {
-            b: slice(8 * f, 8 * (f + n)) for b, f, n in zip(*(a.tolist() for a in (body, first, count)), strict=True)
+            b: slice(8 * f, 8 * e)
+            for b, f, e in zip(*(a.tolist() for a in (self.body[first], first, end)), strict=True)
         }
 
     def of_vertices(self, vertices: NDArray[np.int32], posed: PosedBodies) -> NDArray[np.int32]:

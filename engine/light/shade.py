@@ -34,6 +34,7 @@ NEAR_M = 0.35  # from a body: so near quarters of a face are told apart in what 
 MOST_FILLED = 0.9  # of a half space, by what is taken for balls
 BLOCK = 64  # texels that a thread works through with the same scratch
 WORD = 64  # bodies in a word of a mask
+PAGES = 8  # that are asked about together
 TOUCH_M = 1e-6  # so near to a shaft counts as in it: more than rounding is off
 # Places in a lamp's box where rays end, [RAYS, 3]: the same for all texels, so that a shadow's edge is even.
 # Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018: the sequence R3.
@@ -101,34 +102,77 @@ def _in_shaft(start, per_m, low, high):
     return first <= last
 
 
+@njit(cache=True)
+def _page_box(key, ny_bricks, nz_bricks, middle, half):
+    """A page with its border: middle [3] and half extents [3] metres; the axis that it is turned to, and its sign."""
+    side, x, y, z = page_origin(key, ny_bricks, nz_bricks)
+    axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
+    for c in range(3):
+        at = x if c == 0 else (y if c == 1 else z)
+        half[c] = 0.0 if c == axis else 1.25
+        middle[c] = at * 0.25 + (0.125 * (1.0 + sign) if c == axis else 1.0)
+    return axis, sign
+
+
+@njit(cache=True)
+def _list_in_shaft(p, half, low, high, movers, bodies, n, start, per_m, found):
+    """Those of bodies[:n] that touch the shaft from a box p, half [3] to a lamp's box: found, and how many."""
+    _shaft(p, half, low, high, start, per_m)
+    n_found = 0
+    for k in range(n):
+        if _in_shaft(start, per_m, movers.low[bodies[k]], movers.high[bodies[k]]):
+            found[n_found] = bodies[k]
+            n_found += 1
+    return n_found
+
+
 @njit(parallel=True, cache=True)
-def _find_near(keys, ny_bricks, nz_bricks, movers, shapes, on, shines, near, before):
+def _find_near(keys, order, ny_bricks, nz_bricks, movers, shapes, on, shines, near, before):
     """Who may darken some pages [n] with their borders, as masks of bodies: near [n, W] fill something of their view,
     before [n, m, W] may stand between them and lamp on [m] that shines [m, B] on them.
+
+    Pages with numbers close by lie close by. Taken in their order [n] a few are asked about together first, and most
+    bodies are out by then.
     """
-    for i in prange(len(keys)):
-        side, x, y, z = page_origin(keys[i], ny_bricks, nz_bricks)
-        axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
-        middle, half = np.empty(3), np.empty(3)
-        start, per_m = np.empty((2, 3)), np.empty((2, 3))
-        for c in range(3):
-            at = x if c == 0 else (y if c == 1 else z)
-            half[c] = 0.0 if c == axis else 1.25
-            middle[c] = at * 0.25 + (0.125 * (1.0 + sign) if c == axis else 1.0)
-        near[i], before[i] = 0, 0
+    near[:], before[:] = 0, 0
+    for block in prange((len(keys) + PAGES - 1) // PAGES):
+        first, last = block * PAGES, min((block + 1) * PAGES, len(keys))
+        middle, half = np.empty((PAGES, 3)), np.empty((PAGES, 3))
+        axis, sign = np.empty(PAGES, np.int64), np.empty(PAGES)
+        low, high, start, per_m = np.full(3, np.inf), np.full(3, -np.inf), np.empty((2, 3)), np.empty((2, 3))
+        some, fewer = np.empty(len(movers.low), np.int32), np.empty(len(movers.low), np.int32)
+        for i in range(last - first):
+            axis[i], sign[i] = _page_box(keys[order[first + i]], ny_bricks, nz_bricks, middle[i], half[i])
+            low, high = np.minimum(low, middle[i] - half[i]), np.maximum(high, middle[i] + half[i])
+        whole, wide = (low + high) / 2, (high - low) / 2
         for b in range(len(movers.low)):
-            above = movers.high[b, axis] - middle[axis] if sign > 0 else middle[axis] - movers.low[b, axis]
-            if above > 0.0 and _gap2(middle, half, movers.low[b], movers.high[b]) < AMBIENT_M * AMBIENT_M:
-                near[i, b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
-        for m in range(len(on)):
-            low, high = shapes.low[on[m]], shapes.high[on[m]]
-            above = high[axis] - middle[axis] if sign > 0 else middle[axis] - low[axis]
-            if above <= 0.0 or _gap2(middle, half, low, high) >= (LAMP_SHARE * shapes.reach[on[m]]) ** 2:
+            if _gap2(whole, wide, movers.low[b], movers.high[b]) >= AMBIENT_M * AMBIENT_M:
                 continue
-            _shaft(middle, half, low, high, start, per_m)
+            for i in range(last - first):
+                a, at = axis[i], middle[i, axis[i]]
+                above = movers.high[b, a] - at if sign[i] > 0 else at - movers.low[b, a]
+                if above > 0.0 and _gap2(middle[i], half[i], movers.low[b], movers.high[b]) < AMBIENT_M * AMBIENT_M:
+                    near[order[first + i], b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
+        for m in range(len(on)):
+            lamp_low, lamp_high, reach = shapes.low[on[m]], shapes.high[on[m]], LAMP_SHARE * shapes.reach[on[m]]
+            if _gap2(whole, wide, lamp_low, lamp_high) >= reach * reach:
+                continue
+            n = 0
             for b in range(len(movers.low)):
-                if shines[m, b] and _in_shaft(start, per_m, movers.low[b], movers.high[b]):
-                    before[i, m, b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
+                fewer[n] = b
+                n += shines[m, b]
+            n = _list_in_shaft(whole, wide, lamp_low, lamp_high, movers, fewer, n, start, per_m, some)
+            for i in range(last - first if n > 0 else 0):
+                above = lamp_high[axis[i]] - middle[i, axis[i]]
+                if sign[i] < 0:
+                    above = middle[i, axis[i]] - lamp_low[axis[i]]
+                if above <= 0.0 or _gap2(middle[i], half[i], lamp_low, lamp_high) >= reach * reach:
+                    continue
+                n_before = _list_in_shaft(
+                    middle[i], half[i], lamp_low, lamp_high, movers, some, n, start, per_m, fewer
+                )  # fmt: skip
+                for k in range(n_before):
+                    before[order[first + i], m, fewer[k] // WORD] |= np.uint64(1) << np.uint64(fewer[k] % WORD)
 
 
 @njit(cache=True)
@@ -253,10 +297,10 @@ def _bodies_in(mask, bodies):
 @njit(parallel=True, cache=True)
 def shade_texels(
     place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, lost,
-    left,
+    left, dark,
 ):  # fmt: skip
     """What movers keep from some texels: lost [n, 4, 3] e of lamps by quarter of the face, and left [n, 4], the part
-    of all other light that stays.
+    of all other light that stays; dark [n] says on which that is not nothing.
 
     page [n] is the row of near and before (see `_find_near`) that tells who may, column [L] that of a lamp there, -1
     none. Lamps of rows that still wait [R] for their factors are let be.
@@ -277,8 +321,7 @@ def shade_texels(
                 q[s] = p
                 q[s, (axis + 1) % 3] += 0.0625 if s & 1 else -0.0625
                 q[s, (axis + 2) % 3] += 0.0625 if s & 2 else -0.0625
-            lost[i] = 0.0
-            left[i] = 1.0
+            lost[i], left[i] = 0.0, 1.0
             for k in range(_bodies_in(near[page[i]], bodies)):
                 b = bodies[k]
                 gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
@@ -290,9 +333,7 @@ def shade_texels(
                 else:
                     for s in range(4):
                         left[i, s] *= 1.0 - _filled_share(movers, b, q[s], normal, o, d) * fade * movers.taken[b]
-            if waits[row]:
-                continue
-            for slot in range(lamp_of.shape[1]):
+            for slot in range(0 if waits[row] else lamp_of.shape[1]):
                 lamp = lamp_of[row, slot]
                 if lamp < 0:
                     break
@@ -317,6 +358,26 @@ def shade_texels(
                     own, glow = weight * share[s] * factor_of[row, slot, s], weight * share[s] * glow_of[row, slot]
                     for c in range(3):
                         lost[i, s, c] += (own + glow * shapes.tint[lamp, c]) * radiance[lamp, c]
+            dark[i] = lost[i].any() or left[i].min() < 1.0
+
+
+@njit(cache=True)
+def _differing(texels, lost, left, others, others_lost, others_left, found):
+    """Those of two lists of texels in order on which it is not the same that is kept away, or only by one: found, and
+    how many.
+    """
+    i, j, n = 0, 0, 0
+    while i < len(texels) or j < len(others):
+        is_first = j == len(others) or (i < len(texels) and texels[i] < others[j])
+        if is_first or i == len(texels) or others[j] < texels[i]:
+            found[n] = texels[i] if is_first else others[j]
+            i, j, n = i + is_first, j + (not is_first), n + 1
+            continue
+        if (lost[i] != others_lost[j]).any() or (left[i] != others_left[j]).any():
+            found[n] = texels[i]
+            n += 1
+        i, j = i + 1, j + 1
+    return n
 
 
 class Shade:
@@ -337,7 +398,8 @@ class Shade:
         self._before = np.zeros((len(keys), len(self._on), words), np.uint64)
         if len(movers.low):
             _find_near(
-                keys, shape[1] >> 3, shape[2] >> 3, movers, shapes, self._on, shines, self._near, self._before
+                keys, np.argsort(keys), shape[1] >> 3, shape[2] >> 3, movers, shapes, self._on, shines, self._near,
+                self._before,
             )  # fmt: skip
         return np.asarray(self._near.any(1) | self._before.any((1, 2)))
 
@@ -356,28 +418,19 @@ class Shade:
 
         Returns the texels on which that differs from what it was.
         """
-        lost, left = np.zeros((len(texels), 4, 3), np.float32), np.ones((len(texels), 4), np.float32)
+        lost, left = np.empty((len(texels), 4, 3), np.float32), np.empty((len(texels), 4), np.float32)
+        dark = np.empty(len(texels), np.bool_)
         if len(texels):
             column = np.full(len(shapes.low), -1, np.int32)
             column[self._on] = np.arange(len(self._on))
             shade_texels(
                 place, texels, rows, page, movers, shapes, column, self._near, self._before, lamp_of, factor_of,
-                glow_of, waits, radiance, lost, left,
+                glow_of, waits, radiance, lost, left, dark,
             )  # fmt: skip
-        dark = lost.any((1, 2)) | (left != 1.0).any(1)
         before = self.texels, self.lost, self.left
-        self.texels, self.lost, self.left = texels[dark], lost[dark], left[dark]
-        either = np.union1d(before[0], self.texels)
-        was, now = (np.searchsorted(either, some) for some in (before[0], self.texels))
-        changes = np.zeros((len(either), 16), np.float32)
-        changes[was] = _flat(*before[1:])
-        changes[now] -= _flat(self.lost, self.left)
-        return np.asarray(either[changes.any(1)])
-
-
-def _flat(lost: F32, left: F32) -> F32:
-    """Both in one, [n, 16], 0 where nothing is kept away."""
-    return np.concatenate([lost.reshape(-1, 12), 1.0 - left], 1)
+        self.texels, self.lost, self.left = now = texels[dark], lost[dark], left[dark]
+        found = np.empty(len(before[0]) + len(now[0]), np.int32)
+        return found[: _differing(*before, *now, found)]
 
 
 def _shines_on(movers: Movers, shapes: LampShapes, radiance: F32) -> tuple[I32, Bool]:

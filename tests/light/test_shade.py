@@ -225,3 +225,17 @@ def test_parts_out_of_a_shaft_are_in_the_way_of_no_ray(yaw: float) -> None:
                 assert not shade._is_blocked(body, one, 1, q, *target, o, d)
         n_blocked += shade._is_blocked(body, parts, len(kept), p, *(low + high) / 2, o, d)
     assert n_blocked > 20 and n_left > 600, (n_blocked, n_left)
+
+
+def test_differing_are_texels_on_which_what_is_kept_away_is_not_the_same() -> None:
+    random = np.random.default_rng(6)
+    for n, m in ((0, 0), (0, 5), (7, 0), (60, 40), (300, 300)):
+        one, other = (np.sort(random.choice(500, k, replace=False)).astype(np.int32) for k in (n, m))
+        shades = [
+            (t, *(random.integers(1, 3, (len(t), *s)).astype(np.float32) for s in ((1, 1), (1,)))) for t in (one, other)
+        ]
+        found = np.empty(n + m, np.int32)
+        count = shade._differing(*shades[0], *shades[1], found)
+        first, second = ({t: (a.tolist(), b.tolist()) for t, a, b in zip(*some, strict=True)} for some in shades)
+        wanted = [t for t in range(500) if first.get(t) != second.get(t)]
+        assert found[:count].tolist() == wanted
