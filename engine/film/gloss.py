@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.film.tiles import tile_grid
 from engine.light.cache import LightCache
 from engine.light.furniture import Furniture, furniture_change, no_furniture
-from engine.light.glossy import Pixels, scene_of
+from engine.light.glossy import Pixels, surroundings_of
 from engine.light.reflections import Reflections
 from engine.light.transport import Transport
 from engine.raster.gbuffer import FAR
@@ -146,7 +146,8 @@ class Gloss:
         if not len(self.rows):
             return changed
         angle = 2.0 * math.tan(view.camera.fov_y / 2) / self.size_px[1]
-        self._reflections.update(scene_of(view, light), view.lamps, pixels, angle, view.materials, self.rows, changed)
+        world = surroundings_of(view, light)
+        self._reflections.update(world, view.lamps, pixels, angle, view.materials, self.rows, changed)
         self.traced = self._reflections.traced
         if fresh or changed.any():
             self.texture.write(self._reflections.values)

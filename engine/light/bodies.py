@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.rotations import matrices, turned
 from engine.light.faces import texel_at
 from engine.light.fixtures import far_share, fixture_share, unshaded_share
@@ -41,7 +42,7 @@ DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, worl
 FARTHEST_M = 1e4
 
 
-@njit(cache=True)
+@leaf
 def _stand_clear(grid, corner, i, out):
     """A corner of a box that stands in a voxel, drawn halfway to the box's middle, or all the way: out [3]."""
     first = i // 8 * 8
@@ -54,7 +55,7 @@ def _stand_clear(grid, corner, i, out):
             return
 
 
-@njit(cache=True)
+@leaf
 def _look_about(voxels, faces, x, y, z, hit, far):
     """Rays from a place: hit [128] the texel that each meets, SKY or BLOCKED, after far [128] metres."""
     shape = voxels.material.shape
@@ -213,7 +214,7 @@ def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, 
             factor[i, 0], factor[i, 1] = f * passes, f * glow
 
 
-@njit(cache=True)
+@leaf
 def _corner_share(j, blend_x, blend_y, blend_z):
     """How much of corner j of a box counts at a place in the box (0..1 along its axes)."""
     x, y, z = blend_x if j & 1 else 1 - blend_x, blend_y if j & 2 else 1 - blend_y, blend_z if j & 4 else 1 - blend_z

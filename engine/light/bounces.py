@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light import gather
 from engine.light.extents import (
     BANDS,
@@ -102,13 +103,13 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, hig
                     void[t] |= np.uint8(rays_crossing(place, t, met[t], asked, True, low, high, scratch))
 
 
-@njit(cache=True)
+@leaf
 def _spot_met(met, patch_spot):
     """What a ray that ends on a texel reads there: a spot (surface.py)."""
     return spot_of(np.int64(met >> np.uint32(8)), patch_level(met_code(met)), patch_spot)
 
 
-@njit(cache=True)
+@leaf
 def gathered(t, met, sky, patch_spot, radiance, e):
     """What the rays of texel t bring: e [3], from radiance [S], packed by spot, and sky [T] (`sky_of_texels`)."""
     e[0], e[1], e[2] = unpack(sky[t])
@@ -120,7 +121,7 @@ def gathered(t, met, sky, patch_spot, radiance, e):
             e[2] += b * SHARE
 
 
-@njit(cache=True)
+@leaf
 def _sky_of(t, place, met, sun, zenith, horizon, glow, ground, direction, light, total):
     turn, is_turned = (0.0, 0.0, 0.0, 0.0), False
     total[:] = 0.0

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light.furniture import MOST_NEAR, bodies_between, first_part_met
 from engine.light.gather import CODE, bin_of_distance, met_code
 from engine.light.surface import face_centre
@@ -26,7 +27,7 @@ PLACE_U = 0.125 * (np.arange(QUARTER_RAYS) * 0.7548776662466927 % 1.0)
 PLACE_V = 0.125 * (np.arange(QUARTER_RAYS) * 0.5698402909980532 % 1.0)
 
 
-@njit(cache=True)
+@leaf
 def _nearest(met):
     """The least code of some rays."""
     nearest = 255

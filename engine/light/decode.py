@@ -8,13 +8,14 @@ scaled so that light which is the same from everywhere stays what it is: no netw
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light.gather import BINS, NEIGHBOURS
 
 LEAK = np.float32(0.1)  # slope of the leaky rectifier below 0
 LEAST_TAKEN = np.float32(0.25)  # light that is taken in all is not scaled up from less
 
 
-@njit(cache=True)
+@leaf
 def _gains(own, near, wide, w1, b1, w2, b2, x, y, gain):
     """The network: shares of rays by bin [4] of a texel, of 3 x 3 and of 5 x 5 around it -> gain [12] on their
     light.

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK
 from engine.light.faces import PAGES_PER_BRICK, texels_of
 from engine.light.gather import REACH_OF_CODE, bounce_turn, texel_direction
@@ -55,13 +56,13 @@ def with_room(extents: Extents, n_pages: int) -> Extents:
     )
 
 
-@njit(cache=True)
+@leaf
 def _sector(is_east, is_north, is_more_across):
     """The number of an eighth of all directions: signs of x and y, and whether x is the larger."""
     return 4 * np.int64(is_east) + 2 * np.int64(is_north) + np.int64(is_more_across)
 
 
-@njit(cache=True)
+@leaf
 def _include(place, t, margin, low, high):
     """Widen a box low..high [3] so that it holds the voxel of texel t and as many around it as `margin`."""
     for c in range(3):
@@ -106,7 +107,7 @@ def measure(rows, faces, place, met, sky, blocked, extents):
         _measure_page(rows[i], faces, place, met, sky, blocked, extents)
 
 
-@njit(cache=True)
+@leaf
 def _sectors_towards(x0, x1, y0, y1):
     """The sectors of all directions x0..x1, y0..y1, as bits."""
     sectors = 0
@@ -120,7 +121,7 @@ def _sectors_towards(x0, x1, y0, y1):
     return sectors
 
 
-@njit(cache=True)
+@leaf
 def bands_in_reach(extents, row, key, ny_bricks, nz_bricks, low, high):
     """Which bands of a page have a ray that may touch one of the boxes low..high [m, 3] metres, as bits: of the rays
     that end somewhere, and of those that leave the world. And how far any ray must go to get there, metres.
@@ -160,7 +161,7 @@ def bands_in_reach(extents, row, key, ny_bricks, nz_bricks, low, high):
     return ending, leaving, least - SLACK_M
 
 
-@njit(cache=True)
+@leaf
 def lies_between(place, t, end, low, high):
     """Whether one of the boxes low..high [m, 3] metres touches the box around the voxels of two texels."""
     for b in range(len(low)):

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK
 
 PAGES_PER_BRICK = 6 * BRICK
@@ -31,7 +32,7 @@ class Faces(NamedTuple):
     texel: NDArray[np.int32]  # [n] texels of pages, in the order of their bits
 
 
-@njit(cache=True)
+@leaf
 def count_bits(x):
     """How many bits of a u64 are set (Warren, "Hacker's Delight", section 5-1)."""
     x = x - (x >> _1 & _PAIRS)
@@ -39,7 +40,7 @@ def count_bits(x):
     return np.int64(((x + (x >> _4)) & _BYTES) * _SUM >> _TOP)
 
 
-@njit(cache=True)
+@leaf
 def page_key(x, y, z, side, ny_bricks, nz_bricks):
     """The key of the page that holds the face `side` of voxel (x, y, z)."""
     axis = side // 2
@@ -47,14 +48,14 @@ def page_key(x, y, z, side, ny_bricks, nz_bricks):
     return (((x >> 3) * ny_bricks + (y >> 3)) * nz_bricks + (z >> 3)) * PAGES_PER_BRICK + side * BRICK + (c & 7)
 
 
-@njit(cache=True)
+@leaf
 def row_of(faces, key):
     """The row of a page, -1 if it shows nothing."""
     block = faces.block[key // PAGES_PER_BRICK]
     return faces.row[block, key % PAGES_PER_BRICK] if block >= 0 else np.int32(-1)
 
 
-@njit(cache=True)
+@leaf
 def texel_of(faces, row, place):
     """The texel at a place, v * 8 + u, of a page, -1 none."""
     bit = _ONE << np.uint64(place)
@@ -62,14 +63,14 @@ def texel_of(faces, row, place):
     return faces.texel[faces.first[row] + count_bits(bits & (bit - _ONE))] if bits & bit else np.int32(-1)
 
 
-@njit(cache=True)
+@leaf
 def texels_of(faces, row):
     """Where in `Faces.texel` the texels of a page lie: first and last + 1."""
     first = np.int64(faces.first[row])
     return first, first + count_bits(faces.bits[row])
 
 
-@njit(cache=True)
+@leaf
 def texel_at(faces, x, y, z, side, ny_bricks, nz_bricks):
     """Texel of a voxel's face, or -1 if that face is not exposed."""
     row = row_of(faces, page_key(x, y, z, side, ny_bricks, nz_bricks))

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.rotations import matrices
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.solids import Solids, distance_to_solid, is_inside, joined, moved, parts_that, solids_of
@@ -159,7 +160,7 @@ def _places(corner: F64, centre: F64, size: F64) -> tuple[F64, F64, F64, NDArray
     return place, np.ascontiguousarray(normal[of]), area[of] / count[of], np.flatnonzero(keep)[of]
 
 
-@njit(cache=True)
+@leaf
 def is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
     """Whether no part of the lamp's own body lies between a point and a target on the lamp."""
     for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
@@ -173,31 +174,34 @@ def is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
     return True
 
 
-@njit(cache=True)
+@leaf
 def rays_to_face(factor, face, total, rays):
     """How many of the rays to a lamp go to one of its faces, by their form factors [6]; at least one if it is seen."""
     return max(int(rays * factor[face] / total + 0.5), 1) if factor[face] > 0.0 else 0
 
 
-@njit(cache=True)
-def point_on_face(shapes, lamp, face, k, n, target):
-    """Point k of n on a face of a lamp into target [3] (metres): Fibonacci's lattice, the same everywhere."""
-    low, high, axis = shapes.low[lamp], shapes.high[lamp], face >> 1
+@leaf
+def point_on_face(shapes, lamp, face, k, n):
+    """Point k of n on a face of a lamp, (x, y, z) metres: Fibonacci's lattice, the same everywhere."""
+    axis = face >> 1
     u, v = (axis + 1) % 3, (axis + 2) % 3
-    target[axis] = high[axis] if face & 1 == 0 else low[axis]
-    target[u] = low[u] + (k + 0.5) / n * (high[u] - low[u])
-    target[v] = low[v] + (k * 0.6180339887498949 + SAME_RAYS) % 1.0 * (high[v] - low[v])
+    a = shapes.high[lamp, axis] if face & 1 == 0 else shapes.low[lamp, axis]
+    b = shapes.low[lamp, u] + (k + 0.5) / n * (shapes.high[lamp, u] - shapes.low[lamp, u])
+    c = shapes.low[lamp, v] + (k * 0.6180339887498949 + SAME_RAYS) % 1.0 * (shapes.high[lamp, v] - shapes.low[lamp, v])
+    if axis == 0:
+        return a, b, c
+    return (c, a, b) if axis == 1 else (b, c, a)
 
 
-@njit(cache=True)
+@leaf
 def unshaded_share(shapes, lamp, px, py, pz, factor, rays):
     """Share of a lamp's light that its own body lets pass to a point, given the form factors [6] of its faces."""
-    target, total, passes = np.empty(3, np.float64), factor.sum(), 0.0
+    total, passes = factor.sum(), 0.0
     for face in range(6):
         n, clear = rays_to_face(factor, face, total, rays), 0
         for k in range(n):
-            point_on_face(shapes, lamp, face, k, n, target)
-            clear += is_unshaded(shapes, lamp, px, py, pz, target[0], target[1], target[2])
+            tx, ty, tz = point_on_face(shapes, lamp, face, k, n)
+            clear += is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz)
         if n > 0:
             passes += factor[face] * clear / n
     return passes / total if total > 0.0 else 0.0
@@ -256,7 +260,7 @@ def _fill_throw(shapes, place, normal, power, out):
                 out[face, j, i, 1] = glow / (total * math.pi * FAR_M * FAR_M)
 
 
-@njit(cache=True)
+@leaf
 def fixture_share(shapes, lamp, x, y, z, factor):
     """What a fixture does to the light of its lamp towards a point (metres) with form factors [6] of its faces: the
     share that passes, and what is thrown back beside it as a multiple of the bare lamp's light, to be tinted.
@@ -267,7 +271,7 @@ def fixture_share(shapes, lamp, x, y, z, factor):
     return share, glow
 
 
-@njit(cache=True)
+@leaf
 def far_share(shapes, lamp, x, y, z):
     """Both of `fixture_share` by the direction to the point alone: all there is to it beyond CLOSE_SIZES, and so where
     a lamp counts as a point (`far_factor`).
@@ -298,7 +302,7 @@ def far_share(shapes, lamp, x, y, z):
     return share, glow
 
 
-@njit(cache=True)
+@leaf
 def _is_close(shapes, lamp, x, y, z):
     """Whether a point (metres) is so close to a lamp that the direction alone does not tell enough."""
     d2, s2 = 0.0, 0.0

@@ -9,8 +9,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from engine.core.compiled import leaf
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -36,7 +37,7 @@ class LampShapes(NamedTuple):
     tint: F32  # [L, 3] colour of what the fixture throws back
 
 
-@njit(cache=True)
+@leaf
 def _rectangle_factor(corner, nx, ny, nz, buffer):
     """Form factor from a point at the origin with normal n to a rectangle `corner` [4, 3], clipped by the horizon."""
     m = 0
@@ -73,7 +74,7 @@ def _rectangle_factor(corner, nx, ny, nz, buffer):
     return abs(total) / (2 * math.pi)
 
 
-@njit(cache=True)
+@leaf
 def far_factor(px, py, pz, nx, ny, nz, low, high):
     """Whether a box is so far from a point with a normal that it counts as a point, and its form factor then: what
     `box_factors` returns, to the bit, without the factors of single faces.
@@ -90,7 +91,7 @@ def far_factor(px, py, pz, nx, ny, nz, low, high):
     return True, abs(dx) * sy * sz * scale + abs(dy) * sz * sx * scale + abs(dz) * sx * sy * scale
 
 
-@njit(cache=True)
+@leaf
 def box_factors(px, py, pz, nx, ny, nz, low, high, factor, corner, buffer):
     """Form factors from a point with a normal to the six faces of a box into factor[6]; returns their sum, no
     shadows.

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.ggx import bounced_albedo
 from engine.light.solids import Solids, distance_to_solid, joined, moved, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear
@@ -142,7 +143,7 @@ def both(one: Furniture, other: Furniture) -> Furniture:
     return Furniture(**arrays | {"first_part": first_part, "part_first_plane": first_plane})
 
 
-@njit(cache=True)
+@leaf
 def bodies_between(furniture, low, high, margin, near):
     """Bodies whose boxes touch the box low..high [3] widened by a margin (metres): their number, and which in near."""
     n = 0
@@ -158,7 +159,7 @@ def bodies_between(furniture, low, high, margin, near):
     return n
 
 
-@njit(cache=True)
+@leaf
 def first_part_met(furniture, near, n, ox, oy, oz, dx, dy, dz, t_max):
     """The nearest part that a ray of unit direction meets before t_max: (metres, part), part -1 if none."""
     best, part = t_max, -1
@@ -175,7 +176,7 @@ def first_part_met(furniture, near, n, ox, oy, oz, dx, dy, dz, t_max):
     return best, part
 
 
-@njit(cache=True)
+@leaf
 def is_unblocked(furniture, near, n, own, ox, oy, oz, tx, ty, tz):
     """Whether no part but those of body `own` (an entity, -1 for none) lies between a point and a target (metres)."""
     dx, dy, dz = tx - ox, ty - oy, tz - oz
@@ -198,7 +199,7 @@ def is_unblocked(furniture, near, n, own, ox, oy, oz, tx, ty, tz):
     return True
 
 
-@njit(cache=True)
+@leaf
 def side_met(furniture, part, x, y, z):
     """The side of the world, 0..5, to which the face of a part looks on which a point (metres) lies."""
     first, last = furniture.part_first_plane[part], furniture.part_first_plane[part + 1]

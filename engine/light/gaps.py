@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK
 
 U8 = NDArray[np.uint8]
@@ -92,7 +93,7 @@ def _measure_box(grid, gap, x0, y0, z0, x1, y1, z1):
             gap[x, y, z0:z1] = gaps[first : first + z1 - z0]
 
 
-@njit(cache=True)
+@leaf
 def _count(gaps, solid, copy):
     """Count one more for all cubes [n] that are not reached yet, and copy which are."""
     for i in range(len(gaps)):
@@ -100,7 +101,7 @@ def _count(gaps, solid, copy):
         copy[i] = solid[i]
 
 
-@njit(cache=True)
+@leaf
 def _grow(grown, before, here, after):
     """What is solid of cubes [n], where those before and after them along an axis are given, grown by one along it."""
     for i in range(len(grown)):

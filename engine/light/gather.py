@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.faces import page_key, row_of, texel_at, texel_of
 from engine.light.furniture import NEAR_M, bodies_between, first_part_met, side_met
 from engine.light.keeping import unpack
@@ -59,19 +60,19 @@ def _bits_of(rays: int) -> NDArray[np.uint64]:
 BIT_OF_RAY = np.stack([_bits_of(TEXEL_RAYS), _bits_of(EDGE_RAYS)])  # [2, 256] of a texel's rays, of one at an edge
 
 
-@njit(cache=True)
+@leaf
 def bit_of_ray(k, rays):
     """The bit of ray k of `rays` of a texel."""
     return BIT_OF_RAY[0 if rays <= TEXEL_RAYS else 1, k]
 
 
-@njit(cache=True)
+@leaf
 def bin_of_distance(t):
     """Place of a distance in metres among the bins: 0..3."""
     return min(max(math.log2(max(t, 1e-3) / 0.5) / 1.5, 0.0), 3.0)
 
 
-@njit(cache=True)
+@leaf
 def texel_turn(place, t):
     """What tells the rays of texel t from those of the others: a and b in [0, 1), cosine and sine of 2 pi b.
 
@@ -89,7 +90,7 @@ def texel_turn(place, t):
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
 
 
-@njit(cache=True)
+@leaf
 def bounce_turn(place, t):
     """`texel_turn` of the rays that light bounces along: two hashes of the face, for who reads it reads many."""
     x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
@@ -97,7 +98,7 @@ def bounce_turn(place, t):
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
 
 
-@njit(cache=True)
+@leaf
 def texel_direction(side, turn, k, rays, direction):
     """Unit direction [3] of ray k of `rays` of a texel on a side, by Fibonacci's spiral turned by a hash of the face.
 
@@ -113,7 +114,7 @@ def texel_direction(side, turn, k, rays, direction):
     direction[axis] = (1.0 - 2.0 * (side % 2)) * math.sqrt(max(1.0 - r2, 1e-6))
 
 
-@njit(cache=True)
+@leaf
 def texel_ray(place, t, turn, k, rays, origin, direction):
     """Ray k of `rays` of texel t: origin [3] metres, somewhere on its face, and unit direction [3]."""
     texel_direction(place[t, 3], turn, k, rays, direction)
@@ -123,7 +124,7 @@ def texel_ray(place, t, turn, k, rays, origin, direction):
     origin[axis] += 1e-3 * sign
 
 
-@njit(cache=True)
+@leaf
 def end_of_ray(voxels, faces, origin, direction):
     """How far a ray from a texel goes, and the texel that it ends on, SKY or BLOCKED."""
     shape = voxels.material.shape
@@ -134,7 +135,7 @@ def end_of_ray(voxels, faces, origin, direction):
     return t, texel if texel >= 0 else BLOCKED
 
 
-@njit(cache=True)
+@leaf
 def packed_met(hit, far):
     """What a ray meets after `far` metres, in 32 bits: texel, SKY, BLOCKED or a side of a part (from PART downwards) in
     24, and in 8 the place among the bins of distance times CODE, rounded up; 240 is 11.3 m and beyond.
@@ -144,14 +145,14 @@ def packed_met(hit, far):
     return np.uint32((hit & (ENDS - 1)) << 8 | int(math.ceil(bin_of_distance(far) * CODE)))
 
 
-@njit(cache=True)
+@leaf
 def met_end(met):
     """What a ray meets, from `packed_met`."""
     end = np.int64(met >> np.uint32(8))
     return end if end < FIRST_PART else end - ENDS
 
 
-@njit(cache=True)
+@leaf
 def met_code(met):
     """And after how far."""
     return np.int64(met & np.uint32(0xFF))
@@ -193,7 +194,7 @@ def trace_texels(voxels, furniture, place, faces, texels, rows, n_rays, void, me
             met[row, k] = packed_met(hit, t)
 
 
-@njit(cache=True)
+@leaf
 def patch_level(code):
     """Width of the patch that a ray reads (surface.py): a quarter of its distance across, for of 128 that share a half
     space one stands for about so much. Half of that and twice as much are no better, so 256 read the same.
@@ -205,7 +206,7 @@ def patch_level(code):
     return 2 if code <= 213 else 3  # 8 m
 
 
-@njit(cache=True)
+@leaf
 def _add_to_bins(code, light, bins):
     """Add light [3] to the two bins [4, 3] between which a code lies."""
     b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
@@ -291,7 +292,7 @@ def _ball(place, t, low, high, towards):
     return math.sqrt(r2) + 0.18
 
 
-@njit(cache=True)
+@leaf
 def _rays_towards(side, towards, d, r, rays):
     """The rays first..last - 1 of `rays` of a texel that may touch a ball of radius r at a distance d: they lie in the
     order of their angle to the normal, and the ball takes up a band of angles.

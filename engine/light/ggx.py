@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.state.blueprint import Materials
 
 VARNISH_F0 = 0.04  # reflectance of an index of refraction of 1.5 seen straight on
@@ -25,7 +26,7 @@ TABLE = 32  # edge of the table of lobe sums
 TABLE_SAMPLES = 1024
 
 
-@njit(cache=True)
+@leaf
 def distribution(nh, alpha):
     """D: density of facets whose normal has cosine `nh`, per steradian."""
     a2 = alpha * alpha
@@ -33,21 +34,21 @@ def distribution(nh, alpha):
     return a2 / (math.pi * d * d)
 
 
-@njit(cache=True)
+@leaf
 def shadowing(cosine, alpha):
     """G1: part of the facets that a direction of this cosine sees (Smith)."""
     a2 = alpha * alpha
     return 2.0 * cosine / (cosine + math.sqrt(a2 + (1.0 - a2) * cosine * cosine))
 
 
-@njit(cache=True)
+@leaf
 def schlick(vh):
     """How far Fresnel reflection is from F0 towards 1."""
     x = 1.0 - min(max(vh, 0.0), 1.0)
     return x * x * x * x * x
 
 
-@njit(cache=True)
+@leaf
 def visible_facet(nv, alpha, u1, u2):
     """A facet normal (x, y, z) drawn from those that an eye in the xz plane sees, z along the normal.
 
@@ -94,7 +95,7 @@ def lobe_table() -> NDArray[np.float32]:
     return table
 
 
-@njit(cache=True)
+@leaf
 def lobe_sum(table, nv, roughness):
     """(a, b) of `lobe_table`, interpolated."""
     y = min(max((roughness - SMOOTHEST) / (1.0 - SMOOTHEST), 0.0), 1.0) * (TABLE - 1)

@@ -4,11 +4,13 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.cache import LightCache
+from engine.light.faces import Faces
 from engine.light.furniture import Furniture, no_furniture
+from engine.light.trace import Voxels
 from engine.view import View
 
 F32 = NDArray[np.float32]
@@ -34,17 +36,9 @@ class Pixels(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What rays meet."""
+    """What rays read where they arrive."""
 
     traced: bool  # False: no voxels, a part of the sky everywhere
-    grid: U8  # the fields of Voxels: compiled loops take no tuple in a tuple
-    occupied: NDArray[np.bool_]
-    gap: U8
-    block: I32  # and those of Faces
-    row: I32
-    bits: NDArray[np.uint64]
-    first: I32
-    texel: I32
     patch_spot: I32
     radiance: U32  # [S] Relight.radiance
     sun: F32  # the fields of SkyView, [3] each
@@ -52,45 +46,41 @@ class Scene(NamedTuple):
     horizon: F32
     glow: F32
     ground: F32
-    body_low: F64  # and those of Furniture: all bodies
-    body_high: F64
-    body_entity: I32
-    body_first_part: I32
-    part_box: F64
-    part_plane: F64
-    part_first_plane: I32
-    part_radiance: F32  # [N, 6, 3]
+    part_radiance: F32  # [N, 6, 3] of all bodies
     everybody: I32  # [B] their numbers
 
 
-def scene_of(view: View, light: LightCache | None) -> Scene:
+class Surroundings(NamedTuple):
+    """What rays meet and read. Kernels take it field by field: they know no tuple in a tuple, and one that is put
+    together for every ray costs more than the ray (each array in it is counted, by all threads in turn).
+    """
+
+    voxels: Voxels
+    faces: Faces
+    bodies: Furniture
+    scene: Scene
+
+
+def surroundings_of(view: View, light: LightCache | None) -> Surroundings:
     """What rays meet in a view whose light is current in a cache; None is the raster look."""
     sky = view.sky
     sky_parts = (sky.sun_direction, sky.zenith, sky.horizon, sky.glow, sky.ground)
     parts: list[Any] = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
     bodies = no_furniture() if light is None else light.bodies_met
-    parts += [*bodies, np.zeros((0, 6, 3), np.float32) if light is None else light.body_radiance(view)]
+    parts.append(np.zeros((0, 6, 3), np.float32) if light is None else light.body_radiance(view))
     parts.append(np.arange(len(bodies.low), dtype=np.int32))
     if light is None:
-        voxels = np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_), np.zeros((4, 4, 4), np.uint8)
-        none, patches, dark = np.zeros(1, np.int32), np.zeros((1, 3), np.int32), np.zeros(1, np.uint32)
-        parts = [*voxels, none, patches, none.astype(np.uint64), none, none, patches, dark, *parts]
-        return Scene(False, *parts)
+        none, no_bits = np.zeros(1, np.int32), np.zeros(1, np.uint64)
+        voxels = Voxels(np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_), np.zeros((4, 4, 4), np.uint8))
+        faces = Faces(none, np.zeros((1, 3), np.int32), no_bits, none, none)
+        scene = Scene(False, np.zeros((1, 3), np.int32), np.zeros(1, np.uint32), *parts)
+        return Surroundings(voxels, faces, bodies, scene)
     surface = light.transport.surface
-    parts = [*light.transport.voxels, *surface.faces, surface.patch_spot, light.radiance, *parts]
-    return Scene(True, *parts)
+    scene = Scene(True, surface.patch_spot, light.radiance, *parts)
+    return Surroundings(light.transport.voxels, surface.faces, bodies, scene)
 
 
-@njit(cache=True)
-def bodies_of(scene):
-    """The bodies of a scene."""
-    return Furniture(
-        scene.body_low, scene.body_high, scene.body_entity, scene.body_first_part, scene.part_box, scene.part_plane,
-        scene.part_first_plane,
-    )  # fmt: skip
-
-
-@njit(cache=True)
+@leaf
 def stand(pixels, i, o, n, v):
     """Where rays of a pixel begin (a little before its surface), its normal and the direction to the eye."""
     r = 0.0

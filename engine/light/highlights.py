@@ -11,10 +11,11 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.furniture import is_unblocked
 from engine.light.ggx import VARNISH_F0, distribution, schlick, shadowing
-from engine.light.glossy import BLOCK, bodies_of, stand
-from engine.light.trace import Voxels, is_clear
+from engine.light.glossy import BLOCK, stand
+from engine.light.trace import is_clear
 from engine.view import Lamps
 
 F64 = NDArray[np.float64]
@@ -41,10 +42,9 @@ def balls_of(lamps: Lamps) -> Balls:
     return Balls(lamps.centre[lit].astype(np.float64), radius, lamps.radiance[lit].astype(np.float64), entity)
 
 
-@njit(cache=True)
-def _open_part(scene, balls, lamp, o):
+@leaf
+def _open_part(voxels, bodies, scene, balls, lamp, o):
     """Part of a lamp that a place sees, by four rays to as many places of it."""
-    voxels = Voxels(scene.grid, scene.occupied, scene.gap)
     cx, cy, cz, radius = balls.centre[lamp, 0], balls.centre[lamp, 1], balls.centre[lamp, 2], balls.radius[lamp]
     dx, dy, dz = cx - o[0], cy - o[1], cz - o[2]
     flat = math.sqrt(dx * dx + dy * dy)
@@ -58,13 +58,13 @@ def _open_part(scene, balls, lamp, o):
         a, b = OFF_CENTRE[k, 0] * radius, OFF_CENTRE[k, 1] * radius
         x, y, z = cx + a * sx + b * tx, cy + a * sy + b * ty, cz + b * tz
         seen += is_clear(voxels, o[0], o[1], o[2], x, y, z, 0.5 * radius) and is_unblocked(
-            bodies_of(scene), scene.everybody, len(scene.everybody), balls.entity[lamp], o[0], o[1], o[2], x, y, z
+            bodies, scene.everybody, len(scene.everybody), balls.entity[lamp], o[0], o[1], o[2], x, y, z
         )
     return 0.25 * seen
 
 
-@njit(cache=True)
-def _highlight(scene, balls, lamp, o, n, v, nv, alpha, f0, found):
+@leaf
+def _highlight(voxels, bodies, scene, balls, lamp, o, n, v, nv, alpha, f0, found):
     """What one lamp's highlight is before its radiance and Fresnel term, shadowed; found[0] takes Schlick's weight,
     found[1] is 1 if shadow rays were asked.
 
@@ -115,14 +115,14 @@ def _highlight(scene, balls, lamp, o, n, v, nv, alpha, f0, found):
     if brightest <= FAINT:
         return 0.0
     if scene.traced:
-        value *= _open_part(scene, balls, lamp, o)
+        value *= _open_part(voxels, bodies, scene, balls, lamp, o)
         found[1] = 1.0
     x = min((brightest - FAINT) / FAINT, 1.0)
     return value * x * x * (3.0 - 2.0 * x)
 
 
 @njit(parallel=True, cache=True)
-def light_lobes(scene, balls, pixels, roughness, metal, rows, lamps, slot, asked):
+def light_lobes(voxels, bodies, scene, balls, pixels, roughness, metal, rows, lamps, slot, asked):
     """Fill lamps [n, 6] at some rows: what the lamps' highlights are with F0 0 (the first three), and what F0 adds.
 
     asked [slots] at the slots [n] of rows gets the lamps that shadow rays went to, a bit each, the last for all others.
@@ -139,7 +139,9 @@ def light_lobes(scene, balls, pixels, roughness, metal, rows, lamps, slot, asked
             lamps[i] = 0.0
             asked[slot[i]] = np.uint64(0)
             for lamp in range(len(balls.radius)):
-                value = _highlight(scene, balls, lamp, o, n, v, nv, roughness[m] * roughness[m], f0, found)
+                value = _highlight(
+                    voxels, bodies, scene, balls, lamp, o, n, v, nv, roughness[m] * roughness[m], f0, found
+                )  # fmt: skip
                 if found[1] > 0.0:
                     asked[slot[i]] |= np.uint64(1) << np.uint64(min(lamp, 63))
                 if value > 0.0:

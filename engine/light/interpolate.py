@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light.surface import face_centre
 from engine.light.trace import is_clear
 
@@ -16,7 +17,7 @@ MOST_DOWN_M = 64  # how far below a point in the air its probes may lie
 LIFT_M = 0.25  # the point that looks for its cell is lifted off the surface, so that cells inside walls count less
 
 
-@njit(cache=True)
+@leaf
 def probe_weights(voxels, probe_of_cell, position, px, py, pz, nx, ny, nz, index, weight):
     """The 8 probes that a point with a normal sees, -1 where it sees none, and their weights (sum 1, or all 0).
 

@@ -6,8 +6,9 @@ in 20) do not lean to one side.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from engine.core.compiled import leaf
 
 KEPT_BITS = 9  # significant bits of the brightest colour
 
@@ -15,12 +16,12 @@ _MOST = (1 << KEPT_BITS) - 1
 _LOWEST, _HIGHEST = -16, 15  # exponents of two: light from 2^-24, the last bit of the faintest, to 2^16
 
 
-@njit(cache=True)
+@leaf
 def _power_of_two(n):
     return np.int32((n + 127) << 23).view(np.float32)
 
 
-@njit(cache=True)
+@leaf
 def pack(r, g, b):
     """Light (>= 0) in 32 bits."""
     most = np.float32(max(r, g, b))
@@ -35,7 +36,7 @@ def pack(r, g, b):
     return np.uint32(exponent - _LOWEST << 27 | red << 18 | green << 9 | blue)
 
 
-@njit(cache=True)
+@leaf
 def unpack(kept):
     """The three float32 that `pack` kept."""
     bits = np.int64(kept)
@@ -59,13 +60,13 @@ def unpacked(kept: NDArray[np.uint32]) -> NDArray[np.float32]:
     return light
 
 
-@njit(cache=True)
+@leaf
 def _pack_all(light, kept):
     for i in range(len(light)):
         kept[i] = pack(light[i, 0], light[i, 1], light[i, 2])
 
 
-@njit(cache=True)
+@leaf
 def _unpack_all(kept, light):
     for i in range(len(kept)):
         light[i, 0], light[i, 1], light[i, 2] = unpack(kept[i])

@@ -15,10 +15,11 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
-from engine.light.furniture import MOST_NEAR, Furniture, bodies_between, body_keys, is_unblocked, no_furniture
+from engine.light.furniture import MOST_NEAR, Furniture, body_keys, is_unblocked, no_furniture
 from engine.light.keeping import packed
 from engine.light.solids import joined
 from engine.light.surface import Surface, face_centre
@@ -33,6 +34,7 @@ LAMPS_PER_TEXEL = 16  # the strongest are kept
 ALL = -1  # a row of which everything is void: as bits, all its lamps and the list of them
 LIST = 1 << LAMPS_PER_TEXEL  # a bit: other lamps may reach the row; those that stay keep their factors
 RAYS = 32  # from each point, where the first ones disagree
+FEW = 8  # texels that share the rest of it
 CHUNK = 256  # texels that share the memory in which a lamp's factors are worked out
 FIRST_PICK = (0.1, 0.6, 0.85, 0.35)  # the first ray of each quarter goes to the face that this picks,
 AT_ONCE = 4  # lamps that never shone come on in one go so many at most, where the rest of the light may wait
@@ -40,7 +42,7 @@ MOST_OWED = 16  # changes of voxels that lamps which are off need not follow unt
 FIRST_PLACE = (8, 41, 23, 58)  # and there to this one of 64 places: each to another corner
 
 
-@njit(cache=True)
+@leaf
 def _fade(strength, faint):
     """1 for light well above `faint`, smoothly 0 at it, so that the reach of a lamp has no edge."""
     if strength <= faint:
@@ -49,53 +51,56 @@ def _fade(strength, faint):
     return x * x * (3 - 2 * x)
 
 
-@njit(cache=True)
+@leaf
 def _bodies_before(furniture, shapes, lamp, px, py, pz, margin, near):
     """Bodies that may stand between a point (metres, give or take a margin) and a lamp: their number, and which."""
-    low, high = np.empty(3, np.float64), np.empty(3, np.float64)
-    for axis in range(3):
-        p = px if axis == 0 else (py if axis == 1 else pz)
-        low[axis], high[axis] = min(p, shapes.low[lamp, axis]), max(p, shapes.high[lamp, axis])
-    return bodies_between(furniture, low, high, margin, near)
+    n = 0
+    for b in range(len(furniture.low)):
+        touches = n < len(near)
+        for axis in range(3):
+            p = px if axis == 0 else (py if axis == 1 else pz)
+            touches &= furniture.low[b, axis] <= max(p, shapes.high[lamp, axis]) + margin
+            touches &= furniture.high[b, axis] >= min(p, shapes.low[lamp, axis]) - margin
+        if touches:
+            near[n] = b
+            n += 1
+    return n
 
 
-@njit(cache=True)
-def _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target):
-    """Whether the world lets light pass from a target [3] on a lamp to a point. `near` [n] are the bodies that may
-    stand in the way.
+@leaf
+def _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, tx, ty, tz):
+    """Whether the world lets light pass from a place on a lamp to a point. `near` [n] are the bodies that may stand in
+    the way.
     """
-    tx, ty, tz = target[0], target[1], target[2]
     return is_clear(voxels, px, py, pz, tx, ty, tz, 2e-3) and (
         n == 0 or is_unblocked(furniture, near, n, shapes.entity[lamp], px, py, pz, tx, ty, tz)
     )
 
 
-@njit(cache=True)
+@leaf
 def _seen_share(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, rays):
     """Share of a lamp's light that the world lets pass to a point, given the form factors [6] of its faces."""
-    target, total, passes = np.empty(3, np.float64), factor.sum(), 0.0
+    total, passes = factor.sum(), 0.0
     for face in range(6):
         count, clear = rays_to_face(factor, face, total, rays), 0
         for k in range(count):
-            point_on_face(shapes, lamp, face, k, count, target)
-            clear += _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target)
+            tx, ty, tz = point_on_face(shapes, lamp, face, k, count)
+            clear += _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, tx, ty, tz)
         if count > 0:
             passes += factor[face] * clear / count
     return passes / total if total > 0.0 else 0.0
 
 
-@njit(cache=True)
-def _one_ray(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, target, pick, k):
-    """Whether place k of 64 is seen on a face of a lamp that a number in 0..1 picks by the form factors [6]; `target`
-    [3] becomes that place.
-    """
+@leaf
+def _one_ray(voxels, furniture, near, n, px, py, pz, shapes, lamp, factor, pick, k):
+    """Whether place k of 64 is seen on a face of a lamp that a number in 0..1 picks by the form factors [6]."""
     pick *= factor.sum()
     face, passed = 0, factor[0]
     while passed <= pick and face < 5:
         face += 1
         passed += factor[face]
-    point_on_face(shapes, lamp, face, k, 64, target)
-    return _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, target)
+    tx, ty, tz = point_on_face(shapes, lamp, face, k, 64)
+    return _reaches(voxels, furniture, near, n, px, py, pz, shapes, lamp, tx, ty, tz)
 
 
 @njit(parallel=True, cache=True)
@@ -106,7 +111,7 @@ def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
     Light fainter than FAINT_BOUNCE is let go.
     """
     for chunk in prange((len(texels) + CHUNK - 1) // CHUNK):
-        p, factor, target = np.empty(3, np.float64), np.empty(6, np.float64), np.empty(3, np.float64)
+        p, factor = np.empty(3, np.float64), np.empty(6, np.float64)
         corner, buffer, nobody = np.empty((4, 3), np.float64), np.empty((10, 3), np.float64), np.empty(0, np.int32)
         low, high = shapes.low[lamp], shapes.high[lamp]
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(texels))):
@@ -124,7 +129,7 @@ def coarse_factors(voxels, furniture, place, texels, shapes, lamp, factor_out):
             pick = unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3])
             k = int(64.0 * unit_hash(place[t, 0], place[t, 1], place[t, 2], place[t, 3] + 6))
             # What furniture hides here it would throw back itself: light bounces as if it were not there.
-            if _one_ray(voxels, furniture, nobody, 0, p[0], p[1], p[2], shapes, lamp, factor, target, pick, k):
+            if _one_ray(voxels, furniture, nobody, 0, p[0], p[1], p[2], shapes, lamp, factor, pick, k):
                 share, glow = fixture_share(shapes, lamp, p[0], p[1], p[2], factor)
                 factor_out[i, 0], factor_out[i, 1] = total * fade * share, total * fade * glow
 
@@ -139,22 +144,22 @@ def point_factor(voxels, furniture, px, py, pz, nx, ny, nz, shapes, lamp, rays, 
     full = total * _fade(total * shapes.strength[lamp], FAINT)
     if full <= 0.0:
         return 0.0, 0.0
-    near, target = np.empty(MOST_NEAR, np.int32), np.empty(3, np.float64)
+    near = np.empty(MOST_NEAR, np.int32)
     n = _bodies_before(furniture, shapes, lamp, ox, oy, oz, 0.0, near)
     own, seen = 0.0, 0.0
     for face in range(6):
         count = rays_to_face(factor, face, total, rays)
         for k in range(count):
-            point_on_face(shapes, lamp, face, k, count, target)
-            if _reaches(voxels, furniture, near, n, ox, oy, oz, shapes, lamp, target):
+            tx, ty, tz = point_on_face(shapes, lamp, face, k, count)
+            if _reaches(voxels, furniture, near, n, ox, oy, oz, shapes, lamp, tx, ty, tz):
                 seen += factor[face] / total / count
-                if is_unshaded(shapes, lamp, ox, oy, oz, target[0], target[1], target[2]):
+                if is_unshaded(shapes, lamp, ox, oy, oz, tx, ty, tz):
                     own += factor[face] / total / count
     _, glow = fixture_share(shapes, lamp, ox, oy, oz, factor)
     return full * own, full * seen * glow
 
 
-@njit(cache=True)
+@leaf
 def _quarter(p, ua, va, s):
     """Centre of the quarter s = v * 2 + u of a face with centre p [3] and tangent axes ua, va."""
     du, dv = (0.0625 if s & 1 else -0.0625), (0.0625 if s & 2 else -0.0625)
@@ -164,68 +169,75 @@ def _quarter(p, ua, va, s):
     return x, y, z
 
 
-@njit(parallel=True, cache=True)
-def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of, glow_of):
-    """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`,
-    and glow_of [R, 16] of what their fixtures throw back, for the whole face.
-
-    void [R] says what is to be done: a bit for every lamp of a row whose factors are void, LIST where it may be reached
-    by others, ALL for both.
-    Those of lamps that are not lit (is_lit [L]) stay void: nobody sees them. Points are in the order v * 2 + u, at a
-    quarter and three quarters of the face along u and v.
+@leaf
+def _list_lamps(p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright, known):
+    """Find the lamps that may light a texel with the middle p [3]: how many. Factors stay with lamps that were listed
+    before. Besides `fine_factors` the others are scratch: bright [16], known [16, 6] what was listed.
     """
     low, high, reach, strength = shapes.low, shapes.high, shapes.reach, shapes.strength
-    for i in prange(len(texels)):
+    known_void, seen = void[row], 0
+    for slot in range(LAMPS_PER_TEXEL):
+        bright[slot], known[slot, 0], known[slot, 5] = 0.0, lamp_of[row, slot], glow_of[row, slot]
+        for s in range(4):
+            known[slot, 1 + s] = factor_of[row, slot, s]
+    lamp_of[row, :] = -1
+    for lamp in range(len(low)):
+        dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
+        dy = max(low[lamp, 1] - p[1], 0.0, p[1] - high[lamp, 1])
+        dz = max(low[lamp, 2] - p[2], 0.0, p[2] - high[lamp, 2])
+        if dx * dx + dy * dy + dz * dz > reach[lamp] * reach[lamp]:
+            continue
+        found = strength[lamp] * box_factors(
+            p[0], p[1], p[2], nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer
+        )  # fmt: skip
+        if found <= 0.5 * FAINT:
+            continue
+        slot = seen
+        if seen < LAMPS_PER_TEXEL:
+            seen += 1
+        else:
+            slot = 0
+            for k in range(1, LAMPS_PER_TEXEL):
+                if bright[k] < bright[slot]:
+                    slot = k
+            if bright[slot] >= found:
+                continue
+        bright[slot] = found
+        lamp_of[row, slot] = lamp
+    void[row] = (1 << seen) - 1
+    for was in range(LAMPS_PER_TEXEL):
+        for slot in range(seen):
+            if known[was, 0] == lamp_of[row, slot] and not known_void >> was & 1:
+                glow_of[row, slot] = known[was, 5]
+                for s in range(4):
+                    factor_of[row, slot, s] = known[was, 1 + s]
+                void[row] &= ~(1 << slot)
+    return seen
+
+
+@leaf
+def _fine_some(
+    first, last, voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of, glow_of, room, faces,
+    bright, known, near,
+):  # fmt: skip
+    """`fine_factors` of texels first .. last - 1, in the room [15, 3] and the lists that a thread has."""
+    low, high, strength = shapes.low, shapes.high, shapes.strength
+    p, corner, buffer, factor, full = room[0], room[1:5], room[5:15], faces[4], faces[5]
+    for i in range(first, last):
         t, row = texels[i], rows[i]
-        p = np.empty(3, np.float64)
         axis, sign = face_centre(place, t, p)
         nx = sign if axis == 0 else 0.0
         ny = sign if axis == 1 else 0.0
         nz = sign if axis == 2 else 0.0
         ua, va = (axis + 1) % 3, (axis + 2) % 3
-        factor = np.empty(6, np.float64)
-        corner = np.empty((4, 3), np.float64)
-        buffer = np.empty((10, 3), np.float64)
         seen = 0
-        if not void[row] & LIST:
+        if void[row] & LIST:
+            seen = _list_lamps(
+                p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright, known
+            )
+        else:
             while seen < LAMPS_PER_TEXEL and lamp_of[row, seen] >= 0:
                 seen += 1
-        else:
-            brightness = np.zeros(LAMPS_PER_TEXEL, np.float64)
-            known, known_void = lamp_of[row].copy(), void[row]
-            known_factor, known_glow = factor_of[row].copy(), glow_of[row].copy()
-            lamp_of[row, :] = -1
-            for lamp in range(len(low)):
-                dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
-                dy = max(low[lamp, 1] - p[1], 0.0, p[1] - high[lamp, 1])
-                dz = max(low[lamp, 2] - p[2], 0.0, p[2] - high[lamp, 2])
-                if dx * dx + dy * dy + dz * dz > reach[lamp] * reach[lamp]:
-                    continue
-                bright = strength[lamp] * box_factors(
-                    p[0], p[1], p[2], nx, ny, nz, low[lamp], high[lamp], factor, corner, buffer
-                )
-                if bright <= 0.5 * FAINT:
-                    continue
-                slot = seen
-                if seen < LAMPS_PER_TEXEL:
-                    seen += 1
-                else:
-                    slot = 0
-                    for k in range(1, LAMPS_PER_TEXEL):
-                        if brightness[k] < brightness[slot]:
-                            slot = k
-                    if brightness[slot] >= bright:
-                        continue
-                brightness[slot] = bright
-                lamp_of[row, slot] = lamp
-            void[row] = (1 << seen) - 1
-            for was in range(LAMPS_PER_TEXEL):
-                for slot in range(seen):
-                    if known[was] == lamp_of[row, slot] and not known_void >> was & 1:
-                        factor_of[row, slot], glow_of[row, slot] = known_factor[was], known_glow[was]
-                        void[row] &= ~(1 << slot)
-        full, faces = np.empty(4, np.float64), np.empty((4, 6), np.float64)
-        near, target = np.empty(MOST_NEAR, np.int32), np.empty(3, np.float64)
         for slot in range(seen):
             if not void[row] >> slot & 1:
                 continue
@@ -246,9 +258,8 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                 if full[s] > 0.0:
                     rays += 1
                     clear += _one_ray(
-                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], target, FIRST_PICK[s],
-                        FIRST_PLACE[s],
-                    )  # fmt: skip
+                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], FIRST_PICK[s], FIRST_PLACE[s]
+                    )
             glow_of[row, slot] = 0.0
             for s in range(4):
                 factor_of[row, slot, s] = 0.0
@@ -259,11 +270,28 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
                 share, glow = fixture_share(shapes, lamp, px, py, pz, faces[s])
                 open_share = clear / rays
                 if clear < rays and brightest * strength[lamp] > DIM:
-                    open_share = _seen_share(
-                        voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], RAYS
-                    )  # fmt: skip
+                    open_share = _seen_share(voxels, furniture, near, n, px, py, pz, shapes, lamp, faces[s], RAYS)
                 factor_of[row, slot, s] = full[s] * open_share * share
                 glow_of[row, slot] += 0.25 * full[s] * open_share * glow
+
+
+@njit(parallel=True, cache=True)
+def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of, glow_of):
+    """Lamps that light some texels, on 2 x 2 points each: lamp_of [R, 16] lamp or -1, factor_of [R, 16, 4] at `rows`,
+    and glow_of [R, 16] of what their fixtures throw back, for the whole face.
+
+    void [R] says what is to be done: a bit for every lamp of a row whose factors are void, LIST where it may be reached
+    by others, ALL for both.
+    Those of lamps that are not lit (is_lit [L]) stay void: nobody sees them. Points are in the order v * 2 + u, at a
+    quarter and three quarters of the face along u and v.
+    """
+    for block in prange((len(texels) + FEW - 1) // FEW):
+        room, faces, bright = np.empty((15, 3)), np.empty((6, 6)), np.empty(LAMPS_PER_TEXEL)
+        known, near = np.empty((LAMPS_PER_TEXEL, 6)), np.empty(MOST_NEAR, np.int32)
+        _fine_some(
+            block * FEW, min((block + 1) * FEW, len(texels)), voxels, furniture, place, texels, rows, shapes, is_lit,
+            void, lamp_of, factor_of, glow_of, room, faces, bright, known, near,
+        )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)
@@ -309,7 +337,7 @@ def _in_reach(place, texels, low, high, reach, out):
     return n
 
 
-@njit(cache=True)
+@leaf
 def _add_light(texels, factor, tint, radiance, row, e):
     """Add what a lamp sheds on some texels [n] to e [m, 3] at their rows [T], -1 none."""
     for i in range(len(texels)):

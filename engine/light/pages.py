@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texel_of
 
@@ -23,7 +24,7 @@ STANDS_IN = -2  # a page shows a stand-in, as good as there is, until its turn c
 LEAST_PART = np.float32(0.02)  # of a view, near or far, that light is divided by
 
 
-@njit(cache=True)
+@leaf
 def page_origin(key, ny_bricks, nz_bricks):
     """(side, and the voxel at u = v = 0) of a page."""
     brick, rest = key // PAGES_PER_BRICK, key % PAGES_PER_BRICK
@@ -42,7 +43,7 @@ def page_origin(key, ny_bricks, nz_bricks):
     return side, x, y, z
 
 
-@njit(cache=True)
+@leaf
 def page_neighbour(faces, shape, side, x, y, z, u, v):
     """Texel at (u, v) of a page's plane, -1..8; -1 if there is none."""
     axis = side // 2
@@ -60,7 +61,7 @@ def page_neighbour(faces, shape, side, x, y, z, u, v):
     return texel_at(faces, x, y, z, side, shape[1] >> 3, shape[2] >> 3)
 
 
-@njit(cache=True)
+@leaf
 def _row_beside(faces, shape, side, x, y, z, u, v):
     """Row of the page so many pages on in the plane of one with the origin (x, y, z), -1 if it shows nothing."""
     axis = side // 2
@@ -78,7 +79,7 @@ def _row_beside(faces, shape, side, x, y, z, u, v):
     return row_of(faces, page_key(x, y, z, side, shape[1] >> 3, shape[2] >> 3))
 
 
-@njit(cache=True)
+@leaf
 def _border(part):
     """First and last + 1 of the 10 columns of a page that lie in the page before it, in itself or in the next."""
     return (0, 1) if part < 0 else ((1, 9) if part == 0 else (9, 10))
@@ -103,7 +104,7 @@ def page_texels(keys, faces, shape, texels):
                     texels[i, v, u] = texel_of(faces, row, at)
 
 
-@njit(cache=True)
+@leaf
 def _put(atlas, band, v, u, c, value):
     """Write a number into an atlas; true if pictures, which read half floats, see another one (small ones may not)."""
     old, new = np.float32(atlas[band, v, u, c]).view(np.uint32), np.float32(value).view(np.uint32)
@@ -139,7 +140,7 @@ def _go_on(page):
                     page[v, u, c] /= count
 
 
-@njit(cache=True)
+@leaf
 def _between(page, v, u, out):
     """Light [7] of a page of whole texels [10, 10, 8] at texel (v, u) of the atlas, in the middle of a quarter."""
     near_v, near_u = (v + 1) // 2, (u + 1) // 2
@@ -157,7 +158,7 @@ def _between(page, v, u, out):
         out[c] /= whole
 
 
-@njit(cache=True)
+@leaf
 def _part(share):
     """A share of a view that light may be divided by, and its rest."""
     return min(max(share, LEAST_PART), np.float32(1.0) - LEAST_PART)

@@ -6,6 +6,7 @@ Whatever differs is told apart (`changed`), so that a pass over a few pages know
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light.bounces import gathered
 from engine.light.faces import PAGE_TEXELS, page_key, row_of, texels_of
 from engine.light.keeping import pack, unpack
@@ -100,7 +101,7 @@ def light_patches(
                     changed[first + patch] = told[row] = True
 
 
-@njit(cache=True)
+@leaf
 def _keep(light, kept, at):
     """Pack light [3] into kept [n]; whether it is another than before."""
     now = pack(light[0], light[1], light[2])

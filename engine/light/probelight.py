@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.interpolate import air_probes, texel_probes
 from engine.light.keeping import unpack
 from engine.light.probes import DISTANCE_UNIT, SKY, cell_rays
@@ -26,7 +27,7 @@ OWN_SHARE = np.float32(4.0)  # of a probe's own light against one neighbour's: 4
 PER_M = int(1.0 / DISTANCE_UNIT)
 
 
-@njit(cache=True)
+@leaf
 def _level(distance):
     """Width of the patch (surface.py) that a ray reads: 64 share the sphere, each stands for a disc of about half its
     distance across.

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.faces import texel_at
 from engine.light.surface import ROOM, Surface
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
@@ -32,7 +33,7 @@ PER_PROBE = ("alive", "cell", "position", "link", "row_of")
 PER_ROW = ("probe", "met", "distance", "weight", "weight_sum")
 
 
-@njit(cache=True)
+@leaf
 def _solid_count(grid, x0, y0, z0, x1, y1, z1):
     nx, ny, nz = grid.shape
     n = 0
@@ -44,7 +45,7 @@ def _solid_count(grid, x0, y0, z0, x1, y1, z1):
     return n
 
 
-@njit(cache=True)
+@leaf
 def _is_near(grid, occupied, x0, y0, z0, x1, y1, z1):
     bx, by, bz = occupied.shape
     for i in range(max(x0, 0) >> 3, min((x1 - 1) >> 3, bx - 1) + 1):
@@ -95,7 +96,7 @@ def _place(grid, occupied, cells, position, found):
                 position[i, axis] += 0.06 * (unit_hash(cx, cy, cz, axis) - 0.5)
 
 
-@njit(cache=True)
+@leaf
 def cell_rotation(cx, cy, cz, out):
     """A uniformly random rotation that belongs to a cell (Shoemake, Graphics Gems III, "Uniform Random Rotations")."""
     u, a, b = unit_hash(cx, cy, cz, 11), unit_hash(cx, cy, cz, 12), unit_hash(cx, cy, cz, 13)
@@ -107,7 +108,7 @@ def cell_rotation(cx, cy, cz, out):
     out[2, 0], out[2, 1], out[2, 2] = 2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)
 
 
-@njit(cache=True)
+@leaf
 def cell_ray(rotation, fibonacci, k):
     """Unit direction of ray k of the probe of a cell with a rotation [3, 3]: x, y, z, each to f32 as they are kept."""
     x, y, z = fibonacci[k, 0], fibonacci[k, 1], fibonacci[k, 2]
@@ -147,7 +148,7 @@ def _trace(voxels, faces, position, cell, fibonacci, probes, rows, met, distance
                 met[row, k] = texel if texel >= 0 else BLOCKED
 
 
-@njit(cache=True)
+@leaf
 def _crosses(origin, direction, far, low, high):
     """Whether a ray that goes `far` touches one of the boxes low..high [n, 3] metres."""
     reach = 1e4 if far == FARTHEST else far * DISTANCE_UNIT
@@ -173,7 +174,7 @@ def rows_crossing(rows, probe, position, cell, fibonacci, distance, low, high, c
                 break
 
 
-@njit(cache=True)
+@leaf
 def _room_behind(direction, hit_side, distance, side):
     """Metres from a probe to what lies behind it and looks the way of `side`, by the rays that end there, after
     distance [K]; 0 where no such surface is so near that it would read the probe.

@@ -5,14 +5,15 @@ decides nothing.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from engine.core.compiled import leaf
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 
 
-@njit(cache=True)
+@leaf
 def _fill(rows, start, count, items):
     count[:] = 0
     for ray in range(len(rows)):
@@ -22,7 +23,7 @@ def _fill(rows, start, count, items):
             count[row] += 1
 
 
-@njit(cache=True)
+@leaf
 def _move(rays, before, now, start, count, room, items, used):
     """Move some rays from their lists `before` [n] to those `now` [n], -1 none; returns (how many were dealt with,
     entries in use): fewer than all if there is no room left in `items`.
@@ -33,7 +34,8 @@ def _move(rays, before, now, start, count, room, items, used):
             more = 2 * room[new] + 4
             if used + more > len(items):
                 return i, used
-            items[used : used + count[new]] = items[start[new] : start[new] + count[new]]
+            for k in range(count[new]):
+                items[used + k] = items[start[new] + k]
             start[new], room[new] = used, more
             used += more
         if old >= 0 and old != new:

@@ -21,15 +21,16 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.light.faces import Faces, texel_at
+from engine.core.compiled import leaf
+from engine.light.faces import texel_at
 from engine.light.furniture import first_part_met, side_met
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
-from engine.light.glossy import BLOCK, Pixels, Scene, bodies_of, stand
+from engine.light.glossy import BLOCK, Pixels, Surroundings, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
 from engine.light.keeping import unpack
 from engine.light.skylight import sky_towards
 from engine.light.surface import LEVELS, spot_of
-from engine.light.trace import INSIDE, NOTHING, Voxels, crosses_box, first_hit
+from engine.light.trace import INSIDE, NOTHING, crosses_box, first_hit
 from engine.state.blueprint import Materials
 from engine.view import Lamps
 
@@ -64,8 +65,8 @@ def widest_step(roughness: float, pixel_angle: float) -> int:
     return next((step for step in STEPS if roughness**2 >= step * TURNS * pixel_angle * LEAST_LOBE), 1)
 
 
-@njit(cache=True)
-def _read_patches(scene, x, y, z, side, px, py, pz, level, share, texel, weight):
+@leaf
+def _read_patches(faces, shape, x, y, z, side, px, py, pz, level, share, texel, weight):
     """Where the light of patches of one width is read, blended in the plane of the face that was hit: texel [4], -1
     none, and weight [4], which add up to `share`.
 
@@ -79,7 +80,6 @@ def _read_patches(scene, x, y, z, side, px, py, pz, level, share, texel, weight)
     else:
         cu, cv, pu, pv = x, y, px, py
     pu, pv = min(max(pu, float(cu)), cu + 1.0), min(max(pv, float(cv)), cv + 1.0)
-    shape, faces = scene.grid.shape, Faces(scene.block, scene.row, scene.bits, scene.first, scene.texel)
     width = 1 << level
     gu, gv = pu / width - 0.5, pv / width - 0.5
     iu, iv = int(math.floor(gu)), int(math.floor(gv))
@@ -109,8 +109,8 @@ def _read_patches(scene, x, y, z, side, px, py, pz, level, share, texel, weight)
             weight[k] /= total
 
 
-@njit(cache=True)
-def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
+@leaf
+def _look(voxels, faces, bodies, scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
     """What a ray of unit direction and of some width (metres a metre) reads: texel [8] and weight [8], half of them of
     patches of a level that is returned, the others one level wider; and what it brings besides, out [3]. Returns
     ELSEWHERE if it meets no voxel, ON_BODY if a body before one. end [3] metres is as far as it looked.
@@ -119,28 +119,29 @@ def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
     texel[:] = -1
     weight[:] = 0.0
     if scene.traced:
-        t, side, x, y, z = first_hit(Voxels(scene.grid, scene.occupied, scene.gap), ox, oy, oz, dx, dy, dz, FARTHEST)
+        t, side, x, y, z = first_hit(voxels, ox, oy, oz, dx, dy, dz, FARTHEST)
         end[0], end[1], end[2] = ox + t * dx, oy + t * dy, oz + t * dz
         if side == INSIDE:
             for c in range(3):
                 out[c] = own[c]
             return ELSEWHERE
         met, part = first_part_met(
-            bodies_of(scene), scene.everybody, len(scene.everybody), ox, oy, oz, dx, dy, dz, min(t, FARTHEST)
+            bodies, scene.everybody, len(scene.everybody), ox, oy, oz, dx, dy, dz, min(t, FARTHEST)
         )
         if part >= 0:
             end[0], end[1], end[2] = ox + met * dx, oy + met * dy, oz + met * dz
-            side = side_met(bodies_of(scene), part, end[0], end[1], end[2])
+            side = side_met(bodies, part, end[0], end[1], end[2])
             for c in range(3):
                 out[c] = scene.part_radiance[part, side, c]
             return ON_BODY
         if side != NOTHING:
             level = min(max(math.log2(max(t * angle * 4.0, 1.0)), 0.0), LEVELS - 1.0)
             low = min(int(level), LEVELS - 2)
+            shape = voxels.material.shape
             px, py, pz = (ox + t * dx) * 4.0, (oy + t * dy) * 4.0, (oz + t * dz) * 4.0
-            _read_patches(scene, x, y, z, side, px, py, pz, low, 1.0 - (level - low), texel[:4], weight[:4])
+            _read_patches(faces, shape, x, y, z, side, px, py, pz, low, 1.0 - (level - low), texel[:4], weight[:4])
             if level > low:
-                _read_patches(scene, x, y, z, side, px, py, pz, low + 1, level - low, texel[4:], weight[4:])
+                _read_patches(faces, shape, x, y, z, side, px, py, pz, low + 1, level - low, texel[4:], weight[4:])
             return low
     f = np.float32
     sky_towards(f(dx), f(dy), f(dz), scene.sun, scene.zenith, scene.horizon, scene.glow, scene.ground, out)
@@ -150,8 +151,10 @@ def _look(scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
     return ELSEWHERE
 
 
-@njit(cache=True)
-def _lobe(scene, o, n, v, roughness, own, first, step, count, light, texel, weight, level, end, rest):
+@leaf
+def _lobe(
+    voxels, faces, bodies, scene, o, n, v, roughness, own, first, step, count, light, texel, weight, level, end, rest
+):
     """What the lobe at a place reads for its mean radiance towards the eye, without its Fresnel term: by ray texel
     [count, 8], weight, level [count] and end [count, 3], see `_look`, and rest [3] of what is no texel's.
 
@@ -164,7 +167,9 @@ def _lobe(scene, o, n, v, roughness, own, first, step, count, light, texel, weig
     if count == 1:
         angle = math.sqrt(4.0 * nv / max(distribution(1.0, alpha) * shadowing(nv, alpha), 1e-9))
         dx, dy, dz = 2.0 * nv * n[0] - v[0], 2.0 * nv * n[1] - v[1], 2.0 * nv * n[2] - v[2]
-        level[0] = _look(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[0], weight[0], end[0], rest)
+        level[0] = _look(
+            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[0], weight[0], end[0], rest
+        )
         return
     tx, ty, tz = v[0] - nv * n[0], v[1] - nv * n[1], v[2] - nv * n[2]
     length = math.sqrt(tx * tx + ty * ty + tz * tz)
@@ -188,7 +193,9 @@ def _lobe(scene, o, n, v, roughness, own, first, step, count, light, texel, weig
         density = distribution(hz, alpha) * shadowing(nv, alpha) / (4.0 * nv)
         angle = 1.0 / math.sqrt(max(count * density, 1e-6))
         dx, dy, dz = lx * tx + ly * bx + lz * n[0], lx * ty + ly * by + lz * n[1], lx * tz + ly * bz + lz * n[2]
-        level[k] = _look(scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[k], weight[k], end[k], light)
+        level[k] = _look(
+            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[k], weight[k], end[k], light
+        )
         w = np.float32(shadowing(lz, alpha))
         total += w
         for j in range(READS):
@@ -204,7 +211,9 @@ def _lobe(scene, o, n, v, roughness, own, first, step, count, light, texel, weig
 
 
 @njit(parallel=True, cache=True)
-def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight, level, end, rest):
+def trace_lobes(
+    voxels, faces, bodies, scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight, level, end, rest
+):  # fmt: skip
     """Find what some rows read, see `_lobe`, in their slots [n]: their part of the rays on a grid of some step; at step
     1 each stands alone.
     """
@@ -222,8 +231,8 @@ def trace_lobes(scene, pixels, roughness, rays, rows, grid_step, slot, texel, we
                 count = ALONE_RAYS
             level[s] = NO_RAY
             _lobe(
-                scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s], weight[s], level[s],
-                end[s], rest[s],
+                voxels, faces, bodies, scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s],
+                weight[s], level[s], end[s], rest[s],
             )  # fmt: skip
 
 
@@ -286,7 +295,7 @@ def cross_lobes(pixels, rows, slot, level, end, balls, asked, low, high, holds, 
                     break
 
 
-@njit(cache=True)
+@leaf
 def _turn(x, y):
     """Which part of the rays a pixel of a grid traces: neighbours' parts are far apart (Bayer's matrix)."""
     a, b = (x ^ y) & 1, y & 1
@@ -294,7 +303,7 @@ def _turn(x, y):
     return 8 * a + 4 * b + 2 * c + d
 
 
-@njit(cache=True)
+@leaf
 def _is_alike(pixels, i, j, most):
     """Whether two pixels lie on one smooth surface; `most` metres off the plane."""
     if pixels.kind[j] != pixels.kind[i]:
@@ -306,7 +315,7 @@ def _is_alike(pixels, i, j, most):
     return turn >= ALIKE and abs(off) <= most
 
 
-@njit(cache=True)
+@leaf
 def _most_off(pixels, i):
     away = 0.0
     for c in range(3):
@@ -482,7 +491,7 @@ class Reflections:
             )  # fmt: skip
 
     def update(
-        self, scene: Scene, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32,
+        self, world: Surroundings, lamps: Lamps, pixels: Pixels, pixel_angle: float, materials: Materials, rows: I32,
         tiles: NDArray[np.bool_],
     ) -> None:  # fmt: skip
         """Fill `values` at the glossy pixels `rows`, in growing order, and mark the `tiles` in which any differs.
@@ -497,7 +506,7 @@ class Reflections:
         rough = np.where(materials.glossy, materials.roughness, 1.0).astype(np.float32)
         rays = np.array([rays_of(float(r)) for r in rough], np.int64)
         widest = np.array([widest_step(float(r), pixel_angle) for r in rough])[pixels.kind[rows]]
-        parts = (scene, balls, pixels, rough, materials.metal, rays)
+        parts = (world, balls, pixels, rough, materials.metal, rays)
         column, line = rows % pixels.width, rows // pixels.width
         on_grid = np.empty(len(pixels.kind), np.bool_)
         self._share[rows] = 0.0
@@ -520,23 +529,37 @@ class Reflections:
             self._incoming[at], self._lamps[at] = kept.incoming[at], kept.lamps[at]
         shade(pixels, rough, materials.metal, lobe_table(), rows, self._incoming, self._lamps, self.values, tiles)
 
-    def _trace(self, parts: tuple[Scene, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, kept: _Traced) -> None:
+    def _trace(
+        self, parts: tuple[Surroundings, Balls, Pixels, F32, F32, NDArray[np.int64]], rows: I32, kept: _Traced
+    ) -> None:
         """Bring what some rows see up to date: trace what is not kept, and read the light of what is read."""
-        scene, balls, pixels, rough, metal, rays = parts
+        world, balls, pixels, rough, metal, rays = parts
         kept.admit(rows)
         todo = rows[~kept.holds[rows]]
         if len(todo):
             trace_lobes(
-                scene, pixels, rough, rays, todo, kept.step, kept.slot, kept.texel, kept.weight, kept.level, kept.end,
+                *world, pixels, rough, rays, todo, kept.step, kept.slot, kept.texel, kept.weight, kept.level, kept.end,
                 kept.rest,
             )  # fmt: skip
             kept.holds[todo], kept.is_lit[todo] = True, False
             self.traced += len(todo)
         todo = rows[~kept.is_lit[rows]]
-        gather_lobes(scene, todo, kept.slot, kept.texel, kept.weight, kept.level, kept.rest, kept.incoming)
+        gather_lobes(world.scene, todo, kept.slot, kept.texel, kept.weight, kept.level, kept.rest, kept.incoming)
         kept.is_lit[todo] = True
         todo = rows[~kept.lamps_hold[rows]]
-        light_lobes(scene, balls, pixels, rough, metal, todo, kept.lamps, kept.slot, kept.asked)
+        light_lobes(
+            world.voxels,
+            world.bodies,
+            world.scene,
+            balls,
+            pixels,
+            rough,
+            metal,
+            todo,
+            kept.lamps,
+            kept.slot,
+            kept.asked,
+        )
         kept.lamps_hold[todo] = True
 
 

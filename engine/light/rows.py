@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light import gather
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
@@ -33,7 +34,7 @@ def rows_that_read(
                 reads[i] = part_at[gather.PART - hit] > since
 
 
-@njit(cache=True)
+@leaf
 def spread(around, row_of_texel, urgency):
     """Rows around some texels [n, 9] are as urgent as those: without them there is no light there."""
     for i in range(len(around)):

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.light.formfactor import FAINT, LampShapes
 from engine.light.movers import Movers
 from engine.light.pages import page_origin
@@ -41,7 +42,7 @@ TOUCH_M = 1e-6  # so near to a shaft counts as in it: more than rounding is off
 TARGETS = (0.5 + np.outer(np.arange(RAYS), 1.2207440846057596 ** -np.arange(1.0, 4.0))) % 1.0
 
 
-@njit(cache=True)
+@leaf
 def ball_share(dx, dy, dz, radius2, nx, ny, nz):
     """Share of what a surface of unit normal n sees that a ball fills, cosines counted; d is its middle from there.
 
@@ -60,7 +61,7 @@ def ball_share(dx, dy, dz, radius2, nx, ny, nz):
     return max(found, 0.0) / math.pi
 
 
-@njit(cache=True)
+@leaf
 def _gap2(middle, half, low, high):
     """Squared metres between two boxes, one by its middle and half extents [3]."""
     d2 = 0.0
@@ -70,7 +71,7 @@ def _gap2(middle, half, low, high):
     return d2
 
 
-@njit(cache=True)
+@leaf
 def _shaft(p, half, low, high, start, per_m):
     """The shaft of all segments from a box around p [3] of half extents half [3] to the box low..high [3]: along each
     axis where its lower and its upper side begin, start [2, 3], and what part of the way lies between each metre of
@@ -83,7 +84,7 @@ def _shaft(p, half, low, high, start, per_m):
             per_m[side, c] = 1.0 / (way if abs(way) > 1e-9 else 1e-9)
 
 
-@njit(cache=True)
+@leaf
 def _in_shaft(start, per_m, low, high):
     """Whether a box low..high [3] touches a `_shaft`; may say so of one that just misses it."""
     first, last = 0.0, 1.0
@@ -102,7 +103,7 @@ def _in_shaft(start, per_m, low, high):
     return first <= last
 
 
-@njit(cache=True)
+@leaf
 def _page_box(key, ny_bricks, nz_bricks, middle, half):
     """A page with its border: middle [3] and half extents [3] metres; the axis that it is turned to, and its sign."""
     side, x, y, z = page_origin(key, ny_bricks, nz_bricks)
@@ -114,7 +115,7 @@ def _page_box(key, ny_bricks, nz_bricks, middle, half):
     return axis, sign
 
 
-@njit(cache=True)
+@leaf
 def _list_in_shaft(p, half, low, high, movers, bodies, n, start, per_m, found):
     """Those of bodies[:n] that touch the shaft from a box p, half [3] to a lamp's box: found, and how many."""
     _shaft(p, half, low, high, start, per_m)
@@ -175,7 +176,7 @@ def _find_near(keys, order, ny_bricks, nz_bricks, movers, shapes, on, shines, ne
                     before[order[first + i], m, fewer[k] // WORD] |= np.uint64(1) << np.uint64(fewer[k] % WORD)
 
 
-@njit(cache=True)
+@leaf
 def _in_body(movers, b, x, y, z, out):
     """A direction of the world in the frame of body b: out [3]."""
     m = movers.turn[b]
@@ -183,7 +184,7 @@ def _in_body(movers, b, x, y, z, out):
         out[c] = m[0, c] * x + m[1, c] * y + m[2, c] * z
 
 
-@njit(cache=True)
+@leaf
 def _passes_by(ox, oy, oz, px, py, pz, low, high):
     """Whether a segment from o misses a box low..high [3]; p is one over the segment, axis by axis."""
     x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
@@ -193,13 +194,13 @@ def _passes_by(ox, oy, oz, px, py, pz, low, high):
     return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
 
 
-@njit(cache=True)
+@leaf
 def _over(d):
     """One over a number, or what counts as infinite."""
     return 1.0 / d if abs(d) > 1e-12 else 1e12
 
 
-@njit(cache=True)
+@leaf
 def _parts_in_shaft(movers, b, p, half, low, high, o, reach, start, per_m, parts, n):
     """Append to parts [:n] those of body b in the shaft from a face p, half [3] to a lamp's box low..high [3], as wide
     as it is in the body's frame; returns how many there are. o, reach [3, 3], start and per_m are scratch.
@@ -221,7 +222,7 @@ def _parts_in_shaft(movers, b, p, half, low, high, o, reach, start, per_m, parts
     return n
 
 
-@njit(cache=True)
+@leaf
 def _is_blocked(movers, parts, n, q, tx, ty, tz, o, d):
     """Whether one of parts[:n] lies between a point q [3] and a target (metres); o, d [3] are scratch."""
     b, x, y, z = -1, 0.0, 0.0, 0.0
@@ -237,7 +238,7 @@ def _is_blocked(movers, parts, n, q, tx, ty, tz, o, d):
     return False
 
 
-@njit(cache=True)
+@leaf
 def _blocked_rays(movers, parts, n, low, high, q, first, last, o, d):
     """Of the rays first..last - 1 from a point q [3] to a lamp's box low..high [3] the number that parts[:n] stop."""
     blocked = 0
@@ -249,7 +250,7 @@ def _blocked_rays(movers, parts, n, low, high, q, first, last, o, d):
     return blocked
 
 
-@njit(cache=True)
+@leaf
 def _hide(movers, parts, n, low, high, p, q, is_dim, share, o, d):
     """Shares [4] of a lamp's box low..high [3] that parts[:n] hide from the quarters q [4, 3] of a face, or where it
     is dim from its middle p [3].
@@ -267,7 +268,7 @@ def _hide(movers, parts, n, low, high, p, q, is_dim, share, o, d):
     share /= rays
 
 
-@njit(cache=True)
+@leaf
 def _filled_share(movers, b, q, n, o, d):
     """Share of what a place q [3] with the normal n [3] sees that body b fills."""
     _in_body(movers, b, q[0] - movers.at[b, 0], q[1] - movers.at[b, 1], q[2] - movers.at[b, 2], o)
@@ -279,7 +280,7 @@ def _filled_share(movers, b, q, n, o, d):
     return min(filled, MOST_FILLED)
 
 
-@njit(cache=True)
+@leaf
 def _bodies_in(mask, bodies):
     """The bodies of a mask [W]: bodies [B], and how many."""
     n = 0
@@ -294,6 +295,73 @@ def _bodies_in(mask, bodies):
     return n
 
 
+@leaf
+def _shade_some(
+    first, last, place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits,
+    radiance, room, share, bodies, parts, lost, left, dark,
+):  # fmt: skip
+    """`shade_texels` of texels first .. last - 1, in the room [21, 3] and the lists that a thread has."""
+    p, normal, half, no_size, o, d, q = room[0], room[1], room[2], room[3], room[4], room[5], room[6:10]
+    start, per_m, own_start, own_per_m, reach = room[10:12], room[12:14], room[14:16], room[16:18], room[18:21]
+    no_size[:] = 0.0
+    for i in range(first, last):
+        t, row = texels[i], rows[i]
+        axis, sign = face_centre(place, t, p)
+        p[axis] += 1e-3 * sign
+        normal[:], half[:] = 0.0, 0.0625
+        normal[axis], half[axis] = sign, 0.0
+        for s in range(4):
+            q[s, axis] = p[axis]
+            q[s, (axis + 1) % 3] = p[(axis + 1) % 3] + (0.0625 if s & 1 else -0.0625)
+            q[s, (axis + 2) % 3] = p[(axis + 2) % 3] + (0.0625 if s & 2 else -0.0625)
+        lost[i], left[i] = 0.0, 1.0
+        for k in range(_bodies_in(near[page[i]], bodies)):
+            b = bodies[k]
+            gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
+            fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
+            if fade <= 0.0:
+                continue
+            if gap > NEAR_M:
+                whole = 1.0 - _filled_share(movers, b, p, normal, o, d) * fade * movers.taken[b]
+                for s in range(4):
+                    left[i, s] *= whole
+            else:
+                for s in range(4):
+                    left[i, s] *= 1.0 - _filled_share(movers, b, q[s], normal, o, d) * fade * movers.taken[b]
+        for slot in range(0 if waits[row] else lamp_of.shape[1]):
+            lamp = lamp_of[row, slot]
+            if lamp < 0:
+                break
+            n_before = 0 if column[lamp] < 0 else _bodies_in(before[page[i], column[lamp]], bodies)
+            if n_before == 0:
+                continue
+            # By its full power, so that light stays linear.
+            bright = glow_of[row, slot]
+            for s in range(4):
+                bright = max(bright, factor_of[row, slot, s] + glow_of[row, slot])
+            bright *= shapes.strength[lamp]
+            weight = min(max(bright / DIM - 1.0, 0.0), 1.0)
+            if weight == 0.0:
+                continue
+            # All bodies before one lamp together: their shadows lie in each other.
+            low, high, n = shapes.low[lamp], shapes.high[lamp], 0
+            _shaft(p, half, low, high, start, per_m)
+            for k in range(n_before):
+                b = bodies[k]
+                if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
+                    n = _parts_in_shaft(movers, b, p, half, low, high, o, reach, own_start, own_per_m, parts, n)
+            if n == 0:
+                continue
+            _hide(movers, parts, n, low, high, p, q, bright < BRIGHT, share, o, d)
+            for s in range(4):
+                own, glow = weight * share[s] * factor_of[row, slot, s], weight * share[s] * glow_of[row, slot]
+                for c in range(3):
+                    lost[i, s, c] += (own + glow * shapes.tint[lamp, c]) * radiance[lamp, c]
+        dark[i] = False
+        for s in range(4):
+            dark[i] |= left[i, s] < 1.0 or lost[i, s, 0] > 0.0 or lost[i, s, 1] > 0.0 or lost[i, s, 2] > 0.0
+
+
 @njit(parallel=True, cache=True)
 def shade_texels(
     place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, lost,
@@ -306,59 +374,12 @@ def shade_texels(
     none. Lamps of rows that still wait [R] for their factors are let be.
     """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        p, q, normal = np.empty(3), np.empty((4, 3)), np.empty(3)
-        half, no_size = np.empty(3), np.zeros(3)
-        start, per_m, o, d = np.empty((2, 3)), np.empty((2, 3)), np.empty(3), np.empty(3)
+        room, share = np.empty((21, 3)), np.empty(4)
         bodies, parts = np.empty(len(movers.low), np.int32), np.empty(len(movers.part), np.int32)
-        share, reach, own_start, own_per_m = np.empty(4), np.empty((3, 3)), np.empty((2, 3)), np.empty((2, 3))
-        for i in range(block * BLOCK, min((block + 1) * BLOCK, len(texels))):
-            t, row = texels[i], rows[i]
-            axis, sign = face_centre(place, t, p)
-            p[axis] += 1e-3 * sign
-            normal[:], half[:] = 0.0, 0.0625
-            normal[axis], half[axis] = sign, 0.0
-            for s in range(4):
-                q[s] = p
-                q[s, (axis + 1) % 3] += 0.0625 if s & 1 else -0.0625
-                q[s, (axis + 2) % 3] += 0.0625 if s & 2 else -0.0625
-            lost[i], left[i] = 0.0, 1.0
-            for k in range(_bodies_in(near[page[i]], bodies)):
-                b = bodies[k]
-                gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
-                fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
-                if fade <= 0.0:
-                    continue
-                if gap > NEAR_M:
-                    left[i] *= 1.0 - _filled_share(movers, b, p, normal, o, d) * fade * movers.taken[b]
-                else:
-                    for s in range(4):
-                        left[i, s] *= 1.0 - _filled_share(movers, b, q[s], normal, o, d) * fade * movers.taken[b]
-            for slot in range(0 if waits[row] else lamp_of.shape[1]):
-                lamp = lamp_of[row, slot]
-                if lamp < 0:
-                    break
-                if column[lamp] < 0 or not before[page[i], column[lamp]].any():
-                    continue
-                # By its full power, so that light stays linear.
-                bright = (factor_of[row, slot].max() + glow_of[row, slot]) * shapes.strength[lamp]
-                weight = min(max(bright / DIM - 1.0, 0.0), 1.0)
-                if weight == 0.0:
-                    continue
-                # All bodies before one lamp together: their shadows lie in each other.
-                low, high, n = shapes.low[lamp], shapes.high[lamp], 0
-                _shaft(p, half, low, high, start, per_m)
-                for k in range(_bodies_in(before[page[i], column[lamp]], bodies)):
-                    b = bodies[k]
-                    if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
-                        n = _parts_in_shaft(movers, b, p, half, low, high, o, reach, own_start, own_per_m, parts, n)
-                if n == 0:
-                    continue
-                _hide(movers, parts, n, low, high, p, q, bright < BRIGHT, share, o, d)
-                for s in range(4):
-                    own, glow = weight * share[s] * factor_of[row, slot, s], weight * share[s] * glow_of[row, slot]
-                    for c in range(3):
-                        lost[i, s, c] += (own + glow * shapes.tint[lamp, c]) * radiance[lamp, c]
-            dark[i] = lost[i].any() or left[i].min() < 1.0
+        _shade_some(
+            block * BLOCK, min((block + 1) * BLOCK, len(texels)), place, texels, rows, page, movers, shapes, column,
+            near, before, lamp_of, factor_of, glow_of, waits, radiance, room, share, bodies, parts, lost, left, dark,
+        )  # fmt: skip
 
 
 @njit(cache=True)

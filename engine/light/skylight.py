@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
+from engine.core.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.furniture import first_part_met
 from engine.light.surface import face_centre
@@ -13,7 +14,7 @@ SUN_WHOLE = SUN_ACROSS**2
 BLOCK = 64  # texels, mostly neighbours, for which it is asked together which furniture may keep the sun from them
 
 
-@njit(cache=True)
+@leaf
 def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
     """`view.sky_radiance` for one direction."""
     if dz < 0.0:
@@ -27,7 +28,7 @@ def sky_towards(dx, dy, dz, sun, zenith, horizon, glow, ground, out):
         out[c] = horizon[c] + (zenith[c] - horizon[c]) * root + glow[c] * t8
 
 
-@njit(cache=True)
+@leaf
 def _sun_reaches(voxels, furniture, near, n, p, axis, u, v, sx, sy, sz):
     """Whether the sun shines on place u, v of the face around p [3]: 0 or 1; near [n] are bodies that may be ahead."""
     x, y, z = p[0], p[1], p[2]

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.rotations import matrices
 from engine.light.trace import crosses_box
 from engine.state.blueprint import Prefab
@@ -101,7 +101,7 @@ def parts_that(prefab: Prefab, emission: F32, shine: bool) -> NDArray[np.bool_]:
     return np.array([bool(emission[prefab.material[prefab.part == p]].any()) == shine for p in parts], np.bool_)
 
 
-@njit(cache=True)
+@leaf
 def distance_to_solid(box, plane, first_plane, i, ox, oy, oz, dx, dy, dz):
     """Where a ray enters piece i of Solids, in lengths of its direction; inf if it misses, or begins inside.
 
@@ -130,7 +130,7 @@ def distance_to_solid(box, plane, first_plane, i, ox, oy, oz, dx, dy, dz):
     return t0 if t0 > 0.0 else math.inf
 
 
-@njit(cache=True)
+@leaf
 def is_inside(plane, first_plane, i, x, y, z):
     """Whether a point (metres) lies in piece i of Solids."""
     for k in range(first_plane[i], first_plane[i + 1]):

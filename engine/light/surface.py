@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK
 from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, Faces, count_bits, row_of, texels_of
 from engine.light.trace import Voxels
@@ -24,7 +25,7 @@ OWN = -1  # number of a patch that is one texel
 ROOM = 32  # tables grow by one part in so many more than they must, so that the next edit does not copy everything
 
 
-@njit(cache=True)
+@leaf
 def _spread_out(faces, row, texel):
     """The texels of a page at their places: texel [64], left alone where there is none."""
     at, bits = faces.first[row], faces.bits[row]
@@ -100,13 +101,13 @@ def _spots_of_patches(rows, faces, patch_first, patch_spot):
                 patch_spot[t, level] = t if patch == OWN else len(patch_spot) + patch_first[rows[i]] + patch
 
 
-@njit(cache=True)
+@leaf
 def spot_of(t, level, patch_spot):
     """The spot that holds the light of texel t, or of its patch of a level above 0."""
     return patch_spot[t, level - 1] if level > 0 else t
 
 
-@njit(cache=True)
+@leaf
 def _steps_of_side(grid, side):
     """How far apart the faces of a side are in the flat grid, along u and v, and how far before them the voxel lies
     that must be air: three numbers. (An index that is no signed number is not asked each time whether it is below 0.)
@@ -117,7 +118,7 @@ def _steps_of_side(grid, side):
     return step[(axis + 1) % 3], step[(axis + 2) % 3], step[axis] * (1 - 2 * (side % 2))
 
 
-@njit(cache=True)
+@leaf
 def _looks_out(grid, side, x, y, z):
     """Whether the neighbour of a voxel on a side lies beyond the border of the grid."""
     axis = side // 2
@@ -143,7 +144,7 @@ def exposed_faces(grid):
     return count.sum(0)
 
 
-@njit(cache=True)
+@leaf
 def _faces_of_page(grid, flat, bx, by, bz, side, layer):
     """Which faces of a page are exposed, as bits."""
     axis = side // 2
@@ -167,7 +168,7 @@ def _faces_of_page(grid, flat, bx, by, bz, side, layer):
     return want
 
 
-@njit(cache=True)
+@leaf
 def _count_exposed(grid, bricks):
     """How many faces of some bricks [n, 3] are exposed, and on how many pages."""
     flat, n_faces, n_pages = grid.reshape(-1), 0, 0
@@ -466,7 +467,7 @@ def _texels_within(faces, place, n_bricks, low, high):
     return found[:n]
 
 
-@njit(cache=True)
+@leaf
 def face_centre(place, t, out):
     """Centre of texel t's face in metres into out[3], its outward normal's axis and sign returned."""
     side = place[t, 3]

@@ -18,9 +18,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from engine.core.compiled import leaf
 from engine.core.units import BRICK
 from engine.light.gaps import gaps_of
 
@@ -55,7 +55,7 @@ def occupied_bricks(grid: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.ascontiguousarray(occupied[:, :, : int(layers.max(initial=0)) + 1])
 
 
-@njit(cache=True)
+@leaf
 def _planes(p, d):
     """How a ray crosses the planes of an axis: which way it steps, and `ahead` and `delta`, such that it leaves the
     cell c at the time (c + ahead) * delta.
@@ -65,7 +65,7 @@ def _planes(p, d):
     return (1 if d > 0.0 else -1), (1.0 if d > 0.0 else 0.0) - p, min(max(1.0 / d, -NEVER), NEVER)
 
 
-@njit(cache=True)
+@leaf
 def _cell_at(p, d, step, ahead, delta, cell, t, is_tie_passed):
     """The cell of an axis that a ray is in at a time t, when it has come as far as `cell`. A plane that is met at just
     that time may be passed or not.
@@ -78,7 +78,7 @@ def _cell_at(p, d, step, ahead, delta, cell, t, is_tie_passed):
     return c
 
 
-@njit(cache=True)
+@leaf
 def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):
     """First solid voxel along a ray: (t, side, x, y, z). `d` is of unit length; side is NOTHING or INSIDE if none. A
     ray that meets nothing ends at t_max, in no voxel: -1, -1, -1.
@@ -147,7 +147,7 @@ def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):
     return t * 0.25, 2 * axis + (1 if step > 0 else 0), x, y, z
 
 
-@njit(cache=True)
+@leaf
 def is_clear(voxels, ox, oy, oz, tx, ty, tz, short):
     """Whether nothing solid lies between a point and a target; the last `short` metres are not looked at."""
     dx, dy, dz = tx - ox, ty - oy, tz - oz
@@ -172,7 +172,7 @@ def first_hit_reference(
         t += step_m
 
 
-@njit(cache=True)
+@leaf
 def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):
     """Whether a segment touches a box (slab test, Kay and Kajiya 1986); the caller widens the box by its own margin."""
     t0, t1 = 0.0, t_max
@@ -188,7 +188,7 @@ def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):
     return t0 <= t1
 
 
-@njit(cache=True)
+@leaf
 def hash3(x, y, z, salt):
     """A 32-bit hash of a place (finaliser of Murmur3): randomness that belongs to a place, not to an order of work."""
     h = (x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (salt * 2654435761)
@@ -198,7 +198,7 @@ def hash3(x, y, z, salt):
     return h ^ (h >> 16)
 
 
-@njit(cache=True)
+@leaf
 def unit_hash(x, y, z, salt):
     """A number in [0, 1) that belongs to a place."""
     return hash3(x, y, z, salt) / 4294967296.0
