@@ -48,6 +48,7 @@ ALONE_RAYS = 8  # of a rough pixel that has no neighbours to share with
 ALIKE = 0.97  # cosine between normals of pixels that share what they see
 LEAST_SHARE = 0.25  # part of the tent: a pixel with less traces for itself
 FARTHEST = 1e4  # metres
+FEW = 32  # pixels whose rays a thread traces with the same scratch
 READS = 8  # texels that a ray reads at most: four of each of two widths
 ELSEWHERE, NO_RAY, ON_BODY = -1, -2, -3  # in place of a level: no texel is read, no ray went out, a body is read
 AMBIENT = 0.45  # part of the sky that the raster look takes to be open, as in its diffuse light
@@ -210,6 +211,30 @@ def _lobe(
                 weight[k, j] /= total
 
 
+@leaf
+def _trace_some(
+    first_row, last_row, voxels, faces, bodies, scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight,
+    level, end, rest, room, light,
+):  # fmt: skip
+    """`trace_lobes` of rows first_row .. last_row - 1, in the room [3, 3] that a thread has."""
+    o, n, v = room[0], room[1], room[2]
+    for k in range(first_row, last_row):
+        i = rows[k]
+        m, s = pixels.kind[i], slot[i]
+        stand(pixels, i, o, n, v)
+        count, first, step = rays[m], 0, 1
+        if grid_step > 1:
+            x, y = i % pixels.width, i // pixels.width
+            first, step = _turn(x // grid_step, y // grid_step), TURNS * TURNS
+        elif count > 1:
+            count = ALONE_RAYS
+        level[s] = NO_RAY
+        _lobe(
+            voxels, faces, bodies, scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s],
+            weight[s], level[s], end[s], rest[s],
+        )  # fmt: skip
+
+
 @njit(parallel=True, cache=True)
 def trace_lobes(
     voxels, faces, bodies, scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight, level, end, rest
@@ -217,23 +242,12 @@ def trace_lobes(
     """Find what some rows read, see `_lobe`, in their slots [n]: their part of the rays on a grid of some step; at step
     1 each stands alone.
     """
-    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        o, n, v, light = np.empty(3), np.empty(3), np.empty(3), np.empty(3, np.float32)
-        for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
-            i = rows[k]
-            m, s = pixels.kind[i], slot[i]
-            stand(pixels, i, o, n, v)
-            count, first, step = rays[m], 0, 1
-            if grid_step > 1:
-                x, y = i % pixels.width, i // pixels.width
-                first, step = _turn(x // grid_step, y // grid_step), TURNS * TURNS
-            elif count > 1:
-                count = ALONE_RAYS
-            level[s] = NO_RAY
-            _lobe(
-                voxels, faces, bodies, scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s],
-                weight[s], level[s], end[s], rest[s],
-            )  # fmt: skip
+    for block in prange((len(rows) + FEW - 1) // FEW):
+        room, light = np.empty((3, 3)), np.empty(3, np.float32)
+        _trace_some(
+            block * FEW, min((block + 1) * FEW, len(rows)), voxels, faces, bodies, scene, pixels, roughness, rays, rows,
+            grid_step, slot, texel, weight, level, end, rest, room, light,
+        )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)
