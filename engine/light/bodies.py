@@ -18,8 +18,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.rotations import matrices, turned
+from engine.light.compiled import leaf
 from engine.light.faces import texel_at
 from engine.light.fixtures import far_share, fixture_share, unshaded_share
 from engine.light.formfactor import LampShapes, box_factors, far_factor

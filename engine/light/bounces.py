@@ -16,8 +16,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.light import gather
+from engine.light.compiled import leaf
 from engine.light.extents import (
     BANDS,
     bands_in_reach,

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.furniture import MOST_NEAR, bodies_between, first_part_met
 from engine.light.gather import CODE, bin_of_distance, met_code
 from engine.light.surface import face_centre

@@ -8,7 +8,7 @@ scaled so that light which is the same from everywhere stays what it is: no netw
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.gather import BINS, NEIGHBOURS
 
 LEAK = np.float32(0.1)  # slope of the leaky rectifier below 0

@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK
+from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, texels_of
 from engine.light.gather import REACH_OF_CODE, bounce_turn, texel_direction
 

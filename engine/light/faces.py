@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK
+from engine.light.compiled import leaf
 
 PAGES_PER_BRICK = 6 * BRICK
 PAGE_TEXELS = BRICK * BRICK

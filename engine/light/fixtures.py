@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.rotations import matrices
+from engine.light.compiled import leaf
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.solids import Solids, distance_to_solid, is_inside, joined, moved, parts_that, solids_of
 from engine.state.blueprint import Materials, Prefab

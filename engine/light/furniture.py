@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.ggx import bounced_albedo
 from engine.light.solids import Solids, distance_to_solid, joined, moved, parts_that, solids_of
 from engine.light.trace import crosses_box, is_clear

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK
+from engine.light.compiled import leaf
 
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]

@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.faces import page_key, row_of, texel_at, texel_of
 from engine.light.furniture import NEAR_M, bodies_between, first_part_met, side_met
 from engine.light.keeping import unpack

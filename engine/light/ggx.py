@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.state.blueprint import Materials
 
 VARNISH_F0 = 0.04  # reflectance of an index of refraction of 1.5 seen straight on

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.light.cache import LightCache
+from engine.light.compiled import leaf
 from engine.light.faces import Faces
 from engine.light.furniture import Furniture, no_furniture
 from engine.light.trace import Voxels

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.furniture import is_unblocked
 from engine.light.ggx import VARNISH_F0, distribution, schlick, shadowing
 from engine.light.glossy import BLOCK, stand

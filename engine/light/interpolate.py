@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.surface import face_centre
 from engine.light.trace import is_clear
 

@@ -8,7 +8,7 @@ in 20) do not lean to one side.
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 
 KEPT_BITS = 9  # significant bits of the brightest colour
 

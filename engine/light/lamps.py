@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors

@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK, VOXEL_M
+from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texel_of
 
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide

@@ -6,8 +6,8 @@ Whatever differs is told apart (`changed`), so that a pass over a few pages know
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
 from engine.light.bounces import gathered
+from engine.light.compiled import leaf
 from engine.light.faces import PAGE_TEXELS, page_key, row_of, texels_of
 from engine.light.keeping import pack, unpack
 from engine.light.skylight import SUN_WHOLE

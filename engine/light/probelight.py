@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.interpolate import air_probes, texel_probes
 from engine.light.keeping import unpack
 from engine.light.probes import DISTANCE_UNIT, SKY, cell_rays

@@ -7,7 +7,7 @@ decides nothing.
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]

@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.faces import texel_at
 from engine.light.furniture import first_part_met, side_met
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet

@@ -3,8 +3,8 @@
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
 from engine.light import gather
+from engine.light.compiled import leaf
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
 from engine.light.surface import face_centre, spot_of

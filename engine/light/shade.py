@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.formfactor import FAINT, LampShapes
 from engine.light.movers import Movers
 from engine.light.pages import page_origin

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, prange
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.furniture import first_part_met
 from engine.light.surface import face_centre

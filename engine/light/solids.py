@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.rotations import matrices
+from engine.light.compiled import leaf
 from engine.light.trace import crosses_box
 from engine.state.blueprint import Prefab
 

@@ -15,8 +15,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK
+from engine.light.compiled import leaf
 from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, Faces, count_bits, row_of, texels_of
 from engine.light.trace import Voxels
 

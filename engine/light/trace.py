@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.compiled import leaf
 from engine.core.units import BRICK
+from engine.light.compiled import leaf
 from engine.light.gaps import gaps_of
 
 NOTHING = -1  # the ray left the grid or passed t_max

@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 from numba.core.errors import NumbaError
 
-from engine.core.compiled import leaf
+from engine.light.compiled import leaf
 
 
 class Two(NamedTuple):
