@@ -495,9 +495,7 @@ class BodyLight:
             if not is_new[mine].any():
                 continue
             found = factor[factor_at[mine.start] : factor_at[mine.stop]].reshape(mine.stop - mine.start, -1, 2)
-            if known.lamp_of:
-                found = np.concatenate([known.factors, found[is_new[mine]]])
-            known.factors = found.copy()
+            known.factors = np.concatenate([known.factors, found[is_new[mine]]]) if known.lamp_of else found.copy()
             known.lamp_of = known.lamp_of + [keys[p] for p in range(mine.start, mine.stop) if is_new[p]]
         return factor_at, factor
 

@@ -51,8 +51,8 @@ class Scene(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """What rays meet and read. Kernels take it field by field: they know no tuple in a tuple, and one that is put
-    together for every ray costs more than the ray (each array in it is counted, by all threads in turn).
+    """What rays meet and read. Kernels take it field by field: they know no tuple in a tuple, and to put one together
+    for every ray counts a reference to each array in it.
     """
 
     voxels: Voxels

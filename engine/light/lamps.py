@@ -170,16 +170,19 @@ def _quarter(p, ua, va, s):
 
 
 @leaf
-def _list_lamps(p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright, known):
+def _list_lamps(
+    p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright, listed, known
+):  # fmt: skip
     """Find the lamps that may light a texel with the middle p [3]: how many. Factors stay with lamps that were listed
-    before. Besides `fine_factors` the others are scratch: bright [16], known [16, 6] what was listed.
+    before. Besides those of `fine_factors` all is scratch: bright [16], and of lamps listed before which, listed [16],
+    and their factors and glow, known [16, 5].
     """
     low, high, reach, strength = shapes.low, shapes.high, shapes.reach, shapes.strength
     known_void, seen = void[row], 0
     for slot in range(LAMPS_PER_TEXEL):
-        bright[slot], known[slot, 0], known[slot, 5] = 0.0, lamp_of[row, slot], glow_of[row, slot]
+        bright[slot], listed[slot], known[slot, 4] = 0.0, lamp_of[row, slot], glow_of[row, slot]
         for s in range(4):
-            known[slot, 1 + s] = factor_of[row, slot, s]
+            known[slot, s] = factor_of[row, slot, s]
     lamp_of[row, :] = -1
     for lamp in range(len(low)):
         dx = max(low[lamp, 0] - p[0], 0.0, p[0] - high[lamp, 0])
@@ -207,10 +210,10 @@ def _list_lamps(p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, f
     void[row] = (1 << seen) - 1
     for was in range(LAMPS_PER_TEXEL):
         for slot in range(seen):
-            if known[was, 0] == lamp_of[row, slot] and not known_void >> was & 1:
-                glow_of[row, slot] = known[was, 5]
+            if listed[was] == lamp_of[row, slot] and not known_void >> was & 1:
+                glow_of[row, slot] = known[was, 4]
                 for s in range(4):
-                    factor_of[row, slot, s] = known[was, 1 + s]
+                    factor_of[row, slot, s] = known[was, s]
                 void[row] &= ~(1 << slot)
     return seen
 
@@ -218,7 +221,7 @@ def _list_lamps(p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, f
 @leaf
 def _fine_some(
     first, last, voxels, furniture, place, texels, rows, shapes, is_lit, void, lamp_of, factor_of, glow_of, room, faces,
-    bright, known, near,
+    bright, listed, known, near,
 ):  # fmt: skip
     """`fine_factors` of texels first .. last - 1, in the room [15, 3] and the lists that a thread has."""
     low, high, strength = shapes.low, shapes.high, shapes.strength
@@ -233,8 +236,9 @@ def _fine_some(
         seen = 0
         if void[row] & LIST:
             seen = _list_lamps(
-                p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright, known
-            )
+                p, nx, ny, nz, shapes, row, void, lamp_of, factor_of, glow_of, factor, corner, buffer, bright,
+                listed, known,
+            )  # fmt: skip
         else:
             while seen < LAMPS_PER_TEXEL and lamp_of[row, seen] >= 0:
                 seen += 1
@@ -287,10 +291,11 @@ def fine_factors(voxels, furniture, place, texels, rows, shapes, is_lit, void, l
     """
     for block in prange((len(texels) + FEW - 1) // FEW):
         room, faces, bright = np.empty((15, 3)), np.empty((6, 6)), np.empty(LAMPS_PER_TEXEL)
-        known, near = np.empty((LAMPS_PER_TEXEL, 6)), np.empty(MOST_NEAR, np.int32)
+        listed, known = np.empty(LAMPS_PER_TEXEL, np.int32), np.empty((LAMPS_PER_TEXEL, 5), np.float32)
+        near = np.empty(MOST_NEAR, np.int32)
         _fine_some(
             block * FEW, min((block + 1) * FEW, len(texels)), voxels, furniture, place, texels, rows, shapes, is_lit,
-            void, lamp_of, factor_of, glow_of, room, faces, bright, known, near,
+            void, lamp_of, factor_of, glow_of, room, faces, bright, listed, known, near,
         )  # fmt: skip
 
 

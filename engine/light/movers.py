@@ -18,7 +18,6 @@ from engine.view import View
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
-Bool = NDArray[np.bool_]
 
 SEEN_M = 40.0  # from the camera: the shade of bodies beyond is smaller than a few pixels
 SMALL_SHARE = 0.04  # of a body's surface: smaller parts fill nothing

@@ -37,7 +37,6 @@ from engine.view import Lamps
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
-U8 = NDArray[np.uint8]
 
 SHARP = 0.1  # roughness up to which a lobe is one ray at every pixel
 RAYS_OF = ((SHARP, 1), (0.4, 2), (1.0, 3))  # rays of a lobe at each pixel of a grid, by roughness
@@ -562,18 +561,9 @@ class Reflections:
         kept.is_lit[todo] = True
         todo = rows[~kept.lamps_hold[rows]]
         light_lobes(
-            world.voxels,
-            world.bodies,
-            world.scene,
-            balls,
-            pixels,
-            rough,
-            metal,
-            todo,
-            kept.lamps,
-            kept.slot,
+            world.voxels, world.bodies, world.scene, balls, pixels, rough, metal, todo, kept.lamps, kept.slot,
             kept.asked,
-        )
+        )  # fmt: skip
         kept.lamps_hold[todo] = True
 
 

@@ -19,9 +19,7 @@ from engine.light.pages import page_origin
 from engine.light.surface import face_centre
 
 F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
-U64 = NDArray[np.uint64]
 Bool = NDArray[np.bool_]
 
 AMBIENT_M = 1.0  # from a body: there a person, 0.5 x 1.75 m, fills 6 % of what a floor sees
@@ -164,9 +162,8 @@ def _find_near(keys, order, ny_bricks, nz_bricks, movers, shapes, on, shines, ne
                 n += shines[m, b]
             n = _list_in_shaft(whole, wide, lamp_low, lamp_high, movers, fewer, n, start, per_m, some)
             for i in range(last - first if n > 0 else 0):
-                above = lamp_high[axis[i]] - middle[i, axis[i]]
-                if sign[i] < 0:
-                    above = middle[i, axis[i]] - lamp_low[axis[i]]
+                a, at = axis[i], middle[i, axis[i]]
+                above = lamp_high[a] - at if sign[i] > 0 else at - lamp_low[a]
                 if above <= 0.0 or _gap2(middle[i], half[i], lamp_low, lamp_high) >= reach * reach:
                     continue
                 n_before = _list_in_shaft(
@@ -186,7 +183,9 @@ def _in_body(movers, b, x, y, z, out):
 
 @leaf
 def _passes_by(ox, oy, oz, px, py, pz, low, high):
-    """Whether a segment from o misses a box low..high [3]; p is one over the segment, axis by axis."""
+    """Whether a segment from o misses a box low..high [3]; p is one over the segment, axis by axis. `crosses_box` for
+    many boxes on one way: it divides six times for each.
+    """
     x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
     y0, y1 = (low[1] - oy) * py, (high[1] - oy) * py
     z0, z1 = (low[2] - oz) * pz, (high[2] - oz) * pz
@@ -335,11 +334,10 @@ def _shade_some(
             n_before = 0 if column[lamp] < 0 else _bodies_in(before[page[i], column[lamp]], bodies)
             if n_before == 0:
                 continue
-            # By its full power, so that light stays linear.
-            bright = glow_of[row, slot]
+            bright = 0.0
             for s in range(4):
-                bright = max(bright, factor_of[row, slot, s] + glow_of[row, slot])
-            bright *= shapes.strength[lamp]
+                bright = max(bright, factor_of[row, slot, s])
+            bright = (bright + glow_of[row, slot]) * shapes.strength[lamp]  # fully on, so that light stays linear
             weight = min(max(bright / DIM - 1.0, 0.0), 1.0)
             if weight == 0.0:
                 continue
