@@ -21,7 +21,6 @@ from engine.light.compiled import leaf
 from engine.light.extents import (
     BANDS,
     bands_in_reach,
-    lies_between,
     measure,
     no_extents,
     with_room,
@@ -73,34 +72,43 @@ def _trace(voxels, faces, place, texels, void, met):
             met[t, k] = packed_met(end, far)
 
 
+@leaf
+def _cross_some(
+    first, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void, room
+):  # fmt: skip
+    """`_cross` of pages first .. last - 1, in the room [3, 3] that a thread has."""
+    for i in range(first, last):
+        row = rows[i]
+        ending, leaving, least = bands_in_reach(
+            extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low, high
+        )  # fmt: skip
+        if ending | leaving == 0:
+            continue
+        of_page = texels_of(faces, row)
+        for t in faces.texel[of_page[0] : of_page[1]]:
+            asked = np.uint64(0)
+            for k in range(N_RAYS):
+                code = met_code(met[t, k])
+                end, band = met[t, k] >> np.uint32(8), k * BANDS // N_RAYS
+                if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
+                    continue
+                if code >= 240 or REACH_OF_CODE[code] >= least:
+                    asked |= np.uint64(1) << np.uint64(k)
+            if asked != 0:
+                void[t] |= np.uint8(rays_crossing(place, is_fresh, t, met[t], asked, True, low, high, room))
+
+
 @njit(parallel=True, cache=True)
-def _cross(rows, faces, page_key_of_row, n_bricks, place, extents, met, low, high, void):
-    """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres)."""
+def _cross(rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void):
+    """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres); is_fresh [T]
+    are faces that came with what is in the boxes.
+    """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
-        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
-            row = rows[i]
-            ending, leaving, least = bands_in_reach(
-                extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low, high
-            )  # fmt: skip
-            if ending | leaving == 0:
-                continue
-            of_page = texels_of(faces, row)
-            for t in faces.texel[of_page[0] : of_page[1]]:
-                asked = np.uint64(0)
-                for k in range(N_RAYS):
-                    code = met_code(met[t, k])
-                    end, band = met[t, k] >> np.uint32(8), k * BANDS // N_RAYS
-                    if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
-                        continue
-                    if code < 240 and REACH_OF_CODE[code] < least:
-                        continue
-                    # Where a texel is new, another may have been that the ray ended on.
-                    is_other = end >= BLOCKED or place[end, 3] < 0 or void[end] == ALL_RAYS
-                    if is_other or lies_between(place, t, end, low, high):
-                        asked |= np.uint64(1) << np.uint64(k)
-                if asked != 0:
-                    void[t] |= np.uint8(rays_crossing(place, t, met[t], asked, True, low, high, scratch))
+        room, last = np.empty((3, 3)), min(block * BLOCK + BLOCK, len(rows))
+        _cross_some(
+            block * BLOCK, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void,
+            room,
+        )  # fmt: skip
 
 
 @leaf
@@ -177,15 +185,20 @@ def _rows_met(rays, met, place, faces, ny_bricks, nz_bricks, rows):
             rows[i] = row_of(faces, page_key(x, y, z, side, ny_bricks, nz_bricks))
 
 
+@leaf
+def _mark_readers_of(rays, met, patch_spot, changed, mark):
+    for ray in rays:
+        t = ray // N_RAYS
+        if not mark[t] and changed[_spot_met(met[t, ray % N_RAYS], patch_spot)]:
+            mark[t] = True
+
+
 @njit(parallel=True, cache=True)
 def _mark_readers(rows, start, count, rays, met, patch_spot, changed, mark):
     """Mark the texels with a ray into some pages [n] that reads something that changed [S]: mark [T]."""
     for i in prange(len(rows)):
         first = start[rows[i]]
-        for ray in rays[first : first + count[rows[i]]]:
-            t = ray // N_RAYS
-            if not mark[t] and changed[_spot_met(met[t, ray % N_RAYS], patch_spot)]:
-                mark[t] = True
+        _mark_readers_of(rays[first : first + count[rows[i]]], met, patch_spot, changed, mark)
 
 
 class BounceRays:
@@ -241,11 +254,11 @@ class BounceRays:
         self._extents = with_room(self._extents, len(surface.page_key_of_row))
         if self._boxes:
             low, high = (np.concatenate(corners) for corners in zip(*self._boxes, strict=True))
-            per_page = surface.n_texels / max(len(rows), 1)
+            per_page, is_fresh = surface.n_texels / max(len(rows), 1), self._void == ALL_RAYS
             for part in _parts(rows, most_texels and int(ASKED * most_texels / per_page) + 1):
                 _cross(
-                    part, surface.faces, surface.page_key_of_row, surface.n_bricks, surface.place, self._extents,
-                    self.met, low, high, self._void,
+                    part, surface.faces, surface.page_key_of_row, surface.n_bricks, surface.place, is_fresh,
+                    self._extents, self.met, low, high, self._void,
                 )  # fmt: skip
                 yield
             self._boxes.clear()

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.compiled import leaf
-from engine.light.gather import BINS, NEIGHBOURS
+from engine.light.gather import BINS, BLOCK, NEIGHBOURS
 
 LEAK = np.float32(0.1)  # slope of the leaky rectifier below 0
 LEAST_TAKEN = np.float32(0.25)  # light that is taken in all is not scaled up from less
@@ -43,19 +43,16 @@ def _gains(own, near, wide, w1, b1, w2, b2, x, y, gain):
         gain[o] *= whole / max(taken, LEAST_TAKEN)
 
 
-@njit(parallel=True, cache=True)
-def gathered_light(
-    rows, around, row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2, e, e_near
+@leaf
+def _gathered_some(
+    rows, around, row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2, e, e_near, wide_moment,
+    wide_share, x, y, gain,
 ):  # fmt: skip
-    """Indirect e [R, 3] at `rows`: gains of the network times the light that came home, bin by bin; linear in light.
-    e_near [R, 3] is what of it comes from the nearest bin.
-
-    `around` [n, 9] says where the means over 3 x 3 texels lie whose mean is that over 5 x 5 (peaked in the middle).
-    """
-    for i in prange(len(rows)):
-        row = rows[i]
-        wide_moment, wide_share = np.zeros((BINS, 3), np.float32), np.zeros(BINS, np.float32)
-        n = np.float32(0.0)
+    """`gathered_light`, in the room that a thread has."""
+    for i in range(len(rows)):
+        row, n = rows[i], np.float32(0.0)
+        wide_moment[:] = 0.0
+        wide_share[:] = 0.0
         for k in range(NEIGHBOURS):
             if around[i, k] < 0:
                 continue
@@ -67,11 +64,7 @@ def gathered_light(
                     wide_moment[b, c] += near_moment[other, b, c]
         for b in range(BINS):
             wide_share[b] /= n
-        gain = np.empty(3 * BINS, np.float32)
-        _gains(
-            share[row], near_share[row], wide_share, w1, b1, w2, b2, np.empty(3 * BINS, np.float32),
-            np.empty(len(b1), np.float32), gain,
-        )  # fmt: skip
+        _gains(share[row], near_share[row], wide_share, w1, b1, w2, b2, x, y, gain)
         for c in range(3):
             total = np.float32(0.0)
             for b in range(BINS):
@@ -80,3 +73,22 @@ def gathered_light(
             e[row, c] = total
             e_near[row, c] = gain[0] * moment[row, 0, c] + gain[BINS] * near_moment[row, 0, c]
             e_near[row, c] += gain[2 * BINS] * (wide_moment[0, c] / n)
+
+
+@njit(parallel=True, cache=True)
+def gathered_light(
+    rows, around, row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2, e, e_near
+):  # fmt: skip
+    """Indirect e [R, 3] at `rows`: gains of the network times the light that came home, bin by bin; linear in light.
+    e_near [R, 3] is what of it comes from the nearest bin.
+
+    `around` [n, 9] says where the means over 3 x 3 texels lie whose mean is that over 5 x 5 (peaked in the middle).
+    """
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        first, last = block * BLOCK, min(block * BLOCK + BLOCK, len(rows))
+        wide_moment, wide_share = np.empty((BINS, 3), np.float32), np.empty(BINS, np.float32)
+        x, y, gain = np.empty(3 * BINS, np.float32), np.empty(len(b1), np.float32), np.empty(3 * BINS, np.float32)
+        _gathered_some(
+            rows[first:last], around[first:last], row_of_texel, moment, share, near_moment, near_share, w1, b1, w2, b2,
+            e, e_near, wide_moment, wide_share, x, y, gain,
+        )  # fmt: skip

@@ -57,6 +57,11 @@ def with_room(extents: Extents, n_pages: int) -> Extents:
 
 
 @leaf
+def _length(x, y):
+    return math.sqrt(x * x + y * y)
+
+
+@leaf
 def _sector(is_east, is_north, is_more_across):
     """The number of an eighth of all directions: signs of x and y, and whether x is the larger."""
     return 4 * np.int64(is_east) + 2 * np.int64(is_north) + np.int64(is_more_across)
@@ -70,11 +75,10 @@ def _include(place, t, margin, low, high):
         high[c] = max(high[c], min(place[t, c] + 1 + margin, EVERYWHERE))
 
 
-@njit(cache=True)
-def _measure_page(row, faces, place, met, sky, blocked, extents):
-    """`measure` one page."""
-    direction, rays = np.empty(3, np.float64), met.shape[1]
-    low, high, climb = extents.low[row], extents.high[row], extents.climb[row]
+@leaf
+def _measure_page(row, faces, place, met, sky, blocked, extents, direction):
+    """`measure` one page; direction [3] is scratch."""
+    rays, low, high, climb = met.shape[1], extents.low[row], extents.high[row], extents.climb[row]
     low[:] = EVERYWHERE
     high[:] = -EVERYWHERE
     climb[:] = NEVER
@@ -87,7 +91,7 @@ def _measure_page(row, faces, place, met, sky, blocked, extents):
                 if not is_turned:
                     turn, is_turned = bounce_turn(place, t), True
                 texel_direction(place[t, 3], turn, k, rays, direction)
-                slope = direction[2] / max(math.hypot(direction[0], direction[1]), 1e-9)
+                slope = direction[2] / max(_length(direction[0], direction[1]), 1e-9)
                 sector = _sector(direction[0] >= 0.0, direction[1] >= 0.0, abs(direction[0]) >= abs(direction[1]))
                 steps = np.int8(max(min(math.floor(CLIMB * slope), NEVER - 1), ANYHOW))
                 climb[band, sector] = min(climb[band, sector], steps)
@@ -104,7 +108,7 @@ def _measure_page(row, faces, place, met, sky, blocked, extents):
 def measure(rows, faces, place, met, sky, blocked, extents):
     """Extents of the rays met [T, K] (bounces.py; `sky` and `blocked` are ends that are no texels) of some pages."""
     for i in prange(len(rows)):
-        _measure_page(rows[i], faces, place, met, sky, blocked, extents)
+        _measure_page(rows[i], faces, place, met, sky, blocked, extents, np.empty(3, np.float64))
 
 
 @leaf
@@ -145,8 +149,8 @@ def bands_in_reach(extents, row, key, ny_bricks, nz_bricks, low, high):
                 ending |= 1 << band
         # From anywhere on the page to anywhere in the box, seen from above, and how much that rises at most.
         x0, x1, y0, y1 = low[b, 0] - x - 2.0, high[b, 0] - x, low[b, 1] - y - 2.0, high[b, 1] - y
-        near = math.hypot(max(x0, -x1, 0.0), max(y0, -y1, 0.0)) - SLACK_M
-        far = math.hypot(max(-x0, x1), max(-y0, y1)) + SLACK_M
+        near = _length(max(x0, -x1, 0.0), max(y0, -y1, 0.0)) - SLACK_M
+        far = _length(max(-x0, x1), max(-y0, y1)) + SLACK_M
         rise = CLIMB * (high[b, 2] - (plane if axis == 2 else z) + SLACK_M)
         sectors = _sectors_towards(x0 - SLACK_M, x1 + SLACK_M, y0 - SLACK_M, y1 + SLACK_M)
         for band in range(BANDS):
@@ -157,18 +161,5 @@ def bands_in_reach(extents, row, key, ny_bricks, nz_bricks, low, high):
                 if climb == ANYHOW or climb * (near if climb >= 0 else far) <= rise:
                     leaving |= 1 << band
         if ending | leaving != 0:
-            least = min(least, math.hypot(near, max(low[b, 2] - z - 2.0, z - high[b, 2], 0.0)))
+            least = min(least, _length(near, max(low[b, 2] - z - 2.0, z - high[b, 2], 0.0)))
     return ending, leaving, least - SLACK_M
-
-
-@leaf
-def lies_between(place, t, end, low, high):
-    """Whether one of the boxes low..high [m, 3] metres touches the box around the voxels of two texels."""
-    for b in range(len(low)):
-        touches = True
-        for c in range(3):
-            touches &= 0.25 * min(place[t, c], place[end, c]) - SLACK_M <= high[b, c]
-            touches &= 0.25 * (max(place[t, c], place[end, c]) + 1) + SLACK_M >= low[b, c]
-        if touches:
-            return True
-    return False

@@ -45,6 +45,7 @@ ALL_RAYS = np.uint64(2**64 - 1)
 SPIRAL = 2.0 * math.pi * (np.arange(EDGE_RAYS) * 0.6180339887498949 % 1.0)
 BIN_OF_CODE = np.minimum((np.arange(256) / CODE).astype(np.int64), BINS - 2)  # the nearer of the two bins of a code
 FAR_OF_CODE = (np.arange(256) / CODE - BIN_OF_CODE).astype(np.float32)  # and the share of the other
+LEVEL_OF_CODE = np.searchsorted([106, 160, 213], np.arange(256)).astype(np.uint8)  # up to 2, 4, 8 m and beyond
 REACH_OF_CODE = 0.5 * 2.0 ** (1.5 * np.arange(256) / CODE) + 1e-3  # metres
 SPIRAL_COS, SPIRAL_SIN = np.cos(SPIRAL), np.sin(SPIRAL)
 
@@ -199,21 +200,20 @@ def patch_level(code):
     """Width of the patch that a ray reads (surface.py): a quarter of its distance across, for of 128 that share a half
     space one stands for about so much. Half of that and twice as much are no better, so 256 read the same.
     """
-    if code <= 106:  # 2 m
-        return 0
-    if code <= 160:  # 4 m
-        return 1
-    return 2 if code <= 213 else 3  # 8 m
+    return np.int64(LEVEL_OF_CODE[code])
 
 
 @leaf
-def _add_to_bins(code, light, bins):
-    """Add light [3] to the two bins [4, 3] between which a code lies."""
+def _add_to_bins(code, red, green, blue, bins):
+    """Add light to the two bins [4, 3] between which a code lies."""
     b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
     near = np.float32(1.0) - far
-    for c in range(3):
-        bins[b, c] += near * light[c]
-        bins[b + 1, c] += far * light[c]
+    bins[b, 0] += near * red
+    bins[b, 1] += near * green
+    bins[b, 2] += near * blue
+    bins[b + 1, 0] += far * red
+    bins[b + 1, 1] += far * green
+    bins[b + 1, 2] += far * blue
 
 
 @njit(cache=True)
@@ -229,7 +229,7 @@ def _add_sky(place, t, met, sun, zenith, horizon, glow, ground, bins):
         texel_direction(place[t, 3], turn, k, len(met), direction)
         x, y, z = np.float32(direction[0]), np.float32(direction[1]), np.float32(direction[2])
         sky_towards(x, y, z, sun, zenith, horizon, glow, ground, light)
-        _add_to_bins(met_code(met[k]), light, bins)
+        _add_to_bins(met_code(met[k]), light[0], light[1], light[2], bins)
 
 
 @njit(parallel=True, cache=True)
@@ -241,6 +241,27 @@ def gather_sky(place, texels, rows, n_rays, met, sun, zenith, horizon, glow, gro
         _add_sky(place, texels[i], met[row, :n], sun, zenith, horizon, glow, ground, sky[row])
 
 
+@leaf
+def _light_some(first, last, rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins):
+    """`gather_light` of rows first .. last - 1, with the bins [4, 3] that a thread has."""
+    for i in range(first, last):
+        row = rows[i]
+        for b in range(BINS):
+            for c in range(3):
+                bins[b, c] = sky[row, b, c]
+        for k in range(n_rays[row]):
+            hit, code = met_end(met[row, k]), met_code(met[row, k])
+            if hit >= 0:
+                r, g, b = unpack(radiance[spot_of(hit, patch_level(code), patch_spot)])
+                _add_to_bins(code, r, g, b, bins)
+            elif hit <= PART:
+                side = PART - hit
+                _add_to_bins(code, side_radiance[side, 0], side_radiance[side, 1], side_radiance[side, 2], bins)
+        for b in range(BINS):
+            for c in range(3):
+                moment[row, b, c] = bins[b, c] / np.float32(n_rays[row])
+
+
 @njit(parallel=True, cache=True)
 def gather_light(rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
@@ -248,20 +269,11 @@ def gather_light(rows, n_rays, met, patch_spot, radiance, side_radiance, sky, mo
     radiance [S] by spot is packed (keeping.py), side_radiance [6 N, 3] is what the six sides of each part of the
     furniture shine with, sky [R, 4, 3] what `gather_sky` found.
     """
-    for i in prange(len(rows)):
-        row = rows[i]
-        bins, light = sky[row].copy(), np.empty(3, np.float32)
-        for k in range(n_rays[row]):
-            hit, code = met_end(met[row, k]), met_code(met[row, k])
-            if hit >= 0:
-                spot = spot_of(hit, patch_level(code), patch_spot)
-                light[0], light[1], light[2] = unpack(radiance[spot])
-                _add_to_bins(code, light, bins)
-            elif hit <= PART:
-                _add_to_bins(code, side_radiance[PART - hit], bins)
-        for b in range(BINS):
-            for c in range(3):
-                moment[row, b, c] = bins[b, c] / np.float32(n_rays[row])
+    for block in prange((len(rows) + BLOCK - 1) // BLOCK):
+        bins, last = np.empty((BINS, 3), np.float32), min(block * BLOCK + BLOCK, len(rows))
+        _light_some(
+            block * BLOCK, last, rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins
+        )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)
@@ -269,17 +281,18 @@ def ray_shares(rows, n_rays, met, share):
     """Share of the rays that end in each bin: share [R, 4] at `rows`; less than 1 in all where some are blocked."""
     for i in prange(len(rows)):
         row = rows[i]
+        of_one = np.float32(1.0) / np.float32(n_rays[row])
         share[row] = 0.0
         for k in range(n_rays[row]):
             if met_end(met[row, k]) == BLOCKED:
                 continue
             code = met_code(met[row, k])
             b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
-            share[row, b] += (np.float32(1.0) - far) / np.float32(n_rays[row])
-            share[row, b + 1] += far / np.float32(n_rays[row])
+            share[row, b] += (np.float32(1.0) - far) * of_one
+            share[row, b + 1] += far * of_one
 
 
-@njit(cache=True)
+@leaf
 def _ball(place, t, low, high, towards):
     """The ball around a box (metres) as texel t sees it: towards [3] its middle from the middle of the face, and its
     radius, with half the diagonal of the face, for rays begin anywhere on that.
@@ -311,15 +324,28 @@ def _rays_towards(side, towards, d, r, rays):
     return max(int(least * least * rays - 1.5), 0), min(int(most * most * rays + 1.5), rays)
 
 
-@njit(cache=True)
-def rays_crossing(place, t, met, asked, is_bounce, low, high, scratch):
+@leaf
+def reach_of(place, is_fresh, met, origin, direction):
+    """How far a ray goes, or a little farther: to the face that it ends on, if that is none of those that are fresh [T]
+    (another may have had its number when the ray was traced), else as far as its code says.
+    """
+    code, end = met_code(met), met >> np.uint32(8)
+    if end < FIRST_PART and place[end, 3] >= 0 and not is_fresh[end]:
+        axis = place[end, 3] // 2
+        return (0.25 * (place[end, axis] + 1 - place[end, 3] % 2) - origin[axis]) / direction[axis] + 1e-3
+    return 1e4 if code >= 240 else REACH_OF_CODE[code]
+
+
+@leaf
+def rays_crossing(place, is_fresh, t, met, asked, is_bounce, low, high, room):
     """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; met
-    [rays] says how far they go. `is_bounce` if light bounces along them (bounces.py), which have a bit each.
+    [rays] says where they end, and is_fresh [T] what they cannot have ended on. `is_bounce` if light bounces along them
+    (bounces.py), which have a bit each.
     """
     crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
     rays = len(met)
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
-    origin, direction, towards = scratch
+    origin, direction, towards = room[0], room[1], room[2]
     sign = 1.0 - 2.0 * (side % 2)
     plane = (place[t, axis] + 0.5) * 0.25 + 0.125 * sign
     for b in range(len(low)):
@@ -338,9 +364,8 @@ def rays_crossing(place, t, met, asked, is_bounce, low, high, scratch):
             least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
         for k in range(first, last):
             code = met_code(met[k])
-            reach = 1e4 if code >= 240 else REACH_OF_CODE[code]
             bit = np.uint64(k) if is_bounce else bit_of_ray(k, rays)
-            if reach < d - r or not asked >> bit & np.uint64(1):
+            if (code < 240 and REACH_OF_CODE[code] < d - r) or not asked >> bit & np.uint64(1):
                 continue
             if not is_turned:
                 turn, is_turned = bounce_turn(place, t) if is_bounce else texel_turn(place, t), True
@@ -354,22 +379,32 @@ def rays_crossing(place, t, met, asked, is_bounce, low, high, scratch):
                 continue
             texel_ray(place, t, turn, k, rays, origin, direction)
             if crosses_box(
-                origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach, low[b], high[b]
-            ):
+                origin[0], origin[1], origin[2], direction[0], direction[1], direction[2],
+                reach_of(place, is_fresh, met[k], origin, direction), low[b], high[b],
+            ):  # fmt: skip
                 crossing |= np.uint64(1) << bit
     return crossing
 
 
+@leaf
+def _cross_some(first, last, place, is_fresh, texels, rows, n_rays, met, low, high, void, room):
+    """`rays_cross` of texels first .. last - 1, in the room [3, 3] that a thread has."""
+    for i in range(first, last):
+        row = rows[i]
+        if n_rays[row] > 0:
+            own = met[row, : n_rays[row]]
+            void[row] |= rays_crossing(place, is_fresh, texels[i], own, ~void[row], False, low, high, room)
+
+
 @njit(parallel=True, cache=True)
-def rays_cross(place, texels, rows, n_rays, met, low, high, void):
-    """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres)."""
+def rays_cross(place, is_fresh, texels, rows, n_rays, met, low, high, void):
+    """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres); is_fresh
+    [T] are faces that came with what is in the boxes.
+    """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        scratch = np.empty(3, np.float64), np.empty(3, np.float64), np.empty(3, np.float64)
-        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(texels))):
-            if n_rays[rows[i]] == 0:
-                continue
-            asked, own = ~void[rows[i]], met[rows[i], : n_rays[rows[i]]]
-            void[rows[i]] |= rays_crossing(place, texels[i], own, asked, False, low, high, scratch)
+        room = np.empty((3, 3))
+        last = min(block * BLOCK + BLOCK, len(texels))
+        _cross_some(block * BLOCK, last, place, is_fresh, texels, rows, n_rays, met, low, high, void, room)
 
 
 @njit(parallel=True, cache=True)

@@ -119,7 +119,7 @@ class TexelPool:
         if not len(texels):
             return
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
-        gather.rays_cross(place, texels, rows, self.n_rays, self.met, change.low, change.high, self.rays_void)
+        gather.rays_cross(place, is_fresh, texels, rows, self.n_rays, self.met, change.low, change.high, self.rays_void)
         if part_now is not None:
             renumber_parts(rows, self.n_rays, self.met, part_now, self.rays_void)
         beside = change.fresh
@@ -274,7 +274,7 @@ class TexelPool:
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         rows_that_read(
-            rows[old], self.n_rays, self.met, surface.patch_spot, self.checked, relit.changed_at,
+            rows[old], self.n_rays, self.met, surface.capacity, surface.patch_spot, self.checked, relit.changed_at,
             relit.sky_changed_at, standing.changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp

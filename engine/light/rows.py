@@ -2,36 +2,80 @@
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from engine.light import gather
 from engine.light.compiled import leaf
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
-from engine.light.surface import face_centre, spot_of
+from engine.light.surface import LEVELS, face_centre, spot_of
 from engine.light.trace import crosses_box
 
+I32 = NDArray[np.int32]
+
+MANY = 64  # with a row for every so many texels, to look at all of these first takes less than it saves
 FEW_BITS = 10  # void, of 64: what so few of a texel's rays bring may come a little later
 
 
 @njit(parallel=True, cache=True)
-def rows_that_read(
-    rows, n_rays, met, patch_spot, checked, changed_at, sky_at, part_at, reads
+def _newer_texels(patch_spot, changed_at, since, newer):
+    """Of which levels what rays read at each texel has changed since a relight: bits in newer [T]."""
+    for t in prange(len(newer)):
+        found = np.uint8(changed_at[t] > since)
+        for level in range(1, LEVELS):
+            found |= np.uint8(changed_at[patch_spot[t, level - 1]] > since) << np.uint8(level)
+        newer[t] = found
+
+
+@leaf
+def _may_read(own, newer):
+    """Whether one of a row's own [n] rays ends on a texel that is newer [T + 1] on its level, the last entry for what
+    is no texel. Of all rays without a choice in between: that is faster than to stop at the first.
+    """
+    found, none = np.uint8(0), np.uint32(len(newer) - 1)
+    for met in own:
+        found |= newer[min(met >> np.uint32(8), none)] >> gather.LEVEL_OF_CODE[met & np.uint32(0xFF)]
+    return found & np.uint8(1) != 0
+
+
+@leaf
+def _reads(own, patch_spot, since, changed_at, sky_at, part_at):
+    """Whether one of a row's own [n] rays brings other light than at the relight `since`."""
+    for met in own:
+        hit = gather.met_end(met)
+        if hit >= 0:
+            if changed_at[spot_of(hit, gather.patch_level(gather.met_code(met)), patch_spot)] > since:
+                return True
+        elif (hit == gather.SKY and sky_at > since) or (hit <= gather.PART and part_at[gather.PART - hit] > since):
+            return True
+    return False
+
+
+@njit(parallel=True, cache=True)
+def _rows_that_read(
+    rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads
 ):  # fmt: skip
-    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
+    """`rows_that_read`; newer [T + 1] is of what changed after the relight `floor`, and says nothing if that is -1."""
     for i in prange(len(rows)):
         row = rows[i]
-        since = checked[row]
-        reads[i] = since < 0
-        for k in range(n_rays[row]):
-            if reads[i]:
-                break
-            hit, code = gather.met_end(met[row, k]), gather.met_code(met[row, k])
-            if hit >= 0:
-                reads[i] = changed_at[spot_of(hit, gather.patch_level(code), patch_spot)] > since
-            elif hit == gather.SKY:
-                reads[i] = sky_at > since
-            elif hit <= gather.PART:
-                reads[i] = part_at[gather.PART - hit] > since
+        own, since = met[row, : n_rays[row]], checked[row]
+        reads[i] = since < 0 or floor < 0 or _may_read(own, newer)
+        if reads[i] and since > floor:
+            reads[i] = _reads(own, patch_spot, since, changed_at, sky_at, part_at)
+
+
+def rows_that_read(
+    rows: I32, n_rays: I32, met: NDArray[np.uint32], n_texels: int, patch_spot: I32, checked: I32, changed_at: I32,
+    sky_at: int, part_at: I32, reads: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
+    since, newer = checked[rows], np.zeros(n_texels + 1, np.uint8)
+    floor = int(since[since >= 0].min(initial=np.iinfo(np.int32).max))
+    if len(rows) * MANY < n_texels or sky_at > floor or part_at.max(initial=-1) > floor:
+        floor = -1
+    else:
+        _newer_texels(patch_spot, changed_at, floor, newer[:-1])
+    _rows_that_read(rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads)
 
 
 @leaf

@@ -257,9 +257,13 @@ def test_a_ray_that_touches_a_box_is_never_missed(
     hit, code = traced(scene, texels, rays=rays)
     low = rng.uniform(0, [14, 14, 5], (3, 3))
     high = low + rng.uniform(0.25, 1.5, (3, 3))
-    void = np.zeros(len(texels), np.uint64)
-    rows = np.arange(len(texels), dtype=np.int32)
-    gather.rays_cross(place, texels, rows, np.full(len(rows), rays, np.int32), packed_as(hit, code), low, high, void)
+    void, is_fresh = np.zeros(len(texels), np.uint64), np.zeros(len(place), np.bool_)
+    rows, n_rays, met = (
+        np.arange(len(texels), dtype=np.int32),
+        np.full(len(texels), rays, np.int32),
+        packed_as(hit, code),
+    )
+    gather.rays_cross(place, is_fresh, texels, rows, n_rays, met, low, high, void)
     bit = np.array([gather.bit_of_ray(k, rays) for k in range(rays)], np.uint64)
     crosses = void[:, None] >> bit & np.uint64(1) > 0
     touched = np.zeros((len(texels), rays), np.bool_)
@@ -275,6 +279,30 @@ def test_a_ray_that_touches_a_box_is_never_missed(
     # Those alone are traced again.
     hit, code_again = traced(scene, texels, rays=rays, void=void)
     assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()
+
+
+def test_a_ray_goes_as_far_as_the_face_that_it_ends_on(scene: SceneFeatures, rng: np.random.Generator) -> None:
+    """To 2 mm, where that face is still what it was; else as far as its code says, and those that leave go for ever."""
+    place, texels = scene.surface.place, rng.choice(scene.texels, 100, replace=False)
+    hit, code = traced(scene, texels)
+    met, known, fresh = packed_as(hit, code), np.zeros(len(place), np.bool_), np.ones(len(place), np.bool_)
+    gone, coarser = place.copy(), 0
+    gone[:, 3] = -1
+    for i, texel in enumerate(texels):
+        for k in range(0, TEXEL_RAYS, 5):
+            origin, direction = ray(place, texel, k, TEXEL_RAYS)
+            t, side = first_hit(scene.transport.voxels, *origin, *direction, 1e4)[:2]
+            reach = [
+                gather.reach_of(at, is_fresh, met[i, k], origin, direction)
+                for at, is_fresh in ((place, known), (place, fresh), (gone, known))
+            ]
+            assert reach[1] == reach[2] >= t
+            if hit[i, k] >= 0:
+                assert t <= reach[0] <= t + 2e-3
+                coarser += reach[1] > reach[0] + 0.05
+            else:
+                assert reach[0] == reach[1] and (side >= 0 or reach[0] == 1e4)
+    assert coarser > 100
 
 
 def test_what_a_ray_meets_is_kept_as_it_is_or_as_blocked() -> None:

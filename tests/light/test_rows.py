@@ -1,0 +1,45 @@
+"""What is asked of all rows of decoded texels at once, against plain loops."""
+
+import numpy as np
+import pytest
+
+from engine.light import gather, rows
+from engine.light.surface import LEVELS
+
+
+@pytest.mark.parametrize("others_changed", [False, True])
+@pytest.mark.parametrize("n_rows", [3, 200])
+def test_rows_read_what_a_plain_loop_finds(n_rows: int, others_changed: bool, rng: np.random.Generator) -> None:
+    """Few rows and many, which are asked in other ways; whether or not the sky and parts are others too."""
+    n_texels, n_spots, n_parts = 300, 400, 4
+    patch_spot = rng.integers(0, n_spots, (n_texels, LEVELS - 1)).astype(np.int32)
+    changed_at = np.where(rng.random(n_spots) < 0.01, rng.integers(5, 9, n_spots), 2).astype(np.int32)
+    part_at, sky_at = np.full(6 * n_parts, 2, np.int32), 2
+    if others_changed:
+        part_at[7], sky_at = 8, 6
+    hit = rng.integers(0, n_texels, (n_rows, gather.EDGE_RAYS))
+    hit[rng.random(hit.shape) < 0.02] = gather.SKY
+    hit[rng.random(hit.shape) < 0.02] = gather.BLOCKED
+    is_part = rng.random(hit.shape) < 0.01
+    hit[is_part] = gather.PART - rng.integers(0, 6 * n_parts, is_part.sum())
+    far = rng.uniform(0.1, 20.0, hit.shape)
+    met = np.vectorize(gather.packed_met.py_func, otypes=[np.uint32])(hit, far)
+    n_rays = rng.choice([0, gather.TEXEL_RAYS, gather.EDGE_RAYS], n_rows).astype(np.int32)
+    checked = rng.choice([-1, 3, 4, 7, 9], n_rows, p=[0.1, 0.4, 0.2, 0.2, 0.1]).astype(np.int32)
+    asked = rng.permutation(n_rows).astype(np.int32)[: max(n_rows * 9 // 10, 3)]
+    reads = np.zeros(len(asked), np.bool_)
+    rows.rows_that_read(asked, n_rays, met, n_texels, patch_spot, checked, changed_at, sky_at, part_at, reads)
+    for i, row in enumerate(asked):
+        wants = checked[row] < 0
+        for k in range(n_rays[row]):
+            if hit[row, k] >= 0:
+                level = gather.patch_level(gather.met_code(met[row, k]))
+                spot = patch_spot[hit[row, k], level - 1] if level else hit[row, k]
+                wants |= changed_at[spot] > checked[row]
+            elif hit[row, k] == gather.SKY:
+                wants |= sky_at > checked[row]
+            elif hit[row, k] <= gather.PART:
+                wants |= part_at[gather.PART - hit[row, k]] > checked[row]
+        assert reads[i] == wants, (row, checked[row])
+    if n_rows == 200:
+        assert 20 < reads.sum() < len(reads) - 20
