@@ -40,6 +40,7 @@ F32 = NDArray[np.float32]
 KNOWN, PROBES, RAYS = 0, 1, 2  # how cubes come about
 DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, world: rays from each corner of a box
 FARTHEST_M = 1e4
+PIECE = 64  # vertices that a thread works through with the same scratch
 
 
 @leaf
@@ -182,6 +183,29 @@ def corner_light(
                 reaches[i, lamp] = is_clear(voxels, x, y, z, x + dx, y + dy, z + dz, short)
 
 
+@leaf
+def _factors_some(first, last, vertex, position, normal, own, k, shapes, factor, faces, corner, buffer):
+    """`lamp_factors` first .. last - 1 of lamp k, of vertices from `vertex` on, with what a thread has as scratch."""
+    low, high = shapes.low[k], shapes.high[k]
+    for i in range(first, last):
+        v = vertex + i - first
+        nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
+        px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
+        factor[i, 0] = factor[i, 1] = 0.0
+        far, f = far_factor(px, py, pz, nx, ny, nz, low, high)
+        if own or not far:
+            f = box_factors(px, py, pz, nx, ny, nz, low, high, faces, corner, buffer)
+        if f <= 0.0:
+            continue
+        if own:
+            passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
+        elif far:
+            passes, glow = far_share(shapes, k, px, py, pz)
+        else:
+            passes, glow = fixture_share(shapes, k, px, py, pz, faces)
+        factor[i, 0], factor[i, 1] = f * passes, f * glow
+
+
 @njit(parallel=True, cache=True)
 def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, shapes, factor):
     """What the vertices of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the two:
@@ -190,28 +214,23 @@ def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, 
     A pair's vertices, size [n], begin at first_vertex [n], its factors at factor_at [n]. Most vertices are far from
     most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
     """
-    for pair in prange(len(lamp)):
-        k, start = lamp[pair], factor_at[pair]
-        low, high = shapes.low[k], shapes.high[k]
+    pieces, most = 0, 0
+    for pair in range(len(lamp)):
+        pieces, most = pieces + (size[pair] + PIECE - 1) // PIECE, max(most, size[pair])
+    pair_of, first_of, n = np.empty(pieces, np.int64), np.empty(pieces, np.int64), 0
+    for first in range(0, most, PIECE):  # one body at a lamp may be most of the work: no thread gets all of it
+        for pair in range(len(lamp)):
+            if first < size[pair]:
+                pair_of[n], first_of[n] = pair, first
+                n += 1
+    for piece in prange(pieces):
+        pair, first = pair_of[piece], first_of[piece]
         faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
-        own = shapes.entity[k] == entity[first_vertex[pair]]
-        for i in range(start, start + size[pair]):
-            v = first_vertex[pair] + i - start
-            nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
-            px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
-            factor[i, 0] = factor[i, 1] = 0.0
-            far, f = far_factor(px, py, pz, nx, ny, nz, low, high)
-            if own or not far:
-                f = box_factors(px, py, pz, nx, ny, nz, low, high, faces, corner, buffer)
-            if f <= 0.0:
-                continue
-            if own:
-                passes, glow = unshaded_share(shapes, k, px, py, pz, faces, OWN_RAYS), 0.0
-            elif far:
-                passes, glow = far_share(shapes, k, px, py, pz)
-            else:
-                passes, glow = fixture_share(shapes, k, px, py, pz, faces)
-            factor[i, 0], factor[i, 1] = f * passes, f * glow
+        at, own = factor_at[pair] + first, shapes.entity[lamp[pair]] == entity[first_vertex[pair]]
+        _factors_some(
+            at, at + min(PIECE, size[pair] - first), first_vertex[pair] + first, position, normal, own, lamp[pair],
+            shapes, factor, faces, corner, buffer,
+        )  # fmt: skip
 
 
 @leaf

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.light.cache import LightCache
 from engine.light.compiled import leaf
 from engine.light.faces import Faces
-from engine.light.furniture import Furniture, no_furniture
+from engine.light.furniture import Furniture, grouped, no_furniture
 from engine.light.trace import Voxels
 from engine.view import View
 
@@ -47,7 +47,8 @@ class Scene(NamedTuple):
     glow: F32
     ground: F32
     part_radiance: F32  # [N, 6, 3] of all bodies
-    everybody: I32  # [B] their numbers
+    body: I32  # [B] their numbers, see `furniture.grouped`
+    group_box: F64  # [G, 2, 3]
 
 
 class Surroundings(NamedTuple):
@@ -68,7 +69,7 @@ def surroundings_of(view: View, light: LightCache | None) -> Surroundings:
     parts: list[Any] = [np.ascontiguousarray(part, np.float32) for part in sky_parts]
     bodies = no_furniture() if light is None else light.bodies_met
     parts.append(np.zeros((0, 6, 3), np.float32) if light is None else light.body_radiance(view))
-    parts.append(np.arange(len(bodies.low), dtype=np.int32))
+    parts += grouped(bodies)
     if light is None:
         none, no_bits = np.zeros(1, np.int32), np.zeros(1, np.uint64)
         voxels = Voxels(np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_), np.zeros((4, 4, 4), np.uint8))

@@ -12,7 +12,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.compiled import leaf
-from engine.light.furniture import is_unblocked
+from engine.light.furniture import bodies_along, is_unblocked
 from engine.light.ggx import VARNISH_F0, distribution, schlick, shadowing
 from engine.light.glossy import BLOCK, stand
 from engine.light.trace import is_clear
@@ -43,8 +43,8 @@ def balls_of(lamps: Lamps) -> Balls:
 
 
 @leaf
-def _open_part(voxels, bodies, scene, balls, lamp, o):
-    """Part of a lamp that a place sees, by four rays to as many places of it."""
+def _open_part(voxels, bodies, scene, balls, lamp, o, near):
+    """Part of a lamp that a place sees, by four rays to as many places of it; near [B] is scratch."""
     cx, cy, cz, radius = balls.centre[lamp, 0], balls.centre[lamp, 1], balls.centre[lamp, 2], balls.radius[lamp]
     dx, dy, dz = cx - o[0], cy - o[1], cz - o[2]
     flat = math.sqrt(dx * dx + dy * dy)
@@ -57,14 +57,14 @@ def _open_part(voxels, bodies, scene, balls, lamp, o):
             return 0.5 * seen  # opposite ends agree, and speak for the rest
         a, b = OFF_CENTRE[k, 0] * radius, OFF_CENTRE[k, 1] * radius
         x, y, z = cx + a * sx + b * tx, cy + a * sy + b * ty, cz + b * tz
-        seen += is_clear(voxels, o[0], o[1], o[2], x, y, z, 0.5 * radius) and is_unblocked(
-            bodies, scene.everybody, len(scene.everybody), balls.entity[lamp], o[0], o[1], o[2], x, y, z
-        )
+        if is_clear(voxels, o[0], o[1], o[2], x, y, z, 0.5 * radius):
+            n = bodies_along(scene.body, scene.group_box, o[0], o[1], o[2], x - o[0], y - o[1], z - o[2], 1.0, near)
+            seen += is_unblocked(bodies, near, n, balls.entity[lamp], o[0], o[1], o[2], x, y, z)
     return 0.25 * seen
 
 
 @leaf
-def _highlight(voxels, bodies, scene, balls, lamp, o, n, v, nv, alpha, f0, found):
+def _highlight(voxels, bodies, scene, balls, lamp, o, n, v, nv, alpha, f0, found, near):
     """What one lamp's highlight is before its radiance and Fresnel term, shadowed; found[0] takes Schlick's weight,
     found[1] is 1 if shadow rays were asked.
 
@@ -115,7 +115,7 @@ def _highlight(voxels, bodies, scene, balls, lamp, o, n, v, nv, alpha, f0, found
     if brightest <= FAINT:
         return 0.0
     if scene.traced:
-        value *= _open_part(voxels, bodies, scene, balls, lamp, o)
+        value *= _open_part(voxels, bodies, scene, balls, lamp, o, near)
         found[1] = 1.0
     x = min((brightest - FAINT) / FAINT, 1.0)
     return value * x * x * (3.0 - 2.0 * x)
@@ -128,7 +128,7 @@ def light_lobes(voxels, bodies, scene, balls, pixels, roughness, metal, rows, la
     asked [slots] at the slots [n] of rows gets the lamps that shadow rays went to, a bit each, the last for all others.
     """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        o, n, v, found = np.empty(3), np.empty(3), np.empty(3), np.empty(2)
+        o, n, v, found, near = np.empty(3), np.empty(3), np.empty(3), np.empty(2), np.empty(len(scene.body), np.int32)
         for k in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
             i = rows[k]
             m = pixels.kind[i]
@@ -140,7 +140,8 @@ def light_lobes(voxels, bodies, scene, balls, pixels, roughness, metal, rows, la
             asked[slot[i]] = np.uint64(0)
             for lamp in range(len(balls.radius)):
                 value = _highlight(
-                    voxels, bodies, scene, balls, lamp, o, n, v, nv, roughness[m] * roughness[m], f0, found
+                    voxels, bodies, scene, balls, lamp, o, n, v, nv, roughness[m] * roughness[m], f0, found,
+                    near,
                 )  # fmt: skip
                 if found[1] > 0.0:
                     asked[slot[i]] |= np.uint64(1) << np.uint64(min(lamp, 63))

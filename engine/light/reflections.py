@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.light.compiled import leaf
 from engine.light.faces import texel_at
-from engine.light.furniture import first_part_met, side_met
+from engine.light.furniture import bodies_along, first_part_met, side_met
 from engine.light.ggx import VARNISH_F0, distribution, lobe_sum, lobe_table, shadowing, visible_facet
 from engine.light.glossy import BLOCK, Pixels, Surroundings, stand
 from engine.light.highlights import Balls, balls_of, light_lobes
@@ -110,10 +110,11 @@ def _read_patches(faces, shape, x, y, z, side, px, py, pz, level, share, texel, 
 
 
 @leaf
-def _look(voxels, faces, bodies, scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out):
+def _look(voxels, faces, bodies, scene, ox, oy, oz, dx, dy, dz, angle, own, texel, weight, end, out, near):
     """What a ray of unit direction and of some width (metres a metre) reads: texel [8] and weight [8], half of them of
     patches of a level that is returned, the others one level wider; and what it brings besides, out [3]. Returns
-    ELSEWHERE if it meets no voxel, ON_BODY if a body before one. end [3] metres is as far as it looked.
+    ELSEWHERE if it meets no voxel, ON_BODY if a body before one. end [3] metres is as far as it looked; near [B] is
+    scratch.
     """
     out[:] = 0.0
     texel[:] = -1
@@ -125,9 +126,9 @@ def _look(voxels, faces, bodies, scene, ox, oy, oz, dx, dy, dz, angle, own, texe
             for c in range(3):
                 out[c] = own[c]
             return ELSEWHERE
-        met, part = first_part_met(
-            bodies, scene.everybody, len(scene.everybody), ox, oy, oz, dx, dy, dz, min(t, FARTHEST)
-        )
+        t_max = min(t, FARTHEST)
+        count = bodies_along(scene.body, scene.group_box, ox, oy, oz, dx, dy, dz, t_max, near)
+        met, part = first_part_met(bodies, near, count, ox, oy, oz, dx, dy, dz, t_max)
         if part >= 0:
             end[0], end[1], end[2] = ox + met * dx, oy + met * dy, oz + met * dz
             side = side_met(bodies, part, end[0], end[1], end[2])
@@ -153,8 +154,9 @@ def _look(voxels, faces, bodies, scene, ox, oy, oz, dx, dy, dz, angle, own, texe
 
 @leaf
 def _lobe(
-    voxels, faces, bodies, scene, o, n, v, roughness, own, first, step, count, light, texel, weight, level, end, rest
-):
+    voxels, faces, bodies, scene, o, n, v, roughness, own, first, step, count, light, texel, weight, level, end, rest,
+    near,
+):  # fmt: skip
     """What the lobe at a place reads for its mean radiance towards the eye, without its Fresnel term: by ray texel
     [count, 8], weight, level [count] and end [count, 3], see `_look`, and rest [3] of what is no texel's.
 
@@ -168,8 +170,9 @@ def _lobe(
         angle = math.sqrt(4.0 * nv / max(distribution(1.0, alpha) * shadowing(nv, alpha), 1e-9))
         dx, dy, dz = 2.0 * nv * n[0] - v[0], 2.0 * nv * n[1] - v[1], 2.0 * nv * n[2] - v[2]
         level[0] = _look(
-            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[0], weight[0], end[0], rest
-        )
+            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[0], weight[0], end[0], rest,
+            near,
+        )  # fmt: skip
         return
     tx, ty, tz = v[0] - nv * n[0], v[1] - nv * n[1], v[2] - nv * n[2]
     length = math.sqrt(tx * tx + ty * ty + tz * tz)
@@ -194,8 +197,9 @@ def _lobe(
         angle = 1.0 / math.sqrt(max(count * density, 1e-6))
         dx, dy, dz = lx * tx + ly * bx + lz * n[0], lx * ty + ly * by + lz * n[1], lx * tz + ly * bz + lz * n[2]
         level[k] = _look(
-            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[k], weight[k], end[k], light
-        )
+            voxels, faces, bodies, scene, o[0], o[1], o[2], dx, dy, dz, angle, own, texel[k], weight[k], end[k], light,
+            near,
+        )  # fmt: skip
         w = np.float32(shadowing(lz, alpha))
         total += w
         for j in range(READS):
@@ -213,7 +217,7 @@ def _lobe(
 @leaf
 def _trace_some(
     first_row, last_row, voxels, faces, bodies, scene, pixels, roughness, rays, rows, grid_step, slot, texel, weight,
-    level, end, rest, room, light,
+    level, end, rest, room, light, near,
 ):  # fmt: skip
     """`trace_lobes` of rows first_row .. last_row - 1, in the room [3, 3] that a thread has."""
     o, n, v = room[0], room[1], room[2]
@@ -230,7 +234,7 @@ def _trace_some(
         level[s] = NO_RAY
         _lobe(
             voxels, faces, bodies, scene, o, n, v, roughness[m], pixels.own[i], first, step, count, light, texel[s],
-            weight[s], level[s], end[s], rest[s],
+            weight[s], level[s], end[s], rest[s], near,
         )  # fmt: skip
 
 
@@ -242,10 +246,10 @@ def trace_lobes(
     1 each stands alone.
     """
     for block in prange((len(rows) + FEW - 1) // FEW):
-        room, light = np.empty((3, 3)), np.empty(3, np.float32)
+        room, light, near = np.empty((3, 3)), np.empty(3, np.float32), np.empty(len(scene.body), np.int32)
         _trace_some(
             block * FEW, min((block + 1) * FEW, len(rows)), voxels, faces, bodies, scene, pixels, roughness, rays, rows,
-            grid_step, slot, texel, weight, level, end, rest, room, light,
+            grid_step, slot, texel, weight, level, end, rest, room, light, near,
         )  # fmt: skip
 
 

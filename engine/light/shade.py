@@ -17,6 +17,7 @@ from engine.light.formfactor import FAINT, LampShapes
 from engine.light.movers import Movers
 from engine.light.pages import page_origin
 from engine.light.surface import face_centre
+from engine.light.trace import misses_box, one_over
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -182,24 +183,6 @@ def _in_body(movers, b, x, y, z, out):
 
 
 @leaf
-def _passes_by(ox, oy, oz, px, py, pz, low, high):
-    """Whether a segment from o misses a box low..high [3]; p is one over the segment, axis by axis. `crosses_box` for
-    many boxes on one way: it divides six times for each.
-    """
-    x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
-    y0, y1 = (low[1] - oy) * py, (high[1] - oy) * py
-    z0, z1 = (low[2] - oz) * pz, (high[2] - oz) * pz
-    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
-    return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
-
-
-@leaf
-def _over(d):
-    """One over a number, or what counts as infinite."""
-    return 1.0 / d if abs(d) > 1e-12 else 1e12
-
-
-@leaf
 def _parts_in_shaft(movers, b, p, half, low, high, o, reach, start, per_m, parts, n):
     """Append to parts [:n] those of body b in the shaft from a face p, half [3] to a lamp's box low..high [3], as wide
     as it is in the body's frame; returns how many there are. o, reach [3, 3], start and per_m are scratch.
@@ -231,8 +214,8 @@ def _is_blocked(movers, parts, n, q, tx, ty, tz, o, d):
             b = movers.body[part]
             _in_body(movers, b, q[0] - movers.at[b, 0], q[1] - movers.at[b, 1], q[2] - movers.at[b, 2], o)
             _in_body(movers, b, tx - q[0], ty - q[1], tz - q[2], d)
-            x, y, z = _over(d[0]), _over(d[1]), _over(d[2])
-        if not _passes_by(o[0], o[1], o[2], x, y, z, movers.part[part, 0], movers.part[part, 1]):
+            x, y, z = one_over(d[0]), one_over(d[1]), one_over(d[2])
+        if not misses_box(o[0], o[1], o[2], x, y, z, 1.0, movers.part[part, 0], movers.part[part, 1]):
             return True
     return False
 

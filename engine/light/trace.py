@@ -189,6 +189,24 @@ def crosses_box(ox, oy, oz, dx, dy, dz, t_max, low, high):
 
 
 @leaf
+def one_over(d):
+    """One over a number, or what counts as infinite."""
+    return 1.0 / d if abs(d) > 1e-12 else 1e12
+
+
+@leaf
+def misses_box(ox, oy, oz, px, py, pz, t_max, low, high):
+    """Whether a segment from o passes by a box; p is `one_over` its direction, axis by axis. `crosses_box` for many
+    boxes on one way: that divides six times for each.
+    """
+    x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
+    y0, y1 = (low[1] - oy) * py, (high[1] - oy) * py
+    z0, z1 = (low[2] - oz) * pz, (high[2] - oz) * pz
+    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
+    return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), t_max))
+
+
+@leaf
 def hash3(x, y, z, salt):
     """A 32-bit hash of a place (finaliser of Murmur3): randomness that belongs to a place, not to an order of work."""
     h = (x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (salt * 2654435761)

@@ -13,6 +13,8 @@ from engine.light.trace import (
     fibonacci_directions,
     first_hit,
     first_hit_reference,
+    misses_box,
+    one_over,
     voxels_of,
 )
 
@@ -133,6 +135,18 @@ def test_slab_test_never_misses_a_crossing() -> None:
         sampled = bool(((points >= low) & (points <= high)).all(1).any())
         if sampled:
             assert crosses_box(*o, *d, 3.0, low, high)
+
+
+def test_one_over_a_way_tells_what_the_slab_test_tells() -> None:
+    rng, crossed = np.random.default_rng(6), 0
+    for _ in range(2000):
+        o, low = rng.uniform(-2, 2, 3), rng.uniform(-2, 0, 3)
+        high, d, t_max = low + rng.uniform(1, 3, 3), rng.normal(size=3), rng.uniform(0.1, 4)
+        d[rng.random(3) < 0.2] = 0.0
+        crosses = crosses_box(*o, *d, t_max, low, high)
+        assert misses_box(*o, *(one_over(v) for v in d), t_max, low, high) != crosses
+        crossed += crosses
+    assert 200 < crossed < 1800
 
 
 def test_fibonacci_directions_are_even() -> None:
