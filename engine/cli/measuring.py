@@ -8,7 +8,7 @@ from engine.cli.options import Json, Size, size_from_text
 from engine.cli.speech import answer, say
 from engine.cli.worlds import load_world
 
-CHANGES = 2  # pictures of each row of `bench cache`
+CHANGES = 3  # pictures of each row of `bench cache`
 
 
 def bench(

@@ -79,23 +79,26 @@ def _cross_some(
     """`_cross` of pages first .. last - 1, in the room [3, 3] that a thread has."""
     for i in range(first, last):
         row = rows[i]
-        ending, leaving, least = bands_in_reach(
-            extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low, high
-        )  # fmt: skip
-        if ending | leaving == 0:
-            continue
         of_page = texels_of(faces, row)
-        for t in faces.texel[of_page[0] : of_page[1]]:
-            asked = np.uint64(0)
-            for k in range(N_RAYS):
-                code = met_code(met[t, k])
-                end, band = met[t, k] >> np.uint32(8), k * BANDS // N_RAYS
-                if not (leaving if end == SKY else ending) >> band & 1 or void[t] >> k & 1:
-                    continue
-                if code >= 240 or REACH_OF_CODE[code] >= least:
-                    asked |= np.uint64(1) << np.uint64(k)
-            if asked != 0:
-                void[t] |= np.uint8(rays_crossing(place, is_fresh, t, met[t], asked, True, low, high, room))
+        for b in range(len(low)):
+            ending, leaving, least = bands_in_reach(
+                extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low[b], high[b]
+            )  # fmt: skip
+            if ending | leaving == 0:
+                continue
+            for t in faces.texel[of_page[0] : of_page[1]]:
+                asked = np.uint64(0)
+                for k in range(N_RAYS):
+                    code, band = met_code(met[t, k]), k * BANDS // N_RAYS
+                    leaves = met[t, k] >> np.uint32(8) == SKY
+                    if not (leaving if leaves else ending) >> band & 1 or void[t] >> k & 1:
+                        continue
+                    if code >= 240 or REACH_OF_CODE[code] >= least:
+                        asked |= np.uint64(1) << np.uint64(k)
+                if asked != 0:
+                    one = slice(b, b + 1)
+                    crossing = rays_crossing(place, is_fresh, t, met[t], asked, True, low[one], high[one], room)
+                    void[t] |= np.uint8(crossing)
 
 
 @njit(parallel=True, cache=True)

@@ -127,39 +127,35 @@ def _sectors_towards(x0, x1, y0, y1):
 
 @leaf
 def bands_in_reach(extents, row, key, ny_bricks, nz_bricks, low, high):
-    """Which bands of a page have a ray that may touch one of the boxes low..high [m, 3] metres, as bits: of the rays
-    that end somewhere, and of those that leave the world. And how far any ray must go to get there, metres.
+    """Which bands of a page have a ray that may touch the box low..high [3] metres, as bits: of the rays that end
+    somewhere, and of those that leave the world. And how far any ray must go to get there, metres.
     """
     brick, side, layer = key // PAGES_PER_BRICK, key % PAGES_PER_BRICK // BRICK, key % BRICK
     column = brick // nz_bricks
     x, y, z = 2.0 * (column // ny_bricks), 2.0 * (column % ny_bricks), 2.0 * (brick % nz_bricks)
     axis, sign = side // 2, 1.0 - 2.0 * (side % 2)
     plane = (x if axis == 0 else (y if axis == 1 else z)) + 0.25 * (layer + (1 - side % 2))
-    ending, leaving, least = 0, 0, 1e9
-    for b in range(len(low)):
-        nearest = high[b, axis] if sign > 0.0 else low[b, axis]
-        if (nearest - plane) * sign < -SLACK_M:
-            continue  # it lies behind the page
-        for band in range(BANDS):
-            touches = True
-            for c in range(3):
-                touches &= 0.25 * extents.low[row, band, c] - SLACK_M <= high[b, c]
-                touches &= 0.25 * extents.high[row, band, c] + SLACK_M >= low[b, c]
-            if touches:
-                ending |= 1 << band
-        # From anywhere on the page to anywhere in the box, seen from above, and how much that rises at most.
-        x0, x1, y0, y1 = low[b, 0] - x - 2.0, high[b, 0] - x, low[b, 1] - y - 2.0, high[b, 1] - y
-        near = _length(max(x0, -x1, 0.0), max(y0, -y1, 0.0)) - SLACK_M
-        far = _length(max(-x0, x1), max(-y0, y1)) + SLACK_M
-        rise = CLIMB * (high[b, 2] - (plane if axis == 2 else z) + SLACK_M)
-        sectors = _sectors_towards(x0 - SLACK_M, x1 + SLACK_M, y0 - SLACK_M, y1 + SLACK_M)
-        for band in range(BANDS):
-            for sector in range(SECTORS):
-                climb = extents.climb[row, band, sector]
-                if climb == NEVER or not sectors >> sector & 1:
-                    continue
-                if climb == ANYHOW or climb * (near if climb >= 0 else far) <= rise:
-                    leaving |= 1 << band
-        if ending | leaving != 0:
-            least = min(least, _length(near, max(low[b, 2] - z - 2.0, z - high[b, 2], 0.0)))
-    return ending, leaving, least - SLACK_M
+    ending, leaving = 0, 0
+    if ((high[axis] if sign > 0.0 else low[axis]) - plane) * sign < -SLACK_M:
+        return 0, 0, 0.0  # it lies behind the page
+    for band in range(BANDS):
+        touches = True
+        for c in range(3):
+            touches &= 0.25 * extents.low[row, band, c] - SLACK_M <= high[c]
+            touches &= 0.25 * extents.high[row, band, c] + SLACK_M >= low[c]
+        if touches:
+            ending |= 1 << band
+    # From anywhere on the page to anywhere in the box, seen from above, and how much that rises at most.
+    x0, x1, y0, y1 = low[0] - x - 2.0, high[0] - x, low[1] - y - 2.0, high[1] - y
+    near = _length(max(x0, -x1, 0.0), max(y0, -y1, 0.0)) - SLACK_M
+    far = _length(max(-x0, x1), max(-y0, y1)) + SLACK_M
+    rise = CLIMB * (high[2] - (plane if axis == 2 else z) + SLACK_M)
+    sectors = _sectors_towards(x0 - SLACK_M, x1 + SLACK_M, y0 - SLACK_M, y1 + SLACK_M)
+    for band in range(BANDS):
+        for sector in range(SECTORS):
+            climb = extents.climb[row, band, sector]
+            if climb == NEVER or not sectors >> sector & 1:
+                continue
+            if climb == ANYHOW or climb * (near if climb >= 0 else far) <= rise:
+                leaving |= 1 << band
+    return ending, leaving, _length(near, max(low[2] - z - 2.0, z - high[2], 0.0)) - SLACK_M
