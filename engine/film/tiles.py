@@ -12,11 +12,11 @@ from engine.raster.visibility import Rect
 
 TILE_PX = 16
 MANY = 0.5  # beyond this part of all tiles a full frame is cheaper
+NEAR = 1e-3  # metres before the eye, where hulls are cut
 MAX_RECTS = 4  # each rectangle of geometry draws whole chunks: more of them cost more than their hull
 
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-_PAIRS = np.stack(np.triu_indices(16, 1))
 
 
 def tile_grid(size_px: tuple[int, int], value: bool = False) -> Bool:
@@ -40,28 +40,38 @@ def swept(corners: F64, towards: F64, floor_m: float, reach_m: float) -> F64:
     return np.concatenate([corners, corners - length[:, None, None] * towards], axis=1)
 
 
+def _cut(homogeneous: F64, ahead: Bool) -> tuple[F64, Bool]:
+    """Points [n, P, 4] of hulls with those [n, P * (P - 1) / 2, 4] where lines between them meet the plane just before
+    the eye; and which of all these lie before it.
+    """
+    i, j = np.triu_indices(homogeneous.shape[1], 1)
+    a, b = homogeneous[:, i], homogeneous[:, j]
+    crosses = ahead[:, i] != ahead[:, j]
+    t = np.where(crosses, (NEAR - a[..., 3]) / np.where(crosses, b[..., 3] - a[..., 3], 1.0), 0.0)
+    met = a + t[..., None] * (b - a)
+    return np.concatenate([homogeneous, met], axis=1), np.concatenate([ahead, crosses], axis=1)
+
+
+def _bounds(homogeneous: F64, ahead: Bool, size_px: tuple[int, int]) -> tuple[F64, F64]:
+    """Boxes low, high [n, 2] pixels around those of some points [n, P, 4] that are ahead [n, P]."""
+    w = np.where(ahead, np.maximum(homogeneous[..., 3], NEAR * 0.5), 1.0)
+    xy = (homogeneous[..., :2] / w[..., None] * 0.5 + 0.5) * np.array(size_px)
+    return np.where(ahead[..., None], xy, np.inf).min(1), np.where(ahead[..., None], xy, -np.inf).max(1)
+
+
 def mark_hulls(mask: Bool, clip: F64, size_px: tuple[int, int], points: F64, margin_px: int = 2) -> None:
     """Mark the tiles that the convex hulls of points [n, 8 or 16, 3] (metres, world) may cover.
 
     `clip` has y flipped (row 0 is the top). Hulls are cut at the plane just before the eye.
     """
-    if not len(points):
-        return
-    near = 1e-3
     homogeneous = points @ clip[:, :3].T + clip[:, 3]
-    if points.shape[1] == 8:
-        homogeneous = np.concatenate([homogeneous, homogeneous], axis=1)
-    a, b = homogeneous[:, _PAIRS[0]], homogeneous[:, _PAIRS[1]]
-    crosses = (a[..., 3] < near) != (b[..., 3] < near)
-    t = np.where(crosses, (near - a[..., 3]) / np.where(crosses, b[..., 3] - a[..., 3], 1.0), 0.0)
-    cut = a + t[..., None] * (b - a)
-    every = np.concatenate([homogeneous, cut], axis=1)
-    keep = np.concatenate([homogeneous[..., 3] >= near, crosses], axis=1)
-    w = np.where(keep, np.maximum(every[..., 3], near * 0.5), 1.0)
-    xy = (every[..., :2] / w[..., None] * 0.5 + 0.5) * np.array(size_px)
-    low = np.where(keep[..., None], xy, np.inf).min(1) - margin_px
-    high = np.where(keep[..., None], xy, -np.inf).max(1) + margin_px
-    seen = keep.any(1) & (high > 0).all(1) & (low < np.array(size_px)).all(1)
+    ahead = homogeneous[..., 3] >= NEAR
+    whole, cut = ahead.all(1), ahead.any(1) & ~ahead.all(1)
+    low, high = np.zeros((2, len(points), 2))
+    low[whole], high[whole] = _bounds(homogeneous[whole], ahead[whole], size_px)
+    low[cut], high[cut] = _bounds(*_cut(homogeneous[cut], ahead[cut]), size_px)
+    low, high = low - margin_px, high + margin_px
+    seen = (whole | cut) & (high > 0).all(1) & (low < np.array(size_px)).all(1)
     limit = np.array(mask.shape[::-1])
     first = np.clip(np.floor(low[seen] / TILE_PX), 0, limit).astype(int)
     last = np.clip(np.ceil(high[seen] / TILE_PX), 0, limit).astype(int)

@@ -88,6 +88,7 @@ class LightCache:
         self._is_lent, self._lent = False, self._lent + 1 if rests else 0
         if self._is_another_world(view):
             self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
+            self._drop()
             self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks, archive)
         if most_bricks is not None and not self.is_built:
             most_bricks *= FIRST
@@ -109,6 +110,13 @@ class LightCache:
             self._look_ahead(most_bricks // IDLE)
         return self._ended(self.world.waits(view))
 
+    def _drop(self) -> None:
+        """Let go of the tables of a world before those of the next are made: there is not room for both."""
+        self._going = self._looking = None
+        self._relit = Relight(self._relit.stamp, self._compares)
+        for name in ("world", "decoded", "_body_light"):
+            vars(self).pop(name, None)
+
     def _is_another_world(self, view: View) -> bool:
         """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
         is as good as another.
@@ -125,7 +133,6 @@ class LightCache:
         if most_bricks is not None:
             yield FIRST * most_bricks  # the first frame waits for nothing
         transport = yield from self._transport(view, most_bricks, archive)
-        self._relit = Relight(self._relit.stamp, self._compares)
         self.world = world = WorldLight(view, transport, self._relit)
         self.decoded, self._body_light = DecodedPages(world, self.network, self.budget_bytes), BodyLight()
         change = transport.first_change()
