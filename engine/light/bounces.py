@@ -55,6 +55,7 @@ SKY = gather.ENDS + gather.SKY  # as rays are kept
 BLOCKED = gather.ENDS + gather.BLOCKED
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
+FOLLOWED = 0.1  # beyond this part of all rays to list readers anew takes less than to move them
 NOWHERE = np.uint32(BLOCKED << 8)  # `met` of a ray that was never traced
 
 
@@ -276,9 +277,9 @@ class BounceRays:
             yield
         found[void] = True
         self._void[:] = 0
-        if rays is not None and before is not None:
+        if rays is not None and before is not None and len(rays) < FOLLOWED * self.met.size:
             self._follow_readers(rays, before, surface)
-        elif self.keeps_readers:
+        elif self.keeps_readers or self.readers is not None:
             rays = np.arange(self.met.size, dtype=np.int32)
             self.readers = RaysOfPages(self._rows_of(rays, surface), len(surface.page_key_of_row))
         self._rows.clear()

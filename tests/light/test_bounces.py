@@ -143,11 +143,15 @@ def ends_by_place(transport: Transport) -> dict[tuple[int, ...], list[tuple[int,
     return found
 
 
+@pytest.mark.parametrize("followed", [0.0, 2.0])
 @pytest.mark.parametrize("forgotten", ["nothing", "extents of what was traced again"])
 def test_after_edits_rays_end_where_they_would_in_a_fresh_world(
-    forgotten: str, monkeypatch: pytest.MonkeyPatch
+    forgotten: str, followed: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where several changes are asked about at once, and numbers of texels went to others meanwhile."""
+    """Also where several changes are asked about at once, and numbers of texels went to others meanwhile; whether
+    lists of readers are made anew each time or never.
+    """
+    monkeypatch.setattr("engine.light.bounces.FOLLOWED", followed)
     random, view = np.random.default_rng(5), view_of(plaza())
     transport = Transport(view.voxels)
     transport.bounce_rays.keeps_readers = True
