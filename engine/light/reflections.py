@@ -494,8 +494,8 @@ class Reflections:
         """What rays read has other light."""
         for kept in self._kept:
             kept.is_lit[:] = False
-            meets = np.append((kept.level == ON_BODY).any(1), False)  # the last is for pixels without a slot
-            kept.holds &= ~meets[kept.slot]
+            rows = np.flatnonzero(kept.holds)
+            kept.holds[rows] = ~(kept.level[kept.slot[rows]] == ON_BODY).any(1)
 
     def forget_across(self, pixels: Pixels, lamps: Lamps, low: F64, high: F64) -> None:
         """What was traced across boxes low..high [n, 3] metres no longer holds."""
