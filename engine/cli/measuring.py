@@ -17,7 +17,7 @@ def bench(
     ] = "courtyard",
     on: Annotated[str, typer.Option(metavar="WORLD", help="The world that `bench cache` measures.")] = "courtyard",
     size: Size = "640x360",
-    frames: Annotated[int, typer.Option(min=2, max=10_000, help="Frames of each row.")] = 60,
+    frames: Annotated[int, typer.Option(min=2, max=10_000, help="Frames of each row; of `bench cache` three.")] = 60,
     as_json: Json = False,
 ) -> None:
     """Time pictures side by side: network against baselines, the cache against none."""

@@ -279,7 +279,7 @@ class BounceRays:
         self._void[:] = 0
         if rays is not None and before is not None and len(rays) < FOLLOWED * self.met.size:
             self._follow_readers(rays, before, surface)
-        elif self.keeps_readers or self.readers is not None:
+        elif self.keeps_readers:
             rays = np.arange(self.met.size, dtype=np.int32)
             self.readers = RaysOfPages(self._rows_of(rays, surface), len(surface.page_key_of_row))
         self._rows.clear()

@@ -15,7 +15,7 @@ from engine.core.rotations import matrices
 from engine.light.compiled import leaf
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.solids import Solids, distance_to_solid, is_inside, joined, moved, parts_that, solids_of
-from engine.light.trace import misses_box, one_over
+from engine.light.trace import one_over
 from engine.state.blueprint import Materials, Prefab
 from engine.view import Bodies, Lamps
 
@@ -167,10 +167,8 @@ def is_unshaded(shapes, lamp, px, py, pz, tx, ty, tz):
     dx, dy, dz = tx - px, ty - py, tz - pz
     fx, fy, fz = one_over(dx), one_over(dy), one_over(dz)
     for k in range(shapes.first_shade[lamp], shapes.first_shade[lamp + 1]):
-        if misses_box(px, py, pz, fx, fy, fz, 1.0, shapes.shade_box[k, 0], shapes.shade_box[k, 1]):
-            continue
         t = distance_to_solid(
-            shapes.shade_box, shapes.shade_plane, shapes.shade_first_plane, k, px, py, pz, dx, dy, dz
+            shapes.shade_box, shapes.shade_plane, shapes.shade_first_plane, k, px, py, pz, dx, dy, dz, fx, fy, fz, 1.0
         )  # fmt: skip
         if t < 1.0:
             return False

@@ -199,12 +199,10 @@ def first_part_met(furniture, near, n, ox, oy, oz, dx, dy, dz, t_max):
         if misses_box(ox, oy, oz, px, py, pz, best + ROUNDING_M, furniture.low[b], furniture.high[b]):
             continue
         for p in range(furniture.first_part[b], furniture.first_part[b + 1]):
-            low, high = furniture.part_box[p, 0], furniture.part_box[p, 1]
-            if misses_box(ox, oy, oz, px, py, pz, best + ROUNDING_M, low, high):
-                continue
             t = distance_to_solid(
-                furniture.part_box, furniture.part_plane, furniture.part_first_plane, p, ox, oy, oz, dx, dy, dz
-            )
+                furniture.part_box, furniture.part_plane, furniture.part_first_plane, p, ox, oy, oz, dx, dy, dz, px, py,
+                pz, best + ROUNDING_M,
+            )  # fmt: skip
             if t > COVERED_M and (t < best or (t == best and p < part)):
                 best, part = t, p
     return best, part
@@ -215,18 +213,16 @@ def is_unblocked(furniture, near, n, own, ox, oy, oz, tx, ty, tz):
     """Whether no part but those of body `own` (an entity, -1 for none) lies between a point and a target (metres)."""
     dx, dy, dz = tx - ox, ty - oy, tz - oz
     covered = COVERED_M / math.sqrt(dx * dx + dy * dy + dz * dz + 1e-12)
-    fx, fy, fz = one_over(dx), one_over(dy), one_over(dz)
+    px, py, pz = one_over(dx), one_over(dy), one_over(dz)
     for i in range(n):
         b = near[i]
-        if furniture.entity[b] == own or misses_box(ox, oy, oz, fx, fy, fz, 1.0, furniture.low[b], furniture.high[b]):
+        if furniture.entity[b] == own or misses_box(ox, oy, oz, px, py, pz, 1.0, furniture.low[b], furniture.high[b]):
             continue
         for p in range(furniture.first_part[b], furniture.first_part[b + 1]):
-            low, high = furniture.part_box[p, 0], furniture.part_box[p, 1]
-            if misses_box(ox, oy, oz, fx, fy, fz, 1.0, low, high):
-                continue
             t = distance_to_solid(
-                furniture.part_box, furniture.part_plane, furniture.part_first_plane, p, ox, oy, oz, dx, dy, dz
-            )
+                furniture.part_box, furniture.part_plane, furniture.part_first_plane, p, ox, oy, oz, dx, dy, dz, px, py,
+                pz, 1.0,
+            )  # fmt: skip
             if covered < t < 1.0:
                 return False
     return True

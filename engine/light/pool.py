@@ -274,7 +274,7 @@ class TexelPool:
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
         reads = np.empty(len(old), np.bool_)
         rows_that_read(
-            rows[old], self.n_rays, self.met, surface.capacity, surface.patch_spot, self.checked, relit.changed_at,
+            rows[old], self.n_rays, self.met, surface.patch_spot, self.checked, relit.changed_at,
             relit.sky_changed_at, standing.changed_at.ravel(), reads,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp

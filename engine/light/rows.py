@@ -65,13 +65,13 @@ def _rows_that_read(
 
 
 def rows_that_read(
-    rows: I32, n_rays: I32, met: NDArray[np.uint32], n_texels: int, patch_spot: I32, checked: I32, changed_at: I32,
-    sky_at: int, part_at: I32, reads: NDArray[np.bool_],
+    rows: I32, n_rays: I32, met: NDArray[np.uint32], patch_spot: I32, checked: I32, changed_at: I32, sky_at: int,
+    part_at: I32, reads: NDArray[np.bool_],
 ) -> None:  # fmt: skip
     """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
-    since, newer = checked[rows], np.zeros(n_texels + 1, np.uint8)
+    since, newer = checked[rows], np.zeros(len(patch_spot) + 1, np.uint8)
     floor = int(since[since >= 0].min(initial=np.iinfo(np.int32).max))
-    if len(rows) * MANY < n_texels or sky_at > floor or part_at.max(initial=-1) > floor:
+    if len(rows) * MANY < len(patch_spot) or sky_at > floor or part_at.max(initial=-1) > floor:
         floor = -1
     else:
         _newer_texels(patch_spot, changed_at, floor, newer[:-1])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.core.rotations import matrices
 from engine.light.compiled import leaf
-from engine.light.trace import crosses_box
+from engine.light.trace import misses_box
 from engine.state.blueprint import Prefab
 
 F32 = NDArray[np.float32]
@@ -102,14 +102,15 @@ def parts_that(prefab: Prefab, emission: F32, shine: bool) -> NDArray[np.bool_]:
 
 
 @leaf
-def distance_to_solid(box, plane, first_plane, i, ox, oy, oz, dx, dy, dz):
-    """Where a ray enters piece i of Solids, in lengths of its direction; inf if it misses, or begins inside.
+def distance_to_solid(box, plane, first_plane, i, ox, oy, oz, dx, dy, dz, px, py, pz, t_max):
+    """Where a ray enters piece i of Solids, in lengths of its direction; inf if it misses, or begins inside, or its box
+    is farther than t_max. p is `one_over` the direction, axis by axis.
 
     The fields of Solids come one by one: numba runs no tuple within a tuple in parallel.
 
     Clipping by half spaces (Cyrus and Beck, "Generalized two- and three-dimensional clipping", 1978).
     """
-    if not crosses_box(ox, oy, oz, dx, dy, dz, 1e9, box[i, 0], box[i, 1]):
+    if misses_box(ox, oy, oz, px, py, pz, t_max, box[i, 0], box[i, 1]):
         return math.inf
     t0, t1 = -math.inf, math.inf
     for k in range(first_plane[i], first_plane[i + 1]):

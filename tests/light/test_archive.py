@@ -62,6 +62,7 @@ def test_a_world_that_returns_traces_nothing(
     again, none = lit(view, Archive(tmp_path), most_bricks)
     assert rays > 0 and none == 0
     assert len(files(tmp_path)) == 1
+    assert again.transport.bounce_rays.keeps_readers
     noon = replace(view, sky=sky(sun=2.0, direction=(0.2, 0.3, 0.9), blue=0.4))
     by_day, none = lit(noon, Archive(tmp_path), most_bricks)
     assert none == 0

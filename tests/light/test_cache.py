@@ -1,6 +1,7 @@
 """The cache may change speed, never light: whatever happened before, a cached world equals a fresh one bit for bit."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from engine.light.pool import ROW_BYTES
 from engine.light.probelight import ProbeLight
 from engine.light.probes import DISTANCE_UNIT, Probes
 from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene
+from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.view import View
 from tests.light.scenes_for_light import (
@@ -195,6 +197,26 @@ def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytes
     cache.update(walled)
     mine = light_by_place(cache)
     assert any((mine[kind] != right[kind]).any() for kind in ("light", "probes"))
+
+
+@pytest.mark.parametrize("most_bricks", [None, 4])
+def test_the_tables_of_a_world_go_before_those_of_the_next_are_made(most_bricks: int | None) -> None:
+    cache = warm(view_of(plaza(), LAMPS))
+    tables = [weakref.ref(thing) for thing in (cache.world, cache.transport, cache.decoded)]
+    made = Transport.__init__
+
+    def counted(self: Transport, *arguments: object) -> None:
+        assert not any(table() for table in tables)
+        made(self, *arguments)
+
+    other = view_of(np.ascontiguousarray(plaza()[::-1]), LAMPS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Transport, "__init__", counted)
+        for _ in range(1000):
+            cache.update(other, most_bricks)
+            if cache.is_built:
+                break
+    assert_same(cache, fresh(other))
 
 
 def test_a_crate_that_is_moved_takes_its_shadow_from_what_the_sun_bounces_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def test_rows_read_what_a_plain_loop_finds(n_rows: int, others_changed: bool, rn
     checked = rng.choice([-1, 3, 4, 7, 9], n_rows, p=[0.1, 0.4, 0.2, 0.2, 0.1]).astype(np.int32)
     asked = rng.permutation(n_rows).astype(np.int32)[: max(n_rows * 9 // 10, 3)]
     reads = np.zeros(len(asked), np.bool_)
-    rows.rows_that_read(asked, n_rays, met, n_texels, patch_spot, checked, changed_at, sky_at, part_at, reads)
+    rows.rows_that_read(asked, n_rays, met, patch_spot, checked, changed_at, sky_at, part_at, reads)
     for i, row in enumerate(asked):
         wants = checked[row] < 0
         for k in range(n_rays[row]):

@@ -7,6 +7,7 @@ import pytest
 
 from engine.core.rotations import of_yaws
 from engine.light.solids import distance_to_solid, joined, parts_that, solids_of
+from engine.light.trace import one_over
 from engine.script import prefabs
 
 BOX = prefabs.assemble("box", [prefabs.box((-0.5, -0.25, 0.0), (0.5, 0.25, 1.0), 1)])
@@ -14,7 +15,8 @@ CONE = prefabs.assemble("cone", [prefabs.cylinder((0, 0, 0), 0.5, 1.0, 1, 0.0, 2
 
 
 def distance(solids, origin, direction, piece=0):
-    return distance_to_solid(*solids, piece, *(float(x) for x in (*origin, *direction)))
+    over = (one_over(float(d)) for d in direction)
+    return distance_to_solid(*solids, piece, *(float(x) for x in (*origin, *direction)), *over, 1e9)
 
 
 def posed(prefab, position=(0, 0, 0), yaw=0.0):
