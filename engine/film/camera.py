@@ -32,7 +32,7 @@ from engine.raster.gbuffer import (
 from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.resolve import Atlas, Resolve
 from engine.raster.shadow import SunShadow
-from engine.raster.visibility import clip_from_world, frustum_planes
+from engine.raster.visibility import Rect, Sight, clip_from_world, frustum_planes
 from engine.state.camera import Camera
 from engine.view import REGENERATED, STALE, Frame, View
 
@@ -55,6 +55,7 @@ class _Drawn:
     shading: tuple[object, ...]  # sky, look, ...: a difference means all tiles, but the G-buffer holds
     posed: PosedBodies
     body_light: F32
+    seen: Bool  # [B] bodies that may be in it: the light of others is not known
 
 
 class Renderer:
@@ -110,6 +111,7 @@ class Renderer:
             self._far_static = StaticMesh(self.context)
             self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
+        self._sight: Sight | None = None  # of the last picture, see `_look`
         self._grid_shape: tuple[int, ...] = ()
         self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
@@ -287,27 +289,32 @@ class Renderer:
             if light.is_built != self._is_lit:
                 self._is_lit, self._drawn = light.is_built, None
             light = light if light.is_built else None
-        body_light = self._body_light(view, posed, light)
+        sight = self._look(view, remeshed)
+        self._lap(stats, "gbuffer")
+        seen = np.ones(len(posed.low), np.bool_) if sight is None else sight.sees(posed.low, posed.high, self._all_px)
+        body_light = self._body_light(view, posed, light, seen)
         self._bodies.update(posed, body_light)
         self._lap(stats, "bodies")
         shadow_moved = self._follow_shadow(view, posed, remeshed)
         self._lap(stats, "shadow")
 
-        geometry, shade, relit = self._changed_tiles(view, posed, body_light, remeshed, shadow_moved)
+        geometry, shade, relit = self._changed_tiles(view, posed, body_light, seen, remeshed, shadow_moved)
         assert self._materials is not None
         fresh = self._drawn is None
         rects = tiles.drawn_rects(geometry, self._size_px)
         if rects or relit:
+            far = None if self._far is None else (self._far, self._far_static)
+            if rects != [self._all_px] or sight is None:
+                sight = self._gbuffer.look(view.camera, self._meshes, self._static, rects, self._screen.keys)
             self._gbuffer.draw(
-                view.camera,
+                sight,
                 view.previous_camera,
                 self._meshes,
                 self._static,
                 self._bodies,
                 self._materials[1],
                 rects,
-                self._screen.keys,
-                None if self._far is None else (self._far, self._far_static),
+                far,
                 relit,
                 whole,
             )
@@ -359,11 +366,32 @@ class Renderer:
                 self._gloss.texture,
             )
             self._lap(stats, "resolve")
-        self._drawn = _Drawn(view.camera, self._shading_key(view), posed, body_light)
+        self._drawn = _Drawn(view.camera, self._shading_key(view), posed, body_light, seen)
         self._tiles = shade.astype(np.uint8) * REGENERATED
         if light is not None:
             self._tiles[screen.showing(light.stale_slots)] = STALE
         return int(shade.sum())
+
+    @property
+    def _all_px(self) -> Rect:
+        return (0, 0, *self._size_px)
+
+    def _is_another(self, view: View, remeshed: Remeshed | None) -> bool:
+        """Whether all of the picture may differ from the last one."""
+        return self._drawn is None or remeshed is None or self._drawn.camera != view.camera
+
+    def _look(self, view: View, remeshed: Remeshed | None) -> Sight | None:
+        """What the camera sees of the whole picture, as of when that last was another one; None where voxels that hid
+        something may have gone since.
+        """
+        assert self._gbuffer is not None
+        if self._is_another(view, remeshed):
+            self._sight = self._gbuffer.look(
+                view.camera, self._meshes, self._static, [self._all_px], self._screen.keys
+            )  # fmt: skip
+        elif remeshed is None or len(remeshed.bricks):
+            self._sight = None
+        return self._sight
 
     def _shadow_hulls(self, view: View, low: NDArray[np.floating], high: NDArray[np.floating]) -> F64:
         """Points [n, 16, 3] whose hulls hold boxes [n, 3] (metres, world) and all the shadow they throw."""
@@ -380,7 +408,7 @@ class Renderer:
         if self.profile:
             self.context.finish()
         now = time.perf_counter()
-        stats["ms"][stage] = (now - stats["_lap"]) * 1e3  # type: ignore[index,operator]
+        stats["ms"][stage] = stats["ms"].get(stage, 0.0) + (now - stats["_lap"]) * 1e3  # type: ignore
         stats["_lap"] = now
 
     def _follow_materials(self, view: View) -> None:
@@ -435,11 +463,15 @@ class Renderer:
         self._shadow.update_bodies(posed, self._bodies, casts)
         return self._shadow.frame is not before
 
-    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None) -> F32:
-        """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them."""
+    def _body_light(
+        self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool | None = None
+    ) -> F32:  # fmt: skip
+        """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them. Of bodies
+        [B] that are not seen it need not be known.
+        """
         most = None if self._most_bricks is None else BODIES_PER_FRAME
         none = np.zeros((len(posed.position), 3), np.float32)
-        e = none if light is None else light.body_light(view, posed, most)
+        e = none if light is None else light.body_light(view, posed, most, seen)
         if self._shining[0] is not view.materials or self._shining[1] is not posed.material:
             shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
             self._shining = view.materials, posed.material, np.flatnonzero(shines)
@@ -469,6 +501,7 @@ class Renderer:
         view: View,
         posed: PosedBodies,
         body_light: F32,
+        seen: Bool,
         remeshed: Remeshed | None,
         shadow_moved: bool,
     ) -> tuple[Bool, Bool, bool]:
@@ -476,12 +509,12 @@ class Renderer:
         other tiles have another light in the G-buffer.
         """
         drawn = self._drawn
-        if drawn is None or remeshed is None or drawn.camera != view.camera:
+        if drawn is None or remeshed is None or self._is_another(view, remeshed):
             return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
         shade_all = shadow_moved or drawn.shading != self._shading_key(view)
         geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
         clip = self._clip(view)
-        moved_low, moved_high, relit_low, relit_high = _changed_boxes(drawn, posed, body_light)
+        moved_low, moved_high, relit_low, relit_high = _changed_boxes(drawn, posed, body_light, seen)
         tiles.mark_hulls(shade, clip, self._size_px, tiles.box_corners(relit_low, relit_high))
         moved_low, moved_high = np.concatenate([moved_low, remeshed.low]), np.concatenate([moved_high, remeshed.high])
         tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(moved_low, moved_high))
@@ -515,7 +548,9 @@ def _split(total: int, regenerated: int) -> dict[str, int]:
     return {"reused": max(total - regenerated, 0), "regenerated": regenerated}
 
 
-def _changed_boxes(drawn: _Drawn, posed: PosedBodies, body_light: F32) -> tuple[F64, F64, F64, F64]:
+def _changed_boxes(
+    drawn: _Drawn, posed: PosedBodies, body_light: F32, seen: Bool
+) -> tuple[F64, F64, F64, F64]:  # fmt: skip
     """Boxes, old and new, of bodies whose shape or place differs, and of others whose light does."""
     old = drawn.posed
     if old.triangles is not posed.triangles:  # other bodies altogether
@@ -523,7 +558,7 @@ def _changed_boxes(drawn: _Drawn, posed: PosedBodies, body_light: F32) -> tuple[
         high = np.concatenate([old.high, posed.high]).astype(np.float64)
         return low, high, low[:0], high[:0]
     moved = differing(posed.first_vertex, old.position, posed.position)
-    relit = differing(posed.first_vertex, drawn.body_light, body_light)
+    relit = differing(posed.first_vertex, drawn.body_light, body_light) & drawn.seen & seen
 
     def both(which: Bool) -> tuple[F64, F64]:
         low = np.concatenate([old.low[which], posed.low[which]]).astype(np.float64)

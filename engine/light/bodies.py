@@ -183,12 +183,35 @@ def corner_light(
                 reaches[i, lamp] = is_clear(voxels, x, y, z, x + dx, y + dy, z + dz, short)
 
 
+@njit(parallel=True, cache=True)
+def mark_facing(bodies, first_triangle, triangles, position, eye, marks):
+    """Mark the vertices [V] of those triangles of some bodies [n] that may show an eye [3] (metres) their front."""
+    for i in prange(len(bodies)):
+        edge, other, away, n = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        for triangle in range(first_triangle[bodies[i]], first_triangle[bodies[i] + 1]):
+            a, b, c = triangles[triangle]
+            longest2, away2 = 0.0, 0.0
+            for axis in range(3):
+                edge[axis], other[axis] = position[b, axis] - position[a, axis], position[c, axis] - position[a, axis]
+                away[axis] = eye[axis] - position[a, axis]
+                longest2, away2 = longest2 + max(edge[axis] ** 2, other[axis] ** 2), away2 + away[axis] ** 2
+            for axis in range(3):
+                u, v = (axis + 1) % 3, (axis + 2) % 3
+                n[axis] = edge[u] * other[v] - edge[v] * other[u]
+            facing = n[0] * away[0] + n[1] * away[1] + n[2] * away[2]
+            area2 = n[0] ** 2 + n[1] ** 2 + n[2] ** 2
+            if facing >= 0.0 or facing**2 < max(EDGE_ON**2 * area2, (SNAPPED**2 * away2) * longest2) * away2:
+                marks[a] = marks[b] = marks[c] = True
+
+
 @leaf
-def _factors_some(first, last, vertex, position, normal, own, k, shapes, factor, faces, corner, buffer):
+def _factors_some(first, last, vertex, position, normal, marks, own, k, shapes, factor, faces, corner, buffer):
     """`lamp_factors` first .. last - 1 of lamp k, of vertices from `vertex` on, with what a thread has as scratch."""
     low, high = shapes.low[k], shapes.high[k]
     for i in range(first, last):
         v = vertex + i - first
+        if not marks[v]:
+            continue
         nx, ny, nz = normal[v, 0], normal[v, 1], normal[v, 2]
         px, py, pz = position[v, 0] + LIFT_M * nx, position[v, 1] + LIFT_M * ny, position[v, 2] + LIFT_M * nz
         factor[i, 0] = factor[i, 1] = 0.0
@@ -207,9 +230,10 @@ def _factors_some(first, last, vertex, position, normal, own, k, shapes, factor,
 
 
 @njit(parallel=True, cache=True)
-def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, shapes, factor):
-    """What the vertices of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the two:
-    factor [F, 2] of the lamp's own light, and of what its fixture throws back. A lamp's own body also shades itself.
+def lamp_factors(position, normal, marks, entity, first_vertex, factor_at, size, lamp, shapes, factor):
+    """What marked vertices [V] of a body get of a lamp, if nothing stands between their bodies, for pairs [n] of the
+    two: factor [F, 2] of the lamp's own light, and of what its fixture throws back, 0 at others. A lamp's own body also
+    shades itself.
 
     A pair's vertices, size [n], begin at first_vertex [n], its factors at factor_at [n]. Most vertices are far from
     most lamps, where a lamp counts as a point: that case is a short one, to the bits of the other.
@@ -228,8 +252,8 @@ def lamp_factors(position, normal, entity, first_vertex, factor_at, size, lamp, 
         faces, corner, buffer = np.empty(6, np.float64), np.empty((4, 3), np.float64), np.empty((10, 3), np.float64)
         at, own = factor_at[pair] + first, shapes.entity[lamp[pair]] == entity[first_vertex[pair]]
         _factors_some(
-            at, at + min(PIECE, size[pair] - first), first_vertex[pair] + first, position, normal, own, lamp[pair],
-            shapes, factor, faces, corner, buffer,
+            at, at + min(PIECE, size[pair] - first), first_vertex[pair] + first, position, normal, marks, own,
+            lamp[pair], shapes, factor, faces, corner, buffer,
         )  # fmt: skip
 
 
@@ -286,6 +310,8 @@ def vertex_light(
 
 
 LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
+EDGE_ON = 0.02  # sine of the angle below which a triangle's front may show: rounding turns none so far
+SNAPPED = 1e-4  # radians of the picture up to which the height of one may be turned over by steps of a pixel
 OWN_RAYS = 16  # from a lamp to a vertex of its own body
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
 INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
@@ -311,6 +337,7 @@ class _Kept:
 
     lamp_of: list[Lamp]  # [m] lamps in reach whose factors are known
     factors: F32  # [m, v, 2]
+    eye: bytes  # from where the vertices are seen that light and factors are known of, "" for all vertices
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
@@ -322,9 +349,9 @@ class _Kept:
     n_changes: int  # changes of voxels after which that was so
 
 
-def _nothing_known() -> _Kept:
+def _nothing_known(eye: bytes) -> _Kept:
     none = np.zeros((0, 3), np.float32)
-    return _Kept([], _NO_FACTORS, -1, none, none, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
+    return _Kept([], _NO_FACTORS, eye, -1, none, none, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
 
 
 class BodyLight:
@@ -341,8 +368,10 @@ class BodyLight:
     def at(
         self, view: View, posed: PosedBodies, transport: Transport, relit: Relight, probe_light: ProbeLight,
         direct: Direct, sky: SkyView, shapes: LampShapes, most: int | None = None,
+        seen: NDArray[np.bool_] | None = None,
     ) -> F32:  # fmt: skip
-        """e [V, 3] at the vertices of bodies before the camera, 0 behind it.
+        """e [V, 3] at the vertices of bodies before the camera, 0 elsewhere. If it is given which of them are seen [B],
+        only these are lit, and of those that may move only what faces the camera.
 
         With `most`, of the bodies that stand as they did, near no lamp that shines otherwise than it did, only so many
         are lit anew, those first that have waited longest.
@@ -355,15 +384,20 @@ class BodyLight:
             self._follow_lamps(shapes)
         self._follow_shine(view, shapes)
         poses = _poses(bodies)
-        seen: dict[Pose, _Kept] = {}
+        lit: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
-        for b in np.flatnonzero(_before_the_camera(view, posed)).tolist():
-            known = self._kept.get(poses[b]) or _nothing_known()
+        before = _before_the_camera(view, posed)
+        eye = b"" if seen is None else np.asarray(view.camera.position, np.float64).tobytes()
+        stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
+        for b in np.flatnonzero(before if seen is None else before & seen).tolist():
+            known = self._kept.get(poses[b]) or _nothing_known(b"" if stands[b] else eye)
+            if known.eye not in (eye, b""):  # it stays for more than a picture: from now on all of it is lit
+                known.eye, known.stamp, known.lamp_of, known.factors = b"", -1, [], _NO_FACTORS
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
                 e[posed.first_vertex[b] : posed.first_vertex[b + 1]] = known.e
-            seen[poses[b]] = known
+            lit[poses[b]] = known
         can_wait = sorted((b for b in todo if todo[b].stamp >= 0), key=lambda b: (todo[b].stamp, b))
         waiting = [] if most is None else can_wait[most:]
         for b in waiting:
@@ -374,7 +408,7 @@ class BodyLight:
             for b, known in todo.items():
                 known.stamp, known.e = relit.stamp, e[posed.first_vertex[b] : posed.first_vertex[b + 1]].copy()
         still = self._kept.keys() & set(poses) if self.bytes < MOST_BYTES else set()
-        self._kept = {pose: self._kept[pose] for pose in still} | seen
+        self._kept = {pose: self._kept[pose] for pose in still} | lit
         return e
 
     @property
@@ -454,8 +488,9 @@ class BodyLight:
         np.logical_or.at(in_reach, boxes.body, reaches.reshape(len(boxes.body), 8, len(on)).any(1))
         body, column = np.nonzero(in_reach)  # the pairs of body and lamp
         lamp = on[column]
-        factor_at, factor = self._factors(view, posed, todo, body, lamp, shapes)
-        vertices = np.flatnonzero(wanted[posed.body]).astype(np.int32)
+        marks = _vertices_of(view, posed, todo)
+        factor_at, factor = self._factors(view, posed, todo, body, lamp, shapes, marks)
+        vertices = np.flatnonzero(marks).astype(np.int32)
         vertex_light(
             vertices, posed.position, posed.normal, posed.body, boxes.of_vertices(vertices, posed), boxes.centre,
             boxes.half, matrices(boxes.turn), cube, reaches, np.searchsorted(body, np.arange(len(wanted) + 1)), column,
@@ -485,15 +520,15 @@ class BodyLight:
 
     def _factors(
         self, view: View, posed: PosedBodies, todo: dict[int, _Kept], body: NDArray[np.intp], lamp: NDArray[np.int32],
-        shapes: LampShapes,
+        shapes: LampShapes, marks: NDArray[np.bool_],
     ) -> tuple[NDArray[np.intp], F32]:  # fmt: skip
-        """Factors of some pairs [n] of a body and a lamp, body after body: where each pair's begin and the last ends,
-        [n + 1], and what they are, [F, 2]. Those that are known are not worked out again.
+        """Factors of some pairs [n] of a body and a lamp at marked vertices [V], body after body: where each pair's
+        begin and the last ends, [n + 1], and what they are, [F, 2]. Those that are known are not worked out again.
         """
         first = posed.first_vertex
         size = (first[1:] - first[:-1])[body]
         factor_at = np.concatenate([[0], np.cumsum(size)])
-        factor, is_new = np.empty((factor_at[-1], 2), np.float32), np.ones(len(body), np.bool_)
+        factor, is_new = np.zeros((factor_at[-1], 2), np.float32), np.ones(len(body), np.bool_)
         own = shapes.entity[lamp] == view.bodies.entity[body]
         keys = [(self._lamps[k], o) for k, o in zip(lamp.tolist(), own.tolist(), strict=True)]
         bounds = np.searchsorted(body, np.arange(len(first))).tolist()  # pairs of body b: bounds[b] : bounds[b + 1]
@@ -506,7 +541,7 @@ class BodyLight:
                         is_new[pair] = False
         new = np.flatnonzero(is_new)
         lamp_factors(
-            posed.position, posed.normal, posed.entity.astype(np.int32), first[body[new]], factor_at[new],
+            posed.position, posed.normal, marks, posed.entity.astype(np.int32), first[body[new]], factor_at[new],
             size[new], lamp[new], shapes, factor,
         )  # fmt: skip
         for b, known in todo.items():
@@ -517,6 +552,20 @@ class BodyLight:
             known.factors = np.concatenate([known.factors, found[is_new[mine]]]) if known.lamp_of else found.copy()
             known.lamp_of = known.lamp_of + [keys[p] for p in range(mine.start, mine.stop) if is_new[p]]
         return factor_at, factor
+
+
+def _vertices_of(view: View, posed: PosedBodies, todo: dict[int, _Kept]) -> NDArray[np.bool_]:
+    """Which vertices [V] some bodies ask light for."""
+    first, marks = posed.first_vertex, np.zeros(len(posed.position), np.bool_)
+    turned_away = np.array([b for b, known in todo.items() if known.eye], np.int32)
+    mark_facing(
+        turned_away, posed.first_triangle, posed.triangles, posed.position,
+        np.asarray(view.camera.position, np.float64), marks,
+    )  # fmt: skip
+    for b, known in todo.items():
+        if not known.eye:
+            marks[first[b] : first[b + 1]] = True
+    return marks
 
 
 def _near(

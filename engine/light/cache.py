@@ -240,9 +240,12 @@ class LightCache:
         """`DecodedPages.decode_texels`."""
         return self.decoded.decode_texels(texels, most, area)
 
-    def body_light(self, view: View, posed: PosedBodies, most: int | None = None) -> F32:
-        """e [V, 3] at the vertices of posed bodies; bodies that did not move keep theirs while light is as it was, and
-        all but `most` of them until their turn comes, if every lamp near them is and was as bright as it is.
+    def body_light(
+        self, view: View, posed: PosedBodies, most: int | None = None, seen: NDArray[np.bool_] | None = None
+    ) -> F32:  # fmt: skip
+        """e [V, 3] at the vertices of those posed bodies that are seen [B]; bodies that did not move keep theirs while
+        light is as it was, and all but `most` of them until their turn comes, if every lamp near them is and was as
+        bright as it is.
         """
         world = self.world
         if most is not None and self._going is not None:  # they would be looked at again when it has come
@@ -257,6 +260,7 @@ class LightCache:
             world.sky,
             world.lamps.shapes,
             most,
+            seen,
         )
         self.stats.bodies_stale = self._body_light.n_waiting
         self._count_probes()

@@ -124,13 +124,13 @@ class DecodedPages:
         asked = np.flatnonzero(work)  # among the pages that `_near_movers` was asked about
         keys, slots, area, stale, near = keys[work], slots[work], area[work], stale[work], near[work]
         texels = self.texels_of(keys)
-        rows = np.append(pool.row_of_texel, -1)[texels]
+        rows = pool.row_of_texel[texels]
         pool.last_wanted[rows[near[:, None, None] & (rows >= 0)]] = pool.now + 1
         stale |= near & ((rows < 0) & (texels >= 0)).any((1, 2))
         to_fill = table.filled_at[slots] < 0
         if stale.any():
             stats.pages_stale += self._decode_pages(texels[stale], slots[stale], area[stale], most_texels)
-            newest = np.append(pool.changed_at, -1)[np.append(pool.row_of_texel, -1)[texels]].max((1, 2))
+            newest = np.append(pool.changed_at, -1)[pool.row_of_texel[texels]].max((1, 2))
             to_fill |= stale & (newest > table.filled_at[slots])
             stats.pages_regenerated += int((to_fill & stale).sum())
         to_fill |= self._shade_pages(movers, texels[near], asked[near], slots)
@@ -216,7 +216,7 @@ class DecodedPages:
         area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
         wanted = np.flatnonzero(area_of_texel[:-1] > 0).astype(np.int32)  # of truths ten times as fast as of numbers
         self.decode_texels(wanted, most_texels, area_of_texel[wanted])
-        rows = np.append(pool.row_of_texel, -1)[texels]
+        rows = pool.row_of_texel[texels]
         waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
         self.table.checked[slots] = np.where(waits, pages.STANDS_IN, self.world.relit.stamp)
         return int(waits.sum())

@@ -1,11 +1,13 @@
-"""Gaps: how far the nearest solid voxel is, so that rays can leap through open air.
+"""Gaps: how far a ray may leap through open air.
 
-A *gap* is kept for every cube of 2 x 2 x 2 voxels: how many cubes away, along the axis on which that is most, the
-nearest cube is that holds anything solid; FARTHEST if it is farther, 0 = it does itself. All cubes less than a gap away
-are air. Gaps of voxels take four to eight times the memory (docs/BENCHMARKS.md). The table ends with the highest layer
-of bricks that holds anything.
+A *gap* is kept for every cube of 2 x 2 x 2 voxels and each of the eight octants that rays head into: the largest n, at
+most FARTHEST, such that the n x n x n cubes from this one on, in that octant, hold nothing solid; 0 = it does itself.
+What lies behind a ray has no part in it, and most rays begin on a surface: with one gap for all octants, to the nearest
+solid cube on any side, they took twice as many steps (docs/BENCHMARKS.md). Gaps of voxels take four to eight times the
+memory. The table ends with the highest layer of bricks that holds anything; beyond its ends is air.
 
-What is solid grows by one cube along every axis, again and again. A gap is how often, until a cube is reached.
+The cubes from one on are that one and those from its seven neighbours in the octant on: a gap is one more than the
+least of theirs, so all are found in one pass, from the far end of the octant to the near one.
 """
 
 import numpy as np
@@ -18,16 +20,18 @@ from engine.light.compiled import leaf
 U8 = NDArray[np.uint8]
 I64 = NDArray[np.int64]
 
-FARTHEST = 8  # cubes
+FARTHEST = 15  # cubes: what four bits hold
 REACH = FARTHEST - 1  # cubes: how far a solid one is told of
 HALF = BRICK // 2  # cubes along a brick
-BLOCK = 32  # cubes along x that one thread works out together
+WAYS = 4  # that rays head in along x and y: + 1 where x grows, + 2 where y does
 
 
 def gaps_of(grid: U8, layers: int) -> U8:
-    """Gaps of a grid [X, Y, Z] with nothing above its lowest `layers` layers of bricks: [X / 2, Y / 2, 4 * layers]."""
-    gap = np.empty((grid.shape[0] // 2, grid.shape[1] // 2, layers * HALF), np.uint8)
-    _measure(grid, gap, *_blocks([(0, 0, 0)], [gap.shape]))
+    """Gaps of a grid [X, Y, Z] with nothing above its lowest `layers` layers of bricks: [WAYS, X / 2, Y / 2, 4 layers],
+    for rays that rise in the lower four bits and for those that fall in the upper four.
+    """
+    gap = np.empty((WAYS, grid.shape[0] // 2, grid.shape[1] // 2, layers * HALF), np.uint8)
+    _measure(grid, gap, np.zeros((1, 3), np.int64), np.array([gap.shape[1:]]))
     return gap
 
 
@@ -35,74 +39,85 @@ def follow_gaps(grid: U8, gap: U8, layers: int, low: I64, high: I64) -> U8:
     """Gaps of a grid that differs in the boxes low..high [n, 3] voxels from when `gap` was made, and has nothing above
     its lowest `layers` layers of bricks now. The table is written to, unless it is made anew.
     """
-    low, high = np.maximum(low // 2 - REACH, 0), np.minimum((high + 1) // 2 + REACH, gap.shape)
-    some = (low < high).all(1)  # others lie above all that is solid
-    low, high = low[some], high[some]
-    if gap.shape[2] != layers * HALF or (high - low).prod(1).sum() > gap.size:
+    low, high = np.maximum(low // 2, 0), np.minimum((high + 1) // 2, gap.shape[1:])
+    reached = np.minimum(high + REACH, gap.shape[1:]) - np.maximum(low - REACH, 0)
+    some = (reached > 0).all(1)  # others lie high above all that is solid
+    if gap.shape[3] != layers * HALF or reached[some].prod(1).sum() > gap[0].size:
         return gaps_of(grid, layers)
-    _measure(grid, gap, *_blocks(low.tolist(), high.tolist()))
+    _measure(grid, gap, low[some], high[some])
     return gap
 
 
-def _blocks(low: list[tuple[int, ...]], high: list[tuple[int, ...]]) -> tuple[I64, I64]:
-    """Boxes low..high [n, 3] in pieces of at most BLOCK along x."""
-    pieces = [
-        ((x, a[1], a[2]), (min(x + BLOCK, b[0]), b[1], b[2]))
-        for a, b in zip(low, high, strict=True)
-        for x in range(a[0], b[0], BLOCK)
-    ]
-    found = np.array(pieces, np.int64).reshape(-1, 2, 3)
-    return found[:, 0].copy(), found[:, 1].copy()
+@leaf
+def _note_solid(grid, x, y, low, high, solid):
+    """Which of the cubes low..high - 1 of a column hold anything: solid [n]."""
+    for z in range(low, high):
+        below = grid[2 * x, 2 * y, 2 * z] | grid[2 * x, 2 * y + 1, 2 * z]
+        below |= grid[2 * x + 1, 2 * y, 2 * z] | grid[2 * x + 1, 2 * y + 1, 2 * z]
+        above = grid[2 * x, 2 * y, 2 * z + 1] | grid[2 * x, 2 * y + 1, 2 * z + 1]
+        above |= grid[2 * x + 1, 2 * y, 2 * z + 1] | grid[2 * x + 1, 2 * y + 1, 2 * z + 1]
+        solid[z] = (below | above) != 0
+
+
+@leaf
+def _note_column(column, rises, falls):
+    """Note of a column's gaps [n] the least so far, of rays that rise and of those that fall."""
+    for z in range(len(column)):
+        rises[z] = min(rises[z], column[z] & 15)
+        falls[z] = min(falls[z], column[z] >> 4)
+
+
+@leaf
+def _finish_column(solid, column, low, high, rises, falls):
+    """Gaps of a column [n] of cubes, of which low..high - 1 differ: rises, falls [n] are the least of three columns
+    ahead.
+    """
+    n = len(column)
+    first, last = max(low - REACH, 0), min(high, n)
+    own = ahead = FARTHEST
+    if last < n:
+        own, ahead = column[last] & 15, rises[last]
+    for z in range(last - 1, first - 1, -1):
+        own = 0 if solid[z] else min(min(own, ahead), min(rises[z], REACH)) + 1
+        ahead, rises[z] = rises[z], own
+    for z in range(first, last):
+        column[z] = (column[z] & 240) | rises[z]
+    first, last = max(low, 0), min(high + REACH, n)
+    own = ahead = FARTHEST
+    if first > 0:
+        own, ahead = column[first - 1] >> 4, falls[first - 1]
+    for z in range(first, last):
+        own = 0 if solid[z] else min(min(own, ahead), min(falls[z], REACH)) + 1
+        ahead, falls[z] = falls[z], own
+    for z in range(first, last):
+        column[z] = (column[z] & 15) | falls[z] << 4
 
 
 @njit(parallel=True, cache=True)
 def _measure(grid, gap, low, high):
-    """Work out the gaps of boxes low..high [n, 3] cubes."""
-    for i in prange(len(low)):
-        _measure_box(grid, gap, low[i, 0], low[i, 1], low[i, 2], high[i, 0], high[i, 1], high[i, 2])
-
-
-@njit(cache=True)
-def _measure_box(grid, gap, x0, y0, z0, x1, y1, z1):
-    n_x, n_y, n_z = gap.shape
-    ax, ay, az = max(x0 - REACH, 0), max(y0 - REACH, 0), max(z0 - REACH, 0)  # what can be told of starts here
-    bx, by, bz = min(x1 + REACH, n_x), min(y1 + REACH, n_y), min(z1 + REACH, n_z)  # and ends here
-    # All cubes in one row: columns lie end to end, and so far apart that none grows into the next.
-    column = bz - az + REACH
-    slice_ = (by - ay + REACH) * column
-    n = (bx - ax) * slice_
-    solid, gaps = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-    for x in range(ax, bx):
-        for y in range(ay, by):
-            first = (x - ax) * slice_ + (y - ay) * column
-            for z in range(az, bz):
-                below = grid[2 * x, 2 * y, 2 * z] | grid[2 * x, 2 * y + 1, 2 * z]
-                below |= grid[2 * x + 1, 2 * y, 2 * z] | grid[2 * x + 1, 2 * y + 1, 2 * z]
-                above = grid[2 * x, 2 * y, 2 * z + 1] | grid[2 * x, 2 * y + 1, 2 * z + 1]
-                above |= grid[2 * x + 1, 2 * y, 2 * z + 1] | grid[2 * x + 1, 2 * y + 1, 2 * z + 1]
-                solid[first + z - az] = (below | above) != 0
-    one, two = np.zeros(slice_ + n + slice_, np.uint8), np.zeros(slice_ + n + slice_, np.uint8)  # 0 before and after
-    for _ in range(FARTHEST):
-        _count(gaps, solid, one[slice_ : slice_ + n])
-        _grow(two[slice_ : slice_ + n], one[slice_ - 1 :], one[slice_:], one[slice_ + 1 :])
-        _grow(one[slice_ : slice_ + n], two[slice_ - column :], two[slice_:], two[slice_ + column :])
-        _grow(solid, one, one[slice_:], one[2 * slice_ :])
-    for x in range(x0, x1):
-        for y in range(y0, y1):
-            first = (x - ax) * slice_ + (y - ay) * column + z0 - az
-            gap[x, y, z0:z1] = gaps[first : first + z1 - z0]
-
-
-@leaf
-def _count(gaps, solid, copy):
-    """Count one more for all cubes [n] that are not reached yet, and copy which are."""
-    for i in range(len(gaps)):
-        gaps[i] += 1 - solid[i]
-        copy[i] = solid[i]
-
-
-@leaf
-def _grow(grown, before, here, after):
-    """What is solid of cubes [n], where those before and after them along an axis are given, grown by one along it."""
-    for i in range(len(grown)):
-        grown[i] = before[i] | here[i] | after[i]
+    """Work out the gaps that depend on boxes low..high [n, 3] cubes, of which others are known."""
+    _, n_x, n_y, n_z = gap.shape
+    solid = np.empty((n_x, n_y, n_z), np.bool_)  # what is not asked about takes no memory
+    for b in range(len(low)):
+        for x in prange(max(low[b, 0] - REACH, 0), min(high[b, 0] + REACH, n_x)):
+            for y in range(max(low[b, 1] - REACH, 0), min(high[b, 1] + REACH, n_y)):
+                _note_solid(grid, x, y, max(low[b, 2] - REACH, 0), min(high[b, 2] + REACH, n_z), solid[x, y])
+    for way in prange(WAYS):
+        rises, falls = np.empty(n_z, np.uint8), np.empty(n_z, np.uint8)
+        step_x, step_y = 1 if way & 1 else -1, 1 if way & 2 else -1
+        for b in range(len(low)):
+            x0, x1 = max(low[b, 0] - REACH * (step_x > 0), 0), min(high[b, 0] + REACH * (step_x < 0), n_x)
+            y0, y1 = max(low[b, 1] - REACH * (step_y > 0), 0), min(high[b, 1] + REACH * (step_y < 0), n_y)
+            for i in range(x1 - x0):
+                x = x1 - 1 - i if step_x > 0 else x0 + i
+                for j in range(y1 - y0):
+                    y = y1 - 1 - j if step_y > 0 else y0 + j
+                    rises[:], falls[:] = FARTHEST, FARTHEST
+                    is_x, is_y = 0 <= x + step_x < n_x, 0 <= y + step_y < n_y
+                    if is_x:
+                        _note_column(gap[way, x + step_x, y], rises, falls)
+                    if is_y:
+                        _note_column(gap[way, x, y + step_y], rises, falls)
+                    if is_x and is_y:
+                        _note_column(gap[way, x + step_x, y + step_y], rises, falls)
+                    _finish_column(solid[x, y], gap[way, x, y], low[b, 2], high[b, 2], rises, falls)

@@ -120,8 +120,9 @@ def texel_ray(place, t, turn, k, rays, origin, direction):
     """Ray k of `rays` of texel t: origin [3] metres, somewhere on its face, and unit direction [3]."""
     texel_direction(place[t, 3], turn, k, rays, direction)
     axis, sign = face_centre(place, t, origin)
-    origin[(axis + 1) % 3] += 0.25 * ((k * 0.7548776662466927 + turn[1]) % 1.0 - 0.5)  # R2 sequence, Roberts 2018
-    origin[(axis + 2) % 3] += 0.25 * ((k * 0.5698402909980532 + turn[0]) % 1.0 - 0.5)
+    u, v = k * 0.7548776662466927 + turn[1], k * 0.5698402909980532 + turn[0]  # R2 sequence, Roberts 2018
+    origin[(axis + 1) % 3] += 0.25 * (u - math.floor(u) - 0.5)
+    origin[(axis + 2) % 3] += 0.25 * (v - math.floor(v) - 0.5)
     origin[axis] += 1e-3 * sign
 
 

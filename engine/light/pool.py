@@ -53,7 +53,7 @@ class TexelPool:
 
     def __init__(self, n_texels: int, limit: int) -> None:
         self.limit = limit
-        self.row_of_texel = np.full(n_texels, -1, np.int32)  # [T] -1 not decoded
+        self.row_of_texel = np.full(n_texels + 1, -1, np.int32)  # [T + 1] -1 not decoded; the last is of no texel, -1
         self.now = 0  # number of the decode that is going on
         self.evicted = 0  # rows thrown out so far
         self._free: list[int] = []
@@ -105,7 +105,7 @@ class TexelPool:
         Where furniture changed, part_now [N before] is the number of each of its parts now, -1 none.
         """
         place = transport.surface.place
-        more = len(place) - len(self.row_of_texel)
+        more = len(place) + 1 - len(self.row_of_texel)
         if more:
             self.row_of_texel = np.concatenate([self.row_of_texel, np.full(more, -1, np.int32)])
             self._is_new = np.concatenate([self._is_new, np.zeros(more, np.bool_)])

@@ -263,12 +263,24 @@ def _filled_share(movers, b, q, n, o, d):
 
 
 @leaf
+def _has_any(mask):
+    """Whether a mask [W] holds any body."""
+    some = np.uint64(0)
+    for word in mask:
+        some |= word
+    return some != 0
+
+
+@leaf
 def _bodies_in(mask, bodies):
     """The bodies of a mask [W]: bodies [B], and how many."""
     n = 0
     for w in range(len(mask)):
         bits, b = mask[w], w * WORD
         while bits:
+            if not bits & np.uint64(0xFF):
+                bits, b = bits >> np.uint64(8), b + 8
+                continue
             if bits & np.uint64(1):
                 bodies[n] = b
                 n += 1
@@ -314,8 +326,7 @@ def _shade_some(
             lamp = lamp_of[row, slot]
             if lamp < 0:
                 break
-            n_before = 0 if column[lamp] < 0 else _bodies_in(before[page[i], column[lamp]], bodies)
-            if n_before == 0:
+            if column[lamp] < 0 or not _has_any(before[page[i], column[lamp]]):
                 continue
             bright = 0.0
             for s in range(4):
@@ -327,7 +338,7 @@ def _shade_some(
             # All bodies before one lamp together: their shadows lie in each other.
             low, high, n = shapes.low[lamp], shapes.high[lamp], 0
             _shaft(p, half, low, high, start, per_m)
-            for k in range(n_before):
+            for k in range(_bodies_in(before[page[i], column[lamp]], bodies)):
                 b = bodies[k]
                 if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
                     n = _parts_in_shaft(movers, b, p, half, low, high, o, reach, own_start, own_per_m, parts, n)

@@ -1,9 +1,9 @@
 """Rays through the voxel grid: a digital differential analyser that leaps, and the directions that probes look in.
 
 Amanatides and Woo, "A Fast Voxel Traversal Algorithm for Ray Tracing", Eurographics 1987; the leaps are those of Cohen
-and Sheffer, "Proximity clouds - an acceleration technique for 3D grid traversal", The Visual Computer 11, 1994: where
-the nearest cube of 2 x 2 x 2 voxels that holds anything is n cubes away (see gaps), the ray goes on to where it leaves
-the box of cubes less than n away.
+and Sheffer, "Proximity clouds - an acceleration technique for 3D grid traversal", The Visual Computer 11, 1994, for
+each octant of directions apart: where n x n x n cubes of 2 x 2 x 2 voxels ahead of a ray hold nothing (see gaps), it
+goes on to where it leaves them.
 
 A ray crosses the planes between voxels in one order: by the time of each, which is worked out from the plane alone, and
 of those crossed at once z's come first, then y's, then x's. A leap passes the planes that single steps pass, so gaps do
@@ -37,7 +37,7 @@ class Voxels(NamedTuple):
 
     material: NDArray[np.uint8]  # [X, Y, Z] 0 = air
     occupied: NDArray[np.bool_]  # [BX, BY, n] bricks that hold anything, cut off above the highest
-    gap: NDArray[np.uint8]  # [X / 2, Y / 2, 4 n] see gaps
+    gap: NDArray[np.uint8]  # [4, X / 2, Y / 2, 4 n] see gaps
 
 
 def voxels_of(grid: NDArray[np.uint8]) -> Voxels:
@@ -85,7 +85,7 @@ def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):
     """
     grid, gap = voxels.material, voxels.gap
     nx, ny, nz = grid.shape
-    top = 2 * gap.shape[2]
+    top = 2 * gap.shape[3]
     px, py, pz = ox * 4.0, oy * 4.0, oz * 4.0
     x, y, z = int(math.floor(px)), int(math.floor(py)), int(math.floor(pz))
     if x < 0 or y < 0 or z < 0 or x >= nx or y >= ny or z >= nz:
@@ -93,11 +93,12 @@ def first_hit(voxels, ox, oy, oz, dx, dy, dz, t_max):
     step_x, ahead_x, delta_x = _planes(px, dx)
     step_y, ahead_y, delta_y = _planes(py, dy)
     step_z, ahead_z, delta_z = _planes(pz, dz)
+    way, half = (1 if step_x > 0 else 0) + (2 if step_y > 0 else 0), 0 if step_z > 0 else 4
     next_x, next_y, next_z = (x + ahead_x) * delta_x, (y + ahead_y) * delta_y, (z + ahead_z) * delta_z
     t, axis, limit = 0.0, -1, t_max * 4.0
     while True:
         if z < top:
-            n = int(gap[x >> 1, y >> 1, z >> 1])
+            n = int(gap[way, x >> 1, y >> 1, z >> 1]) >> half & 15
             if n == 0 and grid[x, y, z] != 0:
                 break
         elif dz >= 0.0:

@@ -31,6 +31,7 @@ class PosedBodies:
     part_centre: F32  # [N, 3] metres, world: centre of the part's box, which is turned as its body is
     part_half: F32  # [N, 3] metres: half extents along the turned axes
     first_vertex: I32  # [B + 1] the vertices of body b are first_vertex[b] : first_vertex[b + 1]
+    first_triangle: I32  # [B + 1] and its triangles
     low: F32  # [B, 3] metres, world: box around each body
     high: F32  # [B, 3]
     dress: "Dress"  # the skins of those bodies that are imported meshes
@@ -81,6 +82,7 @@ class _Template:
     part_centre: F32
     part_half: F32
     first_vertex: I32
+    first_triangle: I32
     dress: Dress
 
 
@@ -108,6 +110,7 @@ def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
     n_parts = np.array([len(p.part_low) for p in prefabs], np.int32)
     first_vertex = np.concatenate([[0], np.cumsum(n_vertices)]).astype(np.int32)
     first_part = np.concatenate([[0], np.cumsum(n_parts)]).astype(np.int32)
+    first_triangle = np.concatenate([[0], np.cumsum([len(p.triangles) for p in prefabs])]).astype(np.int32)
     body = np.repeat(np.arange(len(prefabs), dtype=np.int32), n_vertices)
 
     def stack(name: str, shape: tuple[int, ...], dtype: type) -> NDArray[np.generic]:
@@ -129,6 +132,7 @@ def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
         (low + high) / 2,  # type: ignore[operator]
         (high - low) / 2,  # type: ignore[operator]
         first_vertex,
+        first_triangle,
         _dress(prefabs, first_vertex),
     )
 
@@ -251,6 +255,7 @@ def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: P
         part_centre=centre,
         part_half=template.part_half,
         first_vertex=first,
+        first_triangle=template.first_triangle,
         low=low,
         high=high,
         dress=template.dress,

@@ -20,6 +20,7 @@ asked for. All bits are zero where nothing was hit.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -208,8 +209,7 @@ class BodyMesh:
         if not self.count:
             self._posed, self._light = posed, light
             return
-        owner = posed.body[posed.triangles[:, 0]]
-        self._first_index = 3 * np.searchsorted(owner, np.arange(len(posed.low) + 1))
+        self._first_index = 3 * posed.first_triangle.astype(np.int64)
         self.release()
         self._vertices = self.context.buffer(data.tobytes(), dynamic=True)
         self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
@@ -359,42 +359,60 @@ class GBuffer:
             self._patterns.write(image, viewport=(0, layer * rows, columns, rows))
             self._patterns_made.add(layer)
 
+    def look(
+        self, camera: Camera, meshes: Meshes, static: StaticMesh, rects: list[Rect], likely: NDArray[np.integer]
+    ) -> Sight:  # fmt: skip
+        """What the camera may see in rectangles of the targets, before `draw` fills them.
+
+        `likely` are surface pages that may well be in view, such as those of the last picture: their depth is drawn,
+        and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
+        """
+        table, sight = meshes.table, Sight(camera, self.size_px)
+        before = table.rows(likely) if rects else np.empty(0, np.int64)
+        self._set_state(True)
+        set_uniforms(self._occluders, **self._lens(camera))
+        self._depth_only.use()
+        for rect in rects:
+            self._depth_only.scissor = rect
+            self._depth_only.clear(depth=1.0, viewport=rect)
+            if len(before):
+                occludes = np.zeros(len(table.page), np.bool_)
+                occludes[before] = sight.touches(table.low[before], table.high[before], rect)
+                static.draw(self._occluders, table, occludes)
+        self._set_state(False)
+        if not len(before):
+            return sight
+        self._depth.read_into(self._depth_read)
+        return Sight(camera, self.size_px, self._depth_read)
+
     def draw(
         self,
-        camera: Camera,
+        sight: Sight,
         previous_camera: Camera,
         meshes: Meshes,
         static: StaticMesh,
         bodies: BodyMesh,
         materials: moderngl.Texture,
         rects: list[Rect],
-        likely: NDArray[np.integer],
         far: tuple[FarField, StaticMesh] | None = None,
         relit: bool = False,
         whole: bool = False,
     ) -> None:
-        """Fill rectangles of the targets; `far` is the far field of a large world with its buffers, `whole` asks for
-        the channels that no picture needs too. `relit` says that some bodies elsewhere have another light.
-
-        `likely` are surface pages that may well be in view, such as those of the last picture. Their depth is drawn
-        first, and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
+        """Fill rectangles of the targets, which `look` has seen to; `far` is the far field of a large world with its
+        buffers, `whole` asks for the channels that no picture needs too. `relit` says that some bodies elsewhere have
+        another light.
         """
-        width, height = self.size_px
-        clip = clip_from_world(camera, width / height)
-        pixel_m = 2.0 * math.tan(camera.fov_y / 2) / height
+        camera, (width, height) = sight.camera, self.size_px
         common = {
-            "clip_from_world": gl_matrix(clip),
+            **self._lens(camera),
             "previous_clip_from_world": gl_matrix(clip_from_world(previous_camera, width / height)),
             "size_px": (float(width), float(height)),
-            "pixel_m": pixel_m,
-            "eye": tuple(camera.position),
-            "seam": SEAM_PX * pixel_m,
+            "pixel_m": 2.0 * math.tan(camera.fov_y / 2) / height,
             "materials": 0,
             "patterns": 1,
             "patterns_scale": (1.0 / self._patterns.width, 1.0 / self._patterns.height),
             "corner": (0.0, 0.0, 0.0) if far is None else tuple(-far[0].origin_m),
         }
-        set_uniforms(self._occluders, **common)
         voxels, coats = self._program("voxels.vert", whole), bodies.has_skin.any()
         set_uniforms(voxels, **common)
         people = self._program("bodies.vert", whole, BODIES=True)
@@ -407,26 +425,8 @@ class GBuffer:
             set_uniforms(blocks, **common, far_origin=tuple(far[0].origin_m))
         materials.use(0)
         self._patterns.use(1)
-        context = self.context
-        context.disable(moderngl.BLEND)
-        context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        context.front_face = "cw"  # the image is upside down in OpenGL's eyes
-        context.depth_func = (
-            "<="  # passes where a pixel's depth is there already; equals go by the order, which is fixed
-        )
-        table, sight = meshes.table, Sight(camera, self.size_px)
-        before = table.rows(likely) if rects else np.empty(0, np.int64)
-        self._depth_only.use()
-        for rect in rects:
-            self._depth_only.scissor = rect
-            self._depth_only.clear(depth=1.0, viewport=rect)
-            if len(before):
-                occludes = np.zeros(len(table.page), np.bool_)
-                occludes[before] = sight.touches(table.low[before], table.high[before], rect)
-                static.draw(self._occluders, table, occludes)
-        if len(before):
-            self._depth.read_into(self._depth_read)
-            sight = Sight(camera, self.size_px, self._depth_read)
+        self._set_state(True)
+        table = meshes.table
         target = self._whole_target if whole else self._target
         target.use()
         target.depth_mask = False
@@ -437,7 +437,7 @@ class GBuffer:
             target.scissor = rect
             static.draw(voxels, table, sight.sees_pages(table, rect))
             if far is not None:
-                beyond = Sight(far[0].scaled(camera), self.size_px, self._depth_read if len(before) else None)
+                beyond = sight.through(far[0].scaled(camera))
                 far[1].draw(blocks, far[0].meshes.table, beyond.sees_pages(far[0].meshes.table, rect))
             seen = sight.sees(*bodies.boxes, rect)
             bodies.draw(people, seen & ~bodies.has_skin)
@@ -449,8 +449,28 @@ class GBuffer:
             bodies.draw(people, seen & ~bodies.has_skin)
             if coats:
                 bodies.draw_coats(skins, seen)
-        context.front_face = "ccw"
-        context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._set_state(False)
+
+    def _lens(self, camera: Camera) -> dict[str, Any]:
+        """The uniforms of a camera that depth alone needs."""
+        width, height = self.size_px
+        return {
+            "clip_from_world": gl_matrix(clip_from_world(camera, width / height)),
+            "eye": tuple(camera.position),
+            "seam": SEAM_PX * 2.0 * math.tan(camera.fov_y / 2) / height,
+        }
+
+    def _set_state(self, draws: bool) -> None:
+        """The state of OpenGL that geometry is drawn in, or that all else expects."""
+        context = self.context
+        context.front_face = "cw" if draws else "ccw"  # the image is upside down in OpenGL's eyes
+        if not draws:
+            context.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+            return
+        context.disable(moderngl.BLEND)
+        context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        # Passes where a pixel's depth is there already; equals go by the order, which is fixed.
+        context.depth_func = "<="
 
     def _program(self, vertex: str, whole: bool, **parts: float) -> moderngl.Program:
         key = (vertex, str(whole), *parts)

@@ -139,6 +139,12 @@ class Sight:
         if depth is not None:
             _farthest_in_blocks(depth, self._farthest)
 
+    def through(self, camera: Camera) -> "Sight":
+        """What a camera sees that stands where this one does, among things of another scale: the depth is the same."""
+        sight = Sight(camera, self.size_px)
+        sight._farthest = self._farthest
+        return sight
+
     def touches(self, low: NDArray[np.floating], high: NDArray[np.floating], rect: Rect) -> Bool:
         """Which boxes [n, 3] (metres, world) may have a part inside the frustum of a rectangle."""
         return boxes_touch(frustum_planes(self._clip, rect, self.size_px), low, high)

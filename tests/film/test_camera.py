@@ -201,3 +201,44 @@ def test_linear_pictures_do_not_disturb_reuse(gl):
     assert np.array_equal(renderer.render(view).rgb, first)
     assert math.isfinite(float(linear.mean())) and linear.min() >= 0
     renderer.release()
+
+
+def behind_a_wall(person_x: float = 6.0, wall: bool = True):
+    """A person behind a wall before the camera, and one beside it."""
+    view = views.courtyard("dusk")
+    grid = np.zeros_like(view.voxels.material)
+    grid[:, :, :2] = 4
+    if wall:
+        grid[14:16, 12:36, 2:14] = 2
+    view = views.with_voxels(view, grid)
+    places = [(0, (person_x, 6.0, 0.5), 0.4, None), (0, (3.0, 4.8, 0.5), 0.4, None)]
+    camera = Camera((1.0, 6.0, 1.7), 0.0, -0.05)
+    return dataclasses.replace(view, bodies=views.bodies(places), camera=camera, previous_camera=camera)
+
+
+def test_hidden_bodies_are_not_lit_until_they_may_show(gl):
+    """Not while the camera moves, and without a tile that is drawn for it when it rests; when the wall goes, or they
+    step out from behind it, the picture is that of a fresh renderer.
+    """
+    kept = Renderer(SIZE, look="classical", context=gl)
+
+    def fresh(view):
+        renderer = Renderer(SIZE, look="classical", context=gl)
+        rgb = renderer.render(view).rgb
+        renderer.release()
+        return rgb
+
+    view = behind_a_wall()
+    for _ in range(2):  # the first picture knows of no wall yet
+        kept._drawn = None
+        assert np.array_equal(kept.render(view).rgb, fresh(view))
+    lit = [kept._drawn.body_light[kept._drawn.posed.body == b].any() for b in range(2)]
+    assert lit == [False, True]
+    assert kept.render(view).stats["tiles"]["regenerated"] == 0
+    open_ground = views.with_voxels(view, behind_a_wall(wall=False).voxels.material)
+    assert np.array_equal(kept.render(open_ground).rgb, fresh(open_ground))
+    assert np.array_equal(kept.render(view).rgb, fresh(view))
+    stepped = dataclasses.replace(view, bodies=behind_a_wall(person_x=2.5).bodies)
+    assert np.array_equal(kept.render(stepped).rgb, fresh(stepped))
+    assert not np.array_equal(fresh(stepped), fresh(view)) and not np.array_equal(fresh(open_ground), fresh(view))
+    kept.release()

@@ -100,6 +100,58 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
 
 
+def turned_to(eye: tuple[float, float, float], position: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Slow definition of whose front an eye sees: the vertices of those triangles."""
+    a, b, c = (position[triangles[:, k]].astype(np.float64) for k in range(3))
+    front = (np.cross(b - a, c - a) * (np.array(eye) - a)).sum(1) > 0.0
+    return np.isin(np.arange(len(position)), triangles[front])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_vertex_whose_front_may_show_is_marked_and_few_others(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    position, eye = random.uniform(0, 4, (3000, 3)).astype(np.float32), random.uniform(-6, 10, 3)
+    triangles, marks = np.arange(3000, dtype=np.int32).reshape(1000, 3), np.zeros(3000, np.bool_)
+    bodies.mark_facing(np.array([0, 2]), np.array([0, 300, 600, 1000]), triangles, position, eye, marks)
+    wanted = turned_to(eye, position, triangles)
+    asked = np.ones(3000, np.bool_)
+    asked[900:1800] = False
+    assert not (wanted & asked & ~marks).any() and not (marks & ~asked).any()
+    assert (marks & ~wanted).mean() < 0.04
+
+
+def test_what_is_seen_is_lit_where_it_faces_the_camera_and_wholly_if_it_stays_so() -> None:
+    """A crate that has just come, and not what is hidden; after the camera went elsewhere all of it; another light
+    lights it again; what is marked has the light of a body that is lit as a whole.
+    """
+    view = with_boxes(
+        view_of(open_ground(), lamps(((7.0, 8.0, 2.5), 0.3, (50.0, 50.0, 50.0))), sky()), (6.0, 6.0, 0.5),
+        (6.0, 8.0, 0.5),
+    )  # fmt: skip
+    whole, posed, cache = light_of(view)[1], pose(view), LightCache()
+    cache.update(view)
+    first = int(posed.first_vertex[1])
+
+    def seen(now: View, *which: bool) -> np.ndarray:
+        cache.update(now)
+        return cache.body_light(now, posed, seen=np.array(which))
+
+    marks = turned_to(view.camera.position, posed.position[:first], posed.triangles[: posed.first_triangle[1]])
+    e = seen(view, True, False)
+    assert 0.3 < marks.mean() < 0.7
+    np.testing.assert_array_equal(e[:first], np.where(marks[:, None], whole[:first], 0.0))
+    assert not e[first:].any() and whole[first:].any()
+    np.testing.assert_array_equal(seen(view, True, False), e)
+    dim = dataclasses.replace(view.lamps, radiance=view.lamps.radiance * np.float32(0.5))
+    dimmer = dataclasses.replace(view, lamps=dim)
+    np.testing.assert_array_equal(
+        seen(dimmer, True, False)[:first], np.where(marks[:, None], light_of(dimmer)[1][:first], 0.0)
+    )
+    elsewhere = dataclasses.replace(view, camera=Camera((11.0, 1.0, 3.0), 2.2, -0.2))
+    np.testing.assert_array_equal(seen(elsewhere, True, True)[:first], whole[:first])
+    np.testing.assert_array_equal(seen(view, True, True)[:first], whole[:first])
+
+
 def test_in_play_bodies_that_stand_as_they_did_get_other_light_in_turns() -> None:
     """One that moved has it at once, and all have that of a lamp that is switched."""
     lamp = lamps(((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)))
@@ -196,7 +248,7 @@ def test_a_lamp_switched_dimmed_or_added_works_out_no_factor_of_another(monkeypa
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(int(args[5].sum())), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[6].sum())), lamp_factors(*args)),  # fmt: skip
     )
     near, far = ((9.0, 6.0, 2.0), 0.3, (50.0, 50.0, 50.0)), ((4.0, 9.0, 1.5), 0.3, (30.0, 20.0, 9.0))
     moved = ((4.0, 8.0, 1.5), 0.3, (30.0, 20.0, 9.0))
@@ -242,8 +294,8 @@ def test_factors_are_those_of_the_exact_box_and_its_fixture_at_any_distance() ->
     entity = np.where(np.arange(4000) < 3000, own + 1, own).astype(np.int32)  # the last 1000 carry the lamp
     factor = np.empty((4000, 2), np.float32)
     lamp_factors(
-        position, normal, entity, np.array([0, 3000]), np.array([0, 3000]), np.array([3000, 1000]), np.array([k, k]),
-        shapes, factor,
+        position, normal, np.ones(len(position), np.bool_), entity, np.array([0, 3000]), np.array([0, 3000]),
+        np.array([3000, 1000]), np.array([k, k]), shapes, factor,
     )  # fmt: skip
     faces, corner, buffer = np.empty(6), np.empty((4, 3)), np.empty((10, 3))
     far = 0
@@ -267,7 +319,7 @@ def test_other_numbers_void_nothing_and_bodies_that_are_one_in_the_other_keep_th
     monkeypatch.setattr(
         bodies,
         "lamp_factors",
-        lambda *args: (done.append(int(args[5].sum())), lamp_factors(*args)),  # fmt: skip
+        lambda *args: (done.append(int(args[6].sum())), lamp_factors(*args)),  # fmt: skip
     )
     lamp, other = ((6.0, 6.0, 1.6), 0.3, (50.0, 50.0, 50.0)), ((6.5, 6.0, 1.6), 0.3, (9.0, 20.0, 30.0))
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from engine.light.gaps import WAYS
 from engine.light.trace import (
     LEAST_LEAP,
     NOTHING,
@@ -92,10 +93,12 @@ def test_gaps_do_not_change_where_a_ray_arrives_by_a_bit(seed: int, density: flo
     grid[:, :, filled:] = 0
     leaps = voxels_of(grid)
     gap = leaps.gap
-    one = np.ones([n // 2 for n in grid.shape], np.uint8)  # as high as the grid
-    one[:, :, : gap.shape[2]] = np.minimum(gap, 1)
+    rises, falls = gap & 15, gap >> 4
+    one = np.full((WAYS, *(n // 2 for n in grid.shape)), 0x11, np.uint8)  # as high as the grid
+    one[..., : gap.shape[3]] = np.minimum(rises, 1) | np.minimum(falls, 1) << 4
     steps = leaps._replace(gap=one)
-    some = leaps._replace(gap=random.integers(np.minimum(gap, 1), gap + 1).astype(np.uint8))
+    fewer = [random.integers(np.minimum(far, 1), far + 1).astype(np.uint8) for far in (rises, falls)]
+    some = leaps._replace(gap=fewer[0] | fewer[1] << 4)
     assert gap.max() >= LEAST_LEAP
     these = rays(random, grid.shape, 10_000)
     by_steps = hits(steps, these)
@@ -108,7 +111,7 @@ def test_a_ray_from_above_the_highest_brick_comes_down() -> None:
     grid = np.zeros((16, 16, 64), np.uint8)
     grid[9, 8, 3] = 1
     voxels = voxels_of(grid)
-    assert voxels.gap.shape == (8, 8, 4)
+    assert voxels.gap.shape == (WAYS, 8, 8, 4)
     assert first_hit(voxels, 2.3, 2.1, 15.9, 0.0, 0.0, -1.0, 1e4) == (15.9 - 1.0, 4, 9, 8, 3)
     assert first_hit(voxels, 2.3, 2.1, 15.9, 0.0, 0.0, -1.0, 14.8)[1] == NOTHING
     assert first_hit(voxels, 2.3, 2.1, 2.1, 0.0, 0.0, 1.0, 1e4) == (1e4, NOTHING, -1, -1, -1)

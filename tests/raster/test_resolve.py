@@ -165,9 +165,8 @@ def test_pages_are_fetched_at_the_right_place(gl):
     table = material_texture(gl, white)
     buffer.follow_patterns(white)
     shadow.rest(True)
-    buffer.draw(
-        view.camera, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], np.empty(0, np.int32), whole=True
-    )
+    sight = buffer.look(view.camera, meshes, static, [(0, 0, *SIZE)], np.empty(0, np.int32))
+    buffer.draw(sight, view.camera, meshes, static, bodies, table, [(0, 0, *SIZE)], whole=True)
     arrays = buffer.arrays()
     screen = PagesOnScreen(SIZE)
     bricks = view.voxels.stamp.shape
