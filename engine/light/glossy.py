@@ -10,7 +10,7 @@ from engine.light.cache import LightCache
 from engine.light.compiled import leaf
 from engine.light.faces import Faces
 from engine.light.furniture import Furniture, grouped, no_furniture
-from engine.light.trace import Voxels
+from engine.light.trace import Voxels, voxels_of
 from engine.view import View
 
 F32 = NDArray[np.float32]
@@ -72,7 +72,7 @@ def surroundings_of(view: View, light: LightCache | None) -> Surroundings:
     parts += grouped(bodies)
     if light is None:
         none, no_bits = np.zeros(1, np.int32), np.zeros(1, np.uint64)
-        voxels = Voxels(np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.bool_), np.zeros((4, 4, 4), np.uint8))
+        voxels = voxels_of(np.zeros((8, 8, 8), np.uint8))
         faces = Faces(none, np.zeros((1, 3), np.int32), no_bits, none, none)
         scene = Scene(False, np.zeros((1, 3), np.int32), np.zeros(1, np.uint32), *parts)
         return Surroundings(voxels, faces, bodies, scene)

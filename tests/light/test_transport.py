@@ -82,7 +82,7 @@ def test_what_rays_walk_through_follows_a_tower_up_and_down() -> None:
         view = with_voxels(view, grid)
         transport.follow(view.voxels)
         assert_same_voxels(transport, Transport(view.voxels))
-        heights.append(transport.voxels.gap.shape[2])
+        heights.append(transport.voxels.gap.shape[3])
     assert heights[0] == plain.shape[2] // 2 > heights[2]
 
 
