@@ -20,6 +20,7 @@ from engine.light.surface import face_centre
 from engine.light.trace import misses_box, one_over
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
@@ -32,6 +33,7 @@ FIRST_RAYS = 3  # of them, which may agree
 FEW_RAYS = 6  # of a whole face
 NEAR_M = 0.35  # from a body: so near quarters of a face are told apart in what it fills of their view
 MOST_FILLED = 0.9  # of a half space, by what is taken for balls
+HALF_FACE = 0.0625  # metres: points of a face that rays begin at lie so far from its middle
 BLOCK = 64  # texels that a thread works through with the same scratch
 WORD = 64  # bodies in a word of a mask
 PAGES = 8  # that are asked about together
@@ -183,25 +185,29 @@ def _in_body(movers, b, x, y, z, out):
 
 
 @leaf
-def _parts_in_shaft(movers, b, p, half, low, high, o, reach, start, per_m, parts, n):
-    """Append to parts [:n] those of body b in the shaft from a face p, half [3] to a lamp's box low..high [3], as wide
-    as it is in the body's frame; returns how many there are. o, reach [3, 3], start and per_m are scratch.
+def _parts_in_shaft(movers, b, p, face, lamp_box, o, start, per_m, parts, n):
+    """Append to parts [:n] those of body b in the shaft from a face with the middle p [3] to a lamp, of which the half
+    extents of the one and the box around the other in the body's frame are face [3] and lamp_box [2, 3] (`_frames`);
+    returns how many there are. o [3], start and per_m are scratch.
     """
-    m = movers.turn[b]
     _in_body(movers, b, p[0] - movers.at[b, 0], p[1] - movers.at[b, 1], p[2] - movers.at[b, 2], o)
-    for c in range(3):
-        reach[0, c] = abs(m[0, c]) * half[0] + abs(m[1, c]) * half[1] + abs(m[2, c]) * half[2]
-        reach[1, c], reach[2, c] = 0.0, 0.0
-        for k in range(3):
-            middle, wide = 0.5 * (low[k] + high[k]) - movers.at[b, k], 0.5 * (high[k] - low[k])
-            reach[1, c] += m[k, c] * middle - abs(m[k, c]) * wide
-            reach[2, c] += m[k, c] * middle + abs(m[k, c]) * wide
-    _shaft(o, reach[0], reach[1], reach[2], start, per_m)
+    _shaft(o, face, lamp_box[0], lamp_box[1], start, per_m)
     for part in range(movers.first_part[b], movers.first_part[b + 1]):
         if _in_shaft(start, per_m, movers.part[part, 0], movers.part[part, 1]):
             parts[n] = part
             n += 1
     return n
+
+
+def _frames(movers: Movers, low: F64, high: F64) -> tuple[F64, F64]:
+    """How wide a face of each axis is in the frame of each body, half extents [B, 3, 3] metres, and the boxes there
+    [m, B, 2, 3] around boxes low..high [m, 3] of the world.
+    """
+    wide = np.abs(movers.turn)  # [B, 3, 3]
+    face = np.einsum("bkc,ak->bac", wide, HALF_FACE * (1.0 - np.eye(3)))
+    middle = np.einsum("bkc,mbk->mbc", movers.turn, (low + high)[:, None] / 2 - movers.at)
+    half = np.einsum("bkc,mk->mbc", wide, (high - low) / 2)
+    return face, np.stack([middle - half, middle + half], 2)
 
 
 @leaf
@@ -291,23 +297,23 @@ def _bodies_in(mask, bodies):
 
 @leaf
 def _shade_some(
-    first, last, place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits,
-    radiance, room, share, bodies, parts, lost, left, dark,
+    first, last, place, texels, rows, page, movers, face, lamp_box, shapes, column, near, before, lamp_of, factor_of,
+    glow_of, waits, radiance, room, share, bodies, parts, lost, left, dark,
 ):  # fmt: skip
-    """`shade_texels` of texels first .. last - 1, in the room [21, 3] and the lists that a thread has."""
+    """`shade_texels` of texels first .. last - 1, in the room [18, 3] and the lists that a thread has."""
     p, normal, half, no_size, o, d, q = room[0], room[1], room[2], room[3], room[4], room[5], room[6:10]
-    start, per_m, own_start, own_per_m, reach = room[10:12], room[12:14], room[14:16], room[16:18], room[18:21]
+    start, per_m, own_start, own_per_m = room[10:12], room[12:14], room[14:16], room[16:18]
     no_size[:] = 0.0
     for i in range(first, last):
         t, row = texels[i], rows[i]
         axis, sign = face_centre(place, t, p)
         p[axis] += 1e-3 * sign
-        normal[:], half[:] = 0.0, 0.0625
+        normal[:], half[:] = 0.0, HALF_FACE
         normal[axis], half[axis] = sign, 0.0
         for s in range(4):
             q[s, axis] = p[axis]
-            q[s, (axis + 1) % 3] = p[(axis + 1) % 3] + (0.0625 if s & 1 else -0.0625)
-            q[s, (axis + 2) % 3] = p[(axis + 2) % 3] + (0.0625 if s & 2 else -0.0625)
+            q[s, (axis + 1) % 3] = p[(axis + 1) % 3] + (HALF_FACE if s & 1 else -HALF_FACE)
+            q[s, (axis + 2) % 3] = p[(axis + 2) % 3] + (HALF_FACE if s & 2 else -HALF_FACE)
         lost[i], left[i] = 0.0, 1.0
         for k in range(_bodies_in(near[page[i]], bodies)):
             b = bodies[k]
@@ -341,7 +347,9 @@ def _shade_some(
             for k in range(_bodies_in(before[page[i], column[lamp]], bodies)):
                 b = bodies[k]
                 if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
-                    n = _parts_in_shaft(movers, b, p, half, low, high, o, reach, own_start, own_per_m, parts, n)
+                    n = _parts_in_shaft(
+                        movers, b, p, face[b, axis], lamp_box[column[lamp], b], o, own_start, own_per_m, parts, n
+                    )  # fmt: skip
             if n == 0:
                 continue
             _hide(movers, parts, n, low, high, p, q, bright < BRIGHT, share, o, d)
@@ -356,21 +364,22 @@ def _shade_some(
 
 @njit(parallel=True, cache=True)
 def shade_texels(
-    place, texels, rows, page, movers, shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, lost,
-    left, dark,
+    place, texels, rows, page, movers, face, lamp_box, shapes, column, near, before, lamp_of, factor_of, glow_of, waits,
+    radiance, lost, left, dark,
 ):  # fmt: skip
     """What movers keep from some texels: lost [n, 4, 3] e of lamps by quarter of the face, and left [n, 4], the part
     of all other light that stays; dark [n] says on which that is not nothing.
 
-    page [n] is the row of near and before (see `_find_near`) that tells who may, column [L] that of a lamp there, -1
-    none. Lamps of rows that still wait [R] for their factors are let be.
+    page [n] is the row of near and before (see `_find_near`) that tells who may, column [L] that of a lamp there and in
+    lamp_box (see `_frames`, as of face), -1 none. Lamps of rows that still wait [R] for their factors are let be.
     """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        room, share = np.empty((21, 3)), np.empty(4)
+        room, share = np.empty((18, 3)), np.empty(4)
         bodies, parts = np.empty(len(movers.low), np.int32), np.empty(len(movers.part), np.int32)
         _shade_some(
-            block * BLOCK, min((block + 1) * BLOCK, len(texels)), place, texels, rows, page, movers, shapes, column,
-            near, before, lamp_of, factor_of, glow_of, waits, radiance, room, share, bodies, parts, lost, left, dark,
+            block * BLOCK, min((block + 1) * BLOCK, len(texels)), place, texels, rows, page, movers, face, lamp_box,
+            shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, room, share, bodies, parts,
+            lost, left, dark,
         )  # fmt: skip
 
 
@@ -436,9 +445,10 @@ class Shade:
         if len(texels):
             column = np.full(len(shapes.low), -1, np.int32)
             column[self._on] = np.arange(len(self._on))
+            frames = _frames(movers, shapes.low[self._on], shapes.high[self._on])
             shade_texels(
-                place, texels, rows, page, movers, shapes, column, self._near, self._before, lamp_of, factor_of,
-                glow_of, waits, radiance, lost, left, dark,
+                place, texels, rows, page, movers, *frames, shapes, column, self._near, self._before, lamp_of,
+                factor_of, glow_of, waits, radiance, lost, left, dark,
             )  # fmt: skip
         before = self.texels, self.lost, self.left
         self.texels, self.lost, self.left = now = texels[dark], lost[dark], left[dark]

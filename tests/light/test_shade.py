@@ -210,13 +210,15 @@ def test_parts_out_of_a_shaft_are_in_the_way_of_no_ray(yaw: float) -> None:
     )
     body = crate._replace(part=table, first_part=np.array([0, 5], np.int32), body=np.zeros(5, np.int32))
     random, n_blocked, n_left = np.random.default_rng(1), 0, 0
-    reach, start, per_m = np.empty((3, 3)), np.empty((2, 3)), np.empty((2, 3))
+    start, per_m = np.empty((2, 3)), np.empty((2, 3))
     parts, one, o, d = np.empty(5, np.int32), np.empty(1, np.int32), np.empty(3), np.empty(3)
     for _ in range(600):
         p, half = random.uniform([4, 4, 0.5], [8, 8, 0.6]), np.array([0.0625, 0.0625, 0.0])
         low = random.uniform([3, 3, 1], [9, 9, 4])
         high = low + 0.3
-        kept = parts[: shade._parts_in_shaft(body, 0, p, half, low, high, o, reach, start, per_m, parts, 0)].tolist()
+        face, lamp_box = shade._frames(body, low[None], high[None])
+        found = shade._parts_in_shaft(body, 0, p, face[0, 2], lamp_box[0, 0], o, start, per_m, parts, 0)
+        kept = parts[:found].tolist()
         n_left += len(body.part) - len(kept)
         for part in set(range(len(body.part))) - set(kept):
             one[0] = part
