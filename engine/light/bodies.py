@@ -337,7 +337,7 @@ class _Kept:
 
     lamp_of: list[Lamp]  # [m] lamps in reach whose factors are known
     factors: F32  # [m, v, 2]
-    eye: bytes  # from where the vertices are seen that light and factors are known of, "" for all vertices
+    eye: bytes  # from where vertices are seen, if light is known of these alone and no factor kept; "" if of all
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
@@ -392,7 +392,7 @@ class BodyLight:
         for b in np.flatnonzero(before if seen is None else before & seen).tolist():
             known = self._kept.get(poses[b]) or _nothing_known(b"" if stands[b] else eye)
             if known.eye not in (eye, b""):  # it stays for more than a picture: from now on all of it is lit
-                known.eye, known.stamp, known.lamp_of, known.factors = b"", -1, [], _NO_FACTORS
+                known.eye, known.stamp = b"", -1
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
@@ -523,7 +523,8 @@ class BodyLight:
         shapes: LampShapes, marks: NDArray[np.bool_],
     ) -> tuple[NDArray[np.intp], F32]:  # fmt: skip
         """Factors of some pairs [n] of a body and a lamp at marked vertices [V], body after body: where each pair's
-        begin and the last ends, [n + 1], and what they are, [F, 2]. Those that are known are not worked out again.
+        begin and the last ends, [n + 1], and what they are, [F, 2]. Those that are known are not worked out again, and
+        those of bodies that are lit as a whole are kept.
         """
         first = posed.first_vertex
         size = (first[1:] - first[:-1])[body]
@@ -546,7 +547,7 @@ class BodyLight:
         )  # fmt: skip
         for b, known in todo.items():
             mine = slice(bounds[b], bounds[b + 1])
-            if not is_new[mine].any():
+            if known.eye or not is_new[mine].any():  # what moves is elsewhere in the next picture
                 continue
             found = factor[factor_at[mine.start] : factor_at[mine.stop]].reshape(mine.stop - mine.start, -1, 2)
             known.factors = np.concatenate([known.factors, found[is_new[mine]]]) if known.lamp_of else found.copy()

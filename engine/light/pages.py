@@ -224,13 +224,15 @@ def _pages_showing(place, n_bricks, block, slot, mark):
         side = np.int64(place[i, 3])
         axis = side // 2
         for part in range(9):
-            outside = False
+            outside, is_same = False, False
             for c in range(3):
                 at[c] = place[i, c]
                 if c != axis:
-                    at[c] += (part // 3 if c == (axis + 1) % 3 else part % 3) - 1
+                    aside = (part // 3 if c == (axis + 1) % 3 else part % 3) - 1
+                    is_same |= aside != 0 and (at[c] + aside) >> 3 == at[c] >> 3  # as that page that is less aside
+                    at[c] += aside
                 outside |= at[c] < 0 or at[c] >= n_bricks[c] * 8
-            if not outside:
+            if not outside and not is_same:
                 key = page_key(at[0], at[1], at[2], side, n_bricks[1], n_bricks[2])
                 found = slot[block[key // PAGES_PER_BRICK], key % PAGES_PER_BRICK]
                 if found >= 0:
