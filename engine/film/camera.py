@@ -289,6 +289,7 @@ class Renderer:
             if light.is_built != self._is_lit:
                 self._is_lit, self._drawn = light.is_built, None
             light = light if light.is_built else None
+        is_another = self._is_another(view, remeshed)
         sight = self._look(view, remeshed)
         self._lap(stats, "gbuffer")
         seen = np.ones(len(posed.low), np.bool_) if sight is None else sight.sees(posed.low, posed.high, self._all_px)
@@ -304,7 +305,7 @@ class Renderer:
         rects = tiles.drawn_rects(geometry, self._size_px)
         if rects or relit:
             far = None if self._far is None else (self._far, self._far_static)
-            if rects != [self._all_px] or sight is None:
+            if sight is None or not is_another:
                 sight = self._gbuffer.look(view.camera, self._meshes, self._static, rects, self._screen.keys)
             self._gbuffer.draw(
                 sight,

@@ -242,3 +242,20 @@ def test_hidden_bodies_are_not_lit_until_they_may_show(gl):
     assert np.array_equal(kept.render(stepped).rgb, fresh(stepped))
     assert not np.array_equal(fresh(stepped), fresh(view)) and not np.array_equal(fresh(open_ground), fresh(view))
     kept.release()
+
+
+def test_who_fills_the_picture_leaves_nothing_behind_when_it_steps_aside(gl):
+    """The camera rests, so what hid things is known, but not what bodies hid: most tiles are drawn again at once."""
+    kept, fresh = (Renderer(SIZE, look="raster", context=gl) for _ in range(2))
+    view = views.courtyard("dusk")
+    view = dataclasses.replace(view, camera=Camera((6.0, 6.0, 1.2), 0.0, 0.0))
+    for across in (0.0, 0.6, -0.7, 3.0):
+        stands = views.bodies([(0, (6.7, 6.0 + across, 0.1), 0.4, None)])
+        view = dataclasses.replace(view, bodies=stands, previous_camera=view.camera)
+        fresh._drawn = None
+        picture = kept.render(view)
+        assert np.array_equal(picture.rgb, fresh.render(view).rgb)
+        if across:
+            assert picture.stats["tiles"]["regenerated"] > picture.stats["tiles"]["reused"]
+    kept.release()
+    fresh.release()
