@@ -290,7 +290,7 @@ class Renderer:
                 self._is_lit, self._drawn = light.is_built, None
             light = light if light.is_built else None
         is_another = self._is_another(view, remeshed)
-        sight = self._look(view, remeshed)
+        sight = self._look(view, is_another, remeshed)
         self._lap(stats, "gbuffer")
         seen = np.ones(len(posed.low), np.bool_) if sight is None else sight.sees(posed.low, posed.high, self._all_px)
         body_light = self._body_light(view, posed, light, seen)
@@ -381,16 +381,16 @@ class Renderer:
         """Whether all of the picture may differ from the last one."""
         return self._drawn is None or remeshed is None or self._drawn.camera != view.camera
 
-    def _look(self, view: View, remeshed: Remeshed | None) -> Sight | None:
-        """What the camera sees of the whole picture, as of when that last was another one; None where voxels that hid
-        something may have gone since.
+    def _look(self, view: View, is_another: bool, remeshed: Remeshed | None) -> Sight | None:
+        """Who may be seen, None for anybody. Found out for the whole of a picture that `is_another`; while it is the
+        same it holds, until voxels change: what hid somebody may have gone.
         """
         assert self._gbuffer is not None
-        if self._is_another(view, remeshed):
+        if is_another:
             self._sight = self._gbuffer.look(
                 view.camera, self._meshes, self._static, [self._all_px], self._screen.keys
             )  # fmt: skip
-        elif remeshed is None or len(remeshed.bricks):
+        elif remeshed is not None and len(remeshed.bricks):
             self._sight = None
         return self._sight
 

@@ -190,17 +190,18 @@ def mark_facing(bodies, first_triangle, triangles, position, eye, marks):
         edge, other, away, n = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         for triangle in range(first_triangle[bodies[i]], first_triangle[bodies[i] + 1]):
             a, b, c = triangles[triangle]
-            longest2, away2 = 0.0, 0.0
+            longest2, away2, farthest2 = 0.0, 0.0, 0.0
             for axis in range(3):
                 edge[axis], other[axis] = position[b, axis] - position[a, axis], position[c, axis] - position[a, axis]
                 away[axis] = eye[axis] - position[a, axis]
                 longest2, away2 = longest2 + max(edge[axis] ** 2, other[axis] ** 2), away2 + away[axis] ** 2
+                farthest2 += (abs(away[axis]) + max(abs(edge[axis]), abs(other[axis]))) ** 2
             for axis in range(3):
                 u, v = (axis + 1) % 3, (axis + 2) % 3
                 n[axis] = edge[u] * other[v] - edge[v] * other[u]
             facing = n[0] * away[0] + n[1] * away[1] + n[2] * away[2]
             area2 = n[0] ** 2 + n[1] ** 2 + n[2] ** 2
-            if facing >= 0.0 or facing**2 < max(EDGE_ON**2 * area2, (SNAPPED**2 * away2) * longest2) * away2:
+            if facing >= 0.0 or facing**2 < max(EDGE_ON**2 * area2, SNAPPED**2 * farthest2 * longest2) * away2:
                 marks[a] = marks[b] = marks[c] = True
 
 
@@ -311,7 +312,7 @@ def vertex_light(
 
 LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
 EDGE_ON = 0.02  # sine of the angle below which a triangle's front may show: rounding turns none so far
-SNAPPED = 1e-4  # radians of the picture up to which the height of one may be turned over by steps of a pixel
+SNAPPED = 1e-4  # radians: a triangle less high may be turned over where corners snap to 1/256 px, of 40 px or more
 OWN_RAYS = 16  # from a lamp to a vertex of its own body
 SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
 INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
@@ -558,9 +559,9 @@ class BodyLight:
 def _vertices_of(view: View, posed: PosedBodies, todo: dict[int, _Kept]) -> NDArray[np.bool_]:
     """Which vertices [V] some bodies ask light for."""
     first, marks = posed.first_vertex, np.zeros(len(posed.position), np.bool_)
-    turned_away = np.array([b for b, known in todo.items() if known.eye], np.int32)
+    in_part = np.array([b for b, known in todo.items() if known.eye], np.int32)
     mark_facing(
-        turned_away, posed.first_triangle, posed.triangles, posed.position,
+        in_part, posed.first_triangle, posed.triangles, posed.position,
         np.asarray(view.camera.position, np.float64), marks,
     )  # fmt: skip
     for b, known in todo.items():

@@ -39,7 +39,7 @@ def follow_gaps(grid: U8, gap: U8, layers: int, low: I64, high: I64) -> U8:
     """Gaps of a grid that differs in the boxes low..high [n, 3] voxels from when `gap` was made, and has nothing above
     its lowest `layers` layers of bricks now. The table is written to, unless it is made anew.
     """
-    low, high = np.maximum(low // 2, 0), np.minimum((high + 1) // 2, gap.shape[1:])
+    low, high = (np.clip(end, 0, gap.shape[1:]) for end in (low // 2, (high + 1) // 2))
     reached = np.minimum(high + REACH, gap.shape[1:]) - np.maximum(low - REACH, 0)
     some = (reached > 0).all(1)  # others lie high above all that is solid
     if gap.shape[3] != layers * HALF or reached[some].prod(1).sum() > gap[0].size:

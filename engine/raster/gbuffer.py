@@ -350,6 +350,7 @@ class GBuffer:
         self._read = np.empty((size_px[1], size_px[0], 4), np.uint32)
         self._keys = np.empty((size_px[1], size_px[0]), np.uint32)
         self._depth_read = np.empty((size_px[1], size_px[0]), np.float32)
+        self._looked: list[Rect] = []  # rectangles whose depth is that of `look`
 
     def follow_patterns(self, materials: Materials) -> None:
         """Make the patterns that materials have, before they are drawn. All of them would take half a second."""
@@ -367,6 +368,7 @@ class GBuffer:
         `likely` are surface pages that may well be in view, such as those of the last picture: their depth is drawn,
         and what is then hidden altogether is not drawn at all; the picture is the same whatever they are.
         """
+        self._looked = rects
         table, sight = meshes.table, Sight(camera, self.size_px)
         before = table.rows(likely) if rects else np.empty(0, np.int64)
         self._set_state(True)
@@ -398,10 +400,12 @@ class GBuffer:
         relit: bool = False,
         whole: bool = False,
     ) -> None:
-        """Fill rectangles of the targets, which `look` has seen to; `far` is the far field of a large world with its
-        buffers, `whole` asks for the channels that no picture needs too. `relit` says that some bodies elsewhere have
-        another light.
+        """Fill rectangles of the targets, of which `sight` is what `look` has just seen. `far` is the far field of a
+        large world with its buffers, `whole` asks for the channels that no picture needs too. `relit` says that some
+        bodies elsewhere have another light.
         """
+        assert rects == self._looked, "depth of another picture lies there"
+        self._looked = []
         camera, (width, height) = sight.camera, self.size_px
         common = {
             **self._lens(camera),
