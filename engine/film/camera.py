@@ -299,7 +299,9 @@ class Renderer:
         shadow_moved = self._follow_shadow(view, posed, remeshed)
         self._lap(stats, "shadow")
 
-        geometry, shade, relit = self._changed_tiles(view, posed, body_light, seen, remeshed, shadow_moved)
+        geometry, shade, relit = self._changed_tiles(
+            view, posed, body_light, seen, None if is_another else remeshed, shadow_moved
+        )
         assert self._materials is not None
         fresh = self._drawn is None
         rects = tiles.drawn_rects(geometry, self._size_px)
@@ -464,11 +466,9 @@ class Renderer:
         self._shadow.update_bodies(posed, self._bodies, casts)
         return self._shadow.frame is not before
 
-    def _body_light(
-        self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool | None = None
-    ) -> F32:  # fmt: skip
+    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool | None) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them. Of bodies
-        [B] that are not seen it need not be known.
+        [B] that are not seen it need not be known; None asks for all.
         """
         most = None if self._most_bricks is None else BODIES_PER_FRAME
         none = np.zeros((len(posed.position), 3), np.float32)
@@ -507,10 +507,10 @@ class Renderer:
         shadow_moved: bool,
     ) -> tuple[Bool, Bool, bool]:
         """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart); and whether bodies in
-        other tiles have another light in the G-buffer.
+        other tiles have another light in the G-buffer. Of another picture altogether, `remeshed` None, all of them.
         """
         drawn = self._drawn
-        if drawn is None or remeshed is None or self._is_another(view, remeshed):
+        if drawn is None or remeshed is None:
             return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
         shade_all = shadow_moved or drawn.shading != self._shading_key(view)
         geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)

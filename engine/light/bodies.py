@@ -33,7 +33,7 @@ from engine.light.skylight import SUN_WHOLE, sky_towards
 from engine.light.surface import spot_of
 from engine.light.trace import NOTHING, crosses_box, fibonacci_directions, first_hit, is_clear
 from engine.light.transport import Transport
-from engine.raster.bodies import PosedBodies
+from engine.raster.bodies import PosedBodies, mark_facing
 from engine.view import Bodies, SkyView, View
 
 F32 = NDArray[np.float32]
@@ -41,6 +41,14 @@ KNOWN, PROBES, RAYS = 0, 1, 2  # how cubes come about
 DIRECTIONS = fibonacci_directions(128).astype(np.float64)  # [128, 3] unit, world: rays from each corner of a box
 FARTHEST_M = 1e4
 PIECE = 64  # vertices that a thread works through with the same scratch
+LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
+OWN_RAYS = 16  # from a lamp to a vertex of its own body
+SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
+INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
+WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
+MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the camera
+REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
+NEAR_SHARE = 0.25  # of that, 13 m from a street lamp: nearer bodies are lit at once when it shines otherwise
 
 
 @leaf
@@ -183,28 +191,6 @@ def corner_light(
                 reaches[i, lamp] = is_clear(voxels, x, y, z, x + dx, y + dy, z + dz, short)
 
 
-@njit(parallel=True, cache=True)
-def mark_facing(bodies, first_triangle, triangles, position, eye, marks):
-    """Mark the vertices [V] of those triangles of some bodies [n] that may show an eye [3] (metres) their front."""
-    for i in prange(len(bodies)):
-        edge, other, away, n = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        for triangle in range(first_triangle[bodies[i]], first_triangle[bodies[i] + 1]):
-            a, b, c = triangles[triangle]
-            longest2, away2, farthest2 = 0.0, 0.0, 0.0
-            for axis in range(3):
-                edge[axis], other[axis] = position[b, axis] - position[a, axis], position[c, axis] - position[a, axis]
-                away[axis] = eye[axis] - position[a, axis]
-                longest2, away2 = longest2 + max(edge[axis] ** 2, other[axis] ** 2), away2 + away[axis] ** 2
-                farthest2 += (abs(away[axis]) + max(abs(edge[axis]), abs(other[axis]))) ** 2
-            for axis in range(3):
-                u, v = (axis + 1) % 3, (axis + 2) % 3
-                n[axis] = edge[u] * other[v] - edge[v] * other[u]
-            facing = n[0] * away[0] + n[1] * away[1] + n[2] * away[2]
-            area2 = n[0] ** 2 + n[1] ** 2 + n[2] ** 2
-            if facing >= 0.0 or facing**2 < max(EDGE_ON**2 * area2, SNAPPED**2 * farthest2 * longest2) * away2:
-                marks[a] = marks[b] = marks[c] = True
-
-
 @leaf
 def _factors_some(first, last, vertex, position, normal, marks, own, k, shapes, factor, faces, corner, buffer):
     """`lamp_factors` first .. last - 1 of lamp k, of vertices from `vertex` on, with what a thread has as scratch."""
@@ -310,18 +296,6 @@ def vertex_light(
                 e[v, c] += seen * (own + thrown * tint[lamp, c]) * radiance[lamp, c]
 
 
-LIFT_M = 0.004  # off the surface, so that a face does not stand in its own way
-EDGE_ON = 0.02  # sine of the angle below which a triangle's front may show: rounding turns none so far
-SNAPPED = 1e-4  # radians: a triangle less high may be turned over where corners snap to 1/256 px, of 40 px or more
-OWN_RAYS = 16  # from a lamp to a vertex of its own body
-SMALL_M = 2.0  # bodies up to this size have one box: finer than the probes' own spacing says nothing more
-INSET_M = 0.05  # corners are looked from so far inside their box: on the ground itself they would see nothing
-WIDEST_ASPECT = 2.4  # of a picture: bodies outside every such view are not lit
-MOST_BYTES = 32 * 2**20  # kept of bodies: beyond, only of those before the camera
-REACH_SHARE = 0.4  # of a lamp's reach on surfaces: its light is six times brighter there
-NEAR_SHARE = 0.25  # of that, 13 m from a street lamp: nearer bodies are lit at once when it shines otherwise
-
-
 # Prefab, position, how it is turned; and which, of bodies that are one in the other. Whether it stands needs no place
 # here: that is another furniture, and so another number of the light.
 Pose = tuple[bytes, int]
@@ -338,7 +312,7 @@ class _Kept:
 
     lamp_of: list[Lamp]  # [m] lamps in reach whose factors are known
     factors: F32  # [m, v, 2]
-    eye: bytes  # from where vertices are seen, if light is known of these alone and no factor kept; "" if of all
+    eye: bytes | None  # from where vertices are seen, if light is known of these alone and no factor kept; None: of all
     stamp: int  # of the light that `e` is for, -1 none
     e: F32  # [v, 3] at its vertices
     cube: F32  # [c, 6, 3] ambient cubes at the corners of its boxes
@@ -350,7 +324,7 @@ class _Kept:
     n_changes: int  # changes of voxels after which that was so
 
 
-def _nothing_known(eye: bytes) -> _Kept:
+def _nothing_known(eye: bytes | None) -> _Kept:
     none = np.zeros((0, 3), np.float32)
     return _Kept([], _NO_FACTORS, eye, -1, none, none, (-1, 0), set(), _NOWHERE, _NO_HITS, _NO_WAY, 0)
 
@@ -388,12 +362,12 @@ class BodyLight:
         lit: dict[Pose, _Kept] = {}
         todo: dict[int, _Kept] = {}  # by number in the view
         before = _before_the_camera(view, posed)
-        eye = b"" if seen is None else np.asarray(view.camera.position, np.float64).tobytes()
-        stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
+        eye = None if seen is None else np.asarray(view.camera.position, np.float64).tobytes()
+        stands = _stands(bodies)
         for b in np.flatnonzero(before if seen is None else before & seen).tolist():
-            known = self._kept.get(poses[b]) or _nothing_known(b"" if stands[b] else eye)
-            if known.eye not in (eye, b""):  # it stays for more than a picture: from now on all of it is lit
-                known.eye, known.stamp = b"", -1
+            known = self._kept.get(poses[b]) or _nothing_known(None if stands[b] else eye)
+            if known.eye not in (eye, None):  # it stays for more than a picture: from now on all of it is lit
+                known.eye, known.stamp = None, -1
             if known.stamp != relit.stamp:
                 todo[b] = known
             else:
@@ -456,7 +430,7 @@ class BodyLight:
         cube = np.zeros((len(boxes.corner), 6, 3), np.float32)
         reaches = np.zeros((len(boxes.corner), len(on)), np.uint8)
         surface, bodies = transport.surface, view.bodies
-        stands = bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
+        stands = _stands(bodies)
         asks = np.where(stands[boxes.body] != 0, RAYS, PROBES)
         cube_of = {b: (relit.spread_at, int(stands[b])) for b in todo}
         corners = boxes.corners_of_bodies()
@@ -548,7 +522,7 @@ class BodyLight:
         )  # fmt: skip
         for b, known in todo.items():
             mine = slice(bounds[b], bounds[b + 1])
-            if known.eye or not is_new[mine].any():  # what moves is elsewhere in the next picture
+            if known.eye is not None or not is_new[mine].any():  # what moves is elsewhere in the next picture
                 continue
             found = factor[factor_at[mine.start] : factor_at[mine.stop]].reshape(mine.stop - mine.start, -1, 2)
             known.factors = np.concatenate([known.factors, found[is_new[mine]]]) if known.lamp_of else found.copy()
@@ -559,15 +533,17 @@ class BodyLight:
 def _vertices_of(view: View, posed: PosedBodies, todo: dict[int, _Kept]) -> NDArray[np.bool_]:
     """Which vertices [V] some bodies ask light for."""
     first, marks = posed.first_vertex, np.zeros(len(posed.position), np.bool_)
-    in_part = np.array([b for b, known in todo.items() if known.eye], np.int32)
-    mark_facing(
-        in_part, posed.first_triangle, posed.triangles, posed.position,
-        np.asarray(view.camera.position, np.float64), marks,
-    )  # fmt: skip
+    in_part = np.array([b for b, known in todo.items() if known.eye is not None], np.int32)
+    mark_facing(posed, in_part, np.asarray(view.camera.position, np.float64), marks)
     for b, known in todo.items():
-        if not known.eye:
+        if known.eye is None:
             marks[first[b] : first[b + 1]] = True
     return marks
+
+
+def _stands(bodies: Bodies) -> NDArray[np.uint8]:
+    """Which bodies [B] stay put."""
+    return bodies.stands if len(bodies.stands) else np.zeros(len(bodies.entity), np.uint8)
 
 
 def _near(

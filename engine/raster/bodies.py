@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.core.rotations import matrices
@@ -12,7 +12,11 @@ from engine.state.blueprint import Coat, Prefab
 from engine.view import Bodies, View
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
+
+EDGE_ON = 0.02  # sine of the angle below which a triangle's front may show: rounding turns none so far
+SNAPPED = 1e-4  # radians: a triangle less high may be turned over where corners snap to 1/256 px, of 40 px or more
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,32 @@ def differing(first_vertex: I32, old: F32, new: F32) -> NDArray[np.bool_]:
     if old is not new:
         _differ(first_vertex, old, new, out)
     return out
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _mark_facing(bodies, first_triangle, triangles, position, eye, marks):  # type: ignore[no-untyped-def]
+    for i in prange(len(bodies)):
+        edge, other, away, n = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        for triangle in range(first_triangle[bodies[i]], first_triangle[bodies[i] + 1]):
+            a, b, c = triangles[triangle]
+            longest2, away2, farthest2 = 0.0, 0.0, 0.0
+            for axis in range(3):
+                edge[axis], other[axis] = position[b, axis] - position[a, axis], position[c, axis] - position[a, axis]
+                away[axis] = eye[axis] - position[a, axis]
+                longest2, away2 = longest2 + max(edge[axis] ** 2, other[axis] ** 2), away2 + away[axis] ** 2
+                farthest2 += (abs(away[axis]) + max(abs(edge[axis]), abs(other[axis]))) ** 2
+            for axis in range(3):
+                u, v = (axis + 1) % 3, (axis + 2) % 3
+                n[axis] = edge[u] * other[v] - edge[v] * other[u]
+            facing = n[0] * away[0] + n[1] * away[1] + n[2] * away[2]
+            area2 = n[0] ** 2 + n[1] ** 2 + n[2] ** 2
+            if facing >= 0.0 or facing**2 < max(EDGE_ON**2 * area2, SNAPPED**2 * farthest2 * longest2) * away2:
+                marks[a] = marks[b] = marks[c] = True
+
+
+def mark_facing(posed: PosedBodies, bodies: I32, eye: F64, marks: NDArray[np.bool_]) -> None:
+    """Mark the vertices [V] of those triangles of some bodies [n] that may show an eye [3] (metres) their front."""
+    _mark_facing(bodies, posed.first_triangle, posed.triangles, posed.position, eye, marks)
 
 
 @dataclass(frozen=True)

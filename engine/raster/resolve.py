@@ -101,8 +101,9 @@ class Atlas:
         dirty = dirty[dirty < self._bands * PAGES_PER_BAND]
         apart = (np.diff(dirty) > NEAR_SLOTS) | (np.diff(dirty // PAGES_PER_BAND) > 0)
         first, last = dirty[np.append(True, apart)[: len(dirty)]], dirty[np.append(apart, True)[: len(dirty)]]
-        sent = np.arange(last[-1] + 1 if len(last) else 0)
-        sent = sent[np.searchsorted(first, sent, side="right") > np.searchsorted(last, sent)]
+        if not len(dirty):
+            return
+        sent = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
         of_slot = pages.reshape(len(pages), PAGE_PX, PAGES_PER_BAND, PAGE_PX, 4)
         halves = of_slot[sent // PAGES_PER_BAND, :, sent % PAGES_PER_BAND]  # [n, 18, 18, 4]
         halves = np.clip(halves, -HALF_MOST, HALF_MOST, out=halves).astype(np.float16)

@@ -17,6 +17,7 @@ from engine.state.camera import Camera
 from engine.state.world import new_state
 from engine.view import Bodies, View
 from tests.light.scenes_for_light import closed_room, lamps, sky, view_of, with_voxels
+from tests.raster.test_bodies import turned_to
 from tests.worlds_for_tests import box_prefab
 
 NIGHT = sky(sun=0.0, blue=0.0)
@@ -98,26 +99,6 @@ def test_what_is_kept_is_what_a_fresh_cache_gives_and_behind_the_camera_is_nothi
     back = dataclasses.replace(moved, camera=dataclasses.replace(moved.camera, yaw=moved.camera.yaw + np.pi))
     assert not light_of(back, cache)[1].any()
     np.testing.assert_array_equal(light_of(moved, cache)[1], light_of(moved)[1])
-
-
-def turned_to(eye: tuple[float, float, float], position: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Slow definition of whose front an eye sees: the vertices of those triangles."""
-    a, b, c = (position[triangles[:, k]].astype(np.float64) for k in range(3))
-    front = (np.cross(b - a, c - a) * (np.array(eye) - a)).sum(1) > 0.0
-    return np.isin(np.arange(len(position)), triangles[front])
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_every_vertex_whose_front_may_show_is_marked_and_few_others(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    position, eye = random.uniform(0, 4, (3000, 3)).astype(np.float32), random.uniform(-6, 10, 3)
-    triangles, marks = np.arange(3000, dtype=np.int32).reshape(1000, 3), np.zeros(3000, np.bool_)
-    bodies.mark_facing(np.array([0, 2]), np.array([0, 300, 600, 1000]), triangles, position, eye, marks)
-    wanted = turned_to(eye, position, triangles)
-    asked = np.ones(3000, np.bool_)
-    asked[900:1800] = False
-    assert not (wanted & asked & ~marks).any() and not (marks & ~asked).any()
-    assert (marks & ~wanted).mean() < 0.04
 
 
 def test_what_is_seen_is_lit_where_it_faces_the_camera_and_wholly_if_it_stays_so() -> None:

@@ -2,9 +2,10 @@ import dataclasses
 import math
 
 import numpy as np
+import pytest
 
 from engine.core.rotations import matrices, of_yaws
-from engine.raster.bodies import Poser, differing, pose
+from engine.raster.bodies import Poser, differing, mark_facing, pose
 from engine.raster.tessellation import refined
 from tests.raster import views
 
@@ -127,3 +128,27 @@ def test_bodies_differ_where_any_of_their_vertices_does():
         other = posed.position.copy()
         other[posed.first_vertex[b + 1] - 1, b % 3] += 1e-3
         assert np.flatnonzero(differing(posed.first_vertex, posed.position, other)).tolist() == [b]
+
+
+def turned_to(eye: tuple[float, float, float], position: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Slow definition of whose front an eye sees: the vertices of those triangles."""
+    a, b, c = (position[triangles[:, k]].astype(np.float64) for k in range(3))
+    front = (np.cross(b - a, c - a) * (np.array(eye) - a)).sum(1) > 0.0
+    return np.isin(np.arange(len(position)), triangles[front])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_vertex_whose_front_may_show_is_marked_and_few_others(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    position, eye = random.uniform(0, 4, (3000, 3)).astype(np.float32), random.uniform(-6, 10, 3)
+    triangles, marks = np.arange(3000, dtype=np.int32).reshape(1000, 3), np.zeros(3000, np.bool_)
+    first = np.array([0, 300, 600, 1000], np.int32)
+    posed = dataclasses.replace(
+        pose(views.courtyard()), position=position, triangles=triangles, first_triangle=first
+    )  # fmt: skip
+    mark_facing(posed, np.array([0, 2], np.int32), eye, marks)
+    wanted = turned_to(eye, position, triangles)
+    asked = np.ones(3000, np.bool_)
+    asked[900:1800] = False
+    assert not (wanted & asked & ~marks).any() and not (marks & ~asked).any()
+    assert (marks & ~wanted).mean() < 0.04
