@@ -113,3 +113,28 @@ def test_what_moves_takes_its_part_of_each_quarter() -> None:
     shade = np.array([-1, 0], np.int32), lost.astype(np.float32), left.astype(np.float32)
     page = filled(texels, e, flat[:, :3], flat, lamp, shade)[9:11, 9:11, :3]
     np.testing.assert_allclose(page, [[[6, 5, 4], [6, 6, 6]], [[0.5, 0.5, 0.5], [0, 0, 0]]], rtol=1e-6)
+
+
+def test_pages_that_show_a_texel_are_those_of_the_nine_around_it() -> None:
+    """Against all nine asked one by one; pages that are not resident, or would lie outside, are none."""
+    random, n_bricks = np.random.default_rng(5), (3, 4, 2)
+    table = pages.PageTable(int(np.prod(n_bricks)), 10_000)
+    keys = random.choice(int(np.prod(n_bricks)) * pages.PAGES_PER_BRICK, 700, replace=False).astype(np.int32)
+    table.admit(keys, 1)
+    shown = 0
+    for _ in range(300):
+        size = np.array(n_bricks) * 8
+        place = np.array([*random.integers(0, size), random.integers(0, 6)], np.int16)
+        axis = int(place[3]) // 2
+        u, v = (axis + 1) % 3, (axis + 2) % 3
+        wanted = set()
+        for du in (-1, 0, 1):
+            for dv in (-1, 0, 1):
+                at = place[:3].astype(int)
+                at[u], at[v] = at[u] + du, at[v] + dv
+                if ((at >= 0) & (at < size)).all():
+                    wanted.add(pages.page_key(*at.tolist(), int(place[3]), n_bricks[1], n_bricks[2]))
+        found = set(table.key_of_slot[table.showing(place[None], n_bricks)].tolist())
+        assert found == wanted & set(keys.tolist())
+        shown += len(found)
+    assert shown > 100

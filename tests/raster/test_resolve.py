@@ -219,3 +219,36 @@ def test_the_mean_of_the_sky_is_its_cosine_weighted_integral():
     r, phi = np.sqrt(u), 2 * math.pi * v
     d = np.stack([r * np.cos(phi), r * np.sin(phi), np.sqrt(1 - u)], -1).astype(np.float32)
     assert np.allclose(reference.sky_radiance(sky, d).mean(0), resolve.sky_e(sky)[0], rtol=5e-3)
+
+
+def test_an_atlas_holds_what_was_dirty_and_nothing_else_changes(gl):
+    """Slots alone and in runs, across the ends of bands; what is brighter than half floats reach is cut off."""
+    random = np.random.default_rng(2)
+    pages = random.uniform(-1e5, 1e5, (3, 18, 1008, 4)).astype(np.float32)
+    atlas = resolve.Atlas(gl)
+    atlas.write(pages, np.empty(0, np.int64), 167)  # the first time all of it goes
+
+    def held() -> np.ndarray:
+        width, height = atlas.texture.size
+        whole = np.frombuffer(atlas.texture.read(), np.float16).reshape(height, width, 4)
+        return whole[: 3 * 18, :1008].reshape(3, 18, 1008, 4)
+
+    def halves(of: np.ndarray) -> np.ndarray:
+        return np.clip(of, -resolve.HALF_MOST, resolve.HALF_MOST).astype(np.float16)
+
+    np.testing.assert_array_equal(held(), halves(pages))
+    dirty, before = np.array([0, 3, 20, 54, 55, 56, 58, 120]), pages.copy()
+    pages[:] = random.uniform(-10, 10, pages.shape)
+    atlas.write(pages, dirty, 167)
+
+    def slot(of: np.ndarray, s: int) -> np.ndarray:
+        return of[s // 56, :, s % 56 * 18 : s % 56 * 18 + 18]
+
+    for s in range(168):
+        near = np.abs(dirty - s).min() <= resolve.NEAR_SLOTS  # may be sent along
+        expected = [halves(slot(pages, s))] + ([] if s in dirty or not near else [halves(slot(before, s))])
+        if not near:
+            expected = [halves(slot(before, s))]
+        assert any(np.array_equal(slot(held(), s), right) for right in expected), s
+    atlas.write(pages, np.empty(0, np.int64), 167)
+    atlas.release()
