@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.light import gather
 from engine.light.compiled import leaf
+from engine.light.crossing import boxes_of, code_to_reach, look_at, rays_that_touch
 from engine.light.extents import (
     BANDS,
     bands_in_reach,
@@ -27,13 +28,11 @@ from engine.light.extents import (
 )
 from engine.light.faces import mark_rows, page_key, row_of, texels_of
 from engine.light.gather import (
-    REACH_OF_CODE,
     bounce_turn,
     end_of_ray,
     met_code,
     packed_met,
     patch_level,
-    rays_crossing,
     texel_direction,
     texel_ray,
 )
@@ -48,7 +47,7 @@ Bool = NDArray[np.bool_]
 I32 = NDArray[np.int32]
 F64 = NDArray[np.float64]
 
-N_RAYS = 8
+N_RAYS = gather.BOUNCE_RAYS
 ALL_RAYS = np.uint8(2**N_RAYS - 1)
 SHARE = np.float32(1 / N_RAYS)  # of what a texel gathers that a ray brings
 SKY = gather.ENDS + gather.SKY  # as rays are kept
@@ -56,6 +55,9 @@ BLOCKED = gather.ENDS + gather.BLOCKED
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
 FOLLOWED = 0.1  # beyond this part of all rays to list readers anew takes less than to move them
+RAYS_OF_BANDS = np.array(
+    [sum(1 << k for k in range(N_RAYS) if bands >> k * BANDS // N_RAYS & 1) for bands in range(1 << BANDS)]
+)  # [4] as bits, of bands, as bits too
 NOWHERE = np.uint32(BLOCKED << 8)  # `met` of a ray that was never traced
 
 
@@ -74,43 +76,63 @@ def _trace(voxels, faces, place, texels, void, met):
 
 
 @leaf
+def _asked_of(met, ending, leaving, least):
+    """Which of a texel's rays [N_RAYS] may touch a box, as bits: those of the bands that have one that does
+    (`bands_in_reach`) and that go so far, `least` metres.
+    """
+    reach, leave, code = np.int64(0), np.int64(0), code_to_reach(least)
+    for k in range(N_RAYS):
+        reach |= np.int64(met_code(met[k]) >= code) << k
+        leave |= np.int64(met[k] >> np.uint32(8) == SKY) << k
+    return np.uint64(reach & (leave & RAYS_OF_BANDS[leaving] | ~leave & RAYS_OF_BANDS[ending]))
+
+
+@leaf
 def _cross_some(
-    first, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void, room
+    first, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, boxes, void, room
 ):  # fmt: skip
     """`_cross` of pages first .. last - 1, in the room [3, 3] that a thread has."""
     for i in range(first, last):
         row = rows[i]
         of_page = texels_of(faces, row)
-        for b in range(len(low)):
+        for b in range(len(boxes.low)):
             ending, leaving, least = bands_in_reach(
-                extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], low[b], high[b]
+                extents, row, page_key_of_row[row], n_bricks[1], n_bricks[2], boxes.low[b], boxes.high[b]
             )  # fmt: skip
             if ending | leaving == 0:
                 continue
             for t in faces.texel[of_page[0] : of_page[1]]:
-                asked = np.uint64(0)
-                for k in range(N_RAYS):
-                    code, band = met_code(met[t, k]), k * BANDS // N_RAYS
-                    leaves = met[t, k] >> np.uint32(8) == SKY
-                    if not (leaving if leaves else ending) >> band & 1 or void[t] >> k & 1:
-                        continue
-                    if code >= 240 or REACH_OF_CODE[code] >= least:
-                        asked |= np.uint64(1) << np.uint64(k)
+                d = look_at(place, t, boxes, b, room[0])
+                asked = _asked_of(met[t], ending, leaving, max(least, d - boxes.radius[b])) & ~np.uint64(void[t])
                 if asked != 0:
-                    one = slice(b, b + 1)
-                    crossing = rays_crossing(place, is_fresh, t, met[t], asked, True, low[one], high[one], room)
-                    void[t] |= np.uint8(crossing)
+                    void[t] |= np.uint8(
+                        rays_that_touch(
+                            place,
+                            is_fresh,
+                            t,
+                            bounce_turn(place, t),
+                            0,
+                            met[t],
+                            asked,
+                            boxes,
+                            b,
+                            d,
+                            room[0],
+                            room[1],
+                            room[2],
+                        )  # fmt: skip
+                    )
 
 
 @njit(parallel=True, cache=True)
-def _cross(rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void):
-    """Set the bits in void [T] of those rays of some pages that touch one of the boxes [m, 3] (metres); is_fresh [T]
-    are faces that came with what is in the boxes.
+def _cross(rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, boxes, void):
+    """Set the bits in void [T] of those rays of some pages that touch one of some boxes; is_fresh [T] are faces that
+    came with what is in the boxes.
     """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         room, last = np.empty((3, 3)), min(block * BLOCK + BLOCK, len(rows))
         _cross_some(
-            block * BLOCK, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, low, high, void,
+            block * BLOCK, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, boxes, void,
             room,
         )  # fmt: skip
 
@@ -257,12 +279,12 @@ class BounceRays:
         rows = np.flatnonzero(surface.page_key_of_row >= 0).astype(np.int32)
         self._extents = with_room(self._extents, len(surface.page_key_of_row))
         if self._boxes:
-            low, high = (np.concatenate(corners) for corners in zip(*self._boxes, strict=True))
+            boxes = boxes_of(*(np.concatenate(corners) for corners in zip(*self._boxes, strict=True)))
             per_page, is_fresh = surface.n_texels / max(len(rows), 1), self._void == ALL_RAYS
             for part in _parts(rows, most_texels and int(ASKED * most_texels / per_page) + 1):
                 _cross(
                     part, surface.faces, surface.page_key_of_row, surface.n_bricks, surface.place, is_fresh,
-                    self._extents, self.met, low, high, self._void,
+                    self._extents, self.met, boxes, self._void,
                 )  # fmt: skip
                 yield
             self._boxes.clear()

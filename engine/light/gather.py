@@ -25,8 +25,9 @@ from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
 from engine.light.skylight import sky_towards
 from engine.light.surface import face_centre, spot_of
-from engine.light.trace import crosses_box, first_hit, unit_hash
+from engine.light.trace import first_hit, unit_hash
 
+BOUNCE_RAYS = 8  # of a texel, that light bounces along (bounces.py)
 TEXEL_RAYS = 128
 EDGE_RAYS = 256
 BITS = 64  # rays with the same bit are traced again together: neighbours on the spiral, for changes hide many such
@@ -291,121 +292,6 @@ def ray_shares(rows, n_rays, met, share):
             b, far = BIN_OF_CODE[code], FAR_OF_CODE[code]
             share[row, b] += (np.float32(1.0) - far) * of_one
             share[row, b + 1] += far * of_one
-
-
-@leaf
-def _ball(place, t, low, high, towards):
-    """The ball around a box (metres) as texel t sees it: towards [3] its middle from the middle of the face, and its
-    radius, with half the diagonal of the face, for rays begin anywhere on that.
-    """
-    axis, sign = place[t, 3] // 2, 1.0 - 2.0 * (place[t, 3] % 2)
-    r2 = 0.0
-    for c in range(3):
-        towards[c] = (low[c] + high[c]) * 0.5 - (place[t, c] + 0.5) * 0.25 - (0.125 * sign if c == axis else 0.0)
-        r2 += (high[c] - low[c]) ** 2 * 0.25
-    return math.sqrt(r2) + 0.18
-
-
-@leaf
-def _rays_towards(side, towards, d, r, rays):
-    """The rays first..last - 1 of `rays` of a texel that may touch a ball of radius r at a distance d: they lie in the
-    order of their angle to the normal, and the ball takes up a band of angles.
-    """
-    ahead = towards[side // 2] * (1.0 - 2.0 * (side % 2))
-    if ahead < -r:
-        return 0, 0
-    if d <= r:
-        return 0, rays
-    cos_t = min(max(ahead / d, -1.0), 1.0)
-    sin_t, sin_a = math.sqrt(1.0 - cos_t * cos_t), r / d
-    cos_a = math.sqrt(1.0 - sin_a * sin_a)
-    # Sines of the least and the greatest angle to the normal; ray k has a sine whose square is (k + a) / rays.
-    least = 0.0 if cos_t >= cos_a else sin_t * cos_a - cos_t * sin_a
-    most = 1.0 if cos_t * cos_a - sin_t * sin_a <= 0.0 else sin_t * cos_a + cos_t * sin_a
-    return max(int(least * least * rays - 1.5), 0), min(int(most * most * rays + 1.5), rays)
-
-
-@leaf
-def reach_of(place, is_fresh, met, origin, direction):
-    """How far a ray goes, or a little farther: to the face that it ends on, if that is none of those that are fresh [T]
-    (another may have had its number when the ray was traced), else as far as its code says.
-    """
-    code, end = met_code(met), met >> np.uint32(8)
-    if end < FIRST_PART and place[end, 3] >= 0 and not is_fresh[end]:
-        axis = place[end, 3] // 2
-        return (0.25 * (place[end, axis] + 1 - place[end, 3] % 2) - origin[axis]) / direction[axis] + 1e-3
-    return 1e4 if code >= 240 else REACH_OF_CODE[code]
-
-
-@leaf
-def rays_crossing(place, is_fresh, t, met, asked, is_bounce, low, high, room):
-    """The rays of texel t that touch one of the boxes [m, 3] (metres), by bits, of those asked about, by bits too; met
-    [rays] says where they end, and is_fresh [T] what they cannot have ended on. `is_bounce` if light bounces along them
-    (bounces.py), which have a bit each.
-    """
-    crossing, side, turn, is_turned = np.uint64(0), place[t, 3], (0.0, 0.0, 0.0, 0.0), False
-    rays = len(met)
-    axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
-    origin, direction, towards = room[0], room[1], room[2]
-    sign = 1.0 - 2.0 * (side % 2)
-    plane = (place[t, axis] + 0.5) * 0.25 + 0.125 * sign
-    for b in range(len(low)):
-        if ((high[b, axis] if sign > 0.0 else low[b, axis]) - plane) * sign < 0.0:
-            continue  # it lies behind the face
-        r = _ball(place, t, low[b], high[b], towards)
-        d = math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
-        first, last = _rays_towards(side, towards, d, r, rays)
-        # The part of the way to the middle that a ray which touches the ball goes along its own direction: of that
-        # `ahead` is along the normal, and the rest is at least `least_across`, which takes no root to ask.
-        least = math.sqrt(max(d * d - r * r, 0.0)) - 1e-6 if d > r else -d - 1.0
-        ahead = towards[axis] * sign
-        most_ahead = ahead * math.sqrt(max(1.0 - (first if ahead > 0.0 else last) / rays, 1e-6))
-        least_across = -1e30
-        if least > most_ahead and last > 0:
-            least_across = (least - most_ahead) / math.sqrt(last / rays) - 1e-6
-        for k in range(first, last):
-            code = met_code(met[k])
-            bit = np.uint64(k) if is_bounce else bit_of_ray(k, rays)
-            if (code < 240 and REACH_OF_CODE[code] < d - r) or not asked >> bit & np.uint64(1):
-                continue
-            if not is_turned:
-                turn, is_turned = bounce_turn(place, t) if is_bounce else texel_turn(place, t), True
-            # `texel_direction` times `towards`; what the one is turned by, the other is turned back by.
-            across = SPIRAL_COS[k] * (towards[u] * turn[2] + towards[v] * turn[3])
-            across += SPIRAL_SIN[k] * (towards[v] * turn[2] - towards[u] * turn[3])
-            if across < least_across:
-                continue
-            r2 = (k + turn[0]) / rays
-            if math.sqrt(r2) * across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
-                continue
-            texel_ray(place, t, turn, k, rays, origin, direction)
-            if crosses_box(
-                origin[0], origin[1], origin[2], direction[0], direction[1], direction[2],
-                reach_of(place, is_fresh, met[k], origin, direction), low[b], high[b],
-            ):  # fmt: skip
-                crossing |= np.uint64(1) << bit
-    return crossing
-
-
-@leaf
-def _cross_some(first, last, place, is_fresh, texels, rows, n_rays, met, low, high, void, room):
-    """`rays_cross` of texels first .. last - 1, in the room [3, 3] that a thread has."""
-    for i in range(first, last):
-        row = rows[i]
-        if n_rays[row] > 0:
-            own = met[row, : n_rays[row]]
-            void[row] |= rays_crossing(place, is_fresh, texels[i], own, ~void[row], False, low, high, room)
-
-
-@njit(parallel=True, cache=True)
-def rays_cross(place, is_fresh, texels, rows, n_rays, met, low, high, void):
-    """Set the bits in void [R] of those rays of some texels [n] that touch one of the boxes [m, 3] (metres); is_fresh
-    [T] are faces that came with what is in the boxes.
-    """
-    for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        room = np.empty((3, 3))
-        last = min(block * BLOCK + BLOCK, len(texels))
-        _cross_some(block * BLOCK, last, place, is_fresh, texels, rows, n_rays, met, low, high, void, room)
 
 
 @njit(parallel=True, cache=True)

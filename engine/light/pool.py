@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather
+from engine.light.crossing import boxes_of, rays_cross
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
@@ -119,7 +120,8 @@ class TexelPool:
         if not len(texels):
             return
         rays_before, lamps_before = self.rays_void[rows], self.lamps_void[rows]
-        gather.rays_cross(place, is_fresh, texels, rows, self.n_rays, self.met, change.low, change.high, self.rays_void)
+        boxes = boxes_of(change.low, change.high)
+        rays_cross(place, is_fresh, texels, rows, self.n_rays, self.met, boxes, self.rays_void)
         if part_now is not None:
             renumber_parts(rows, self.n_rays, self.met, part_now, self.rays_void)
         beside = change.fresh

@@ -14,27 +14,40 @@ from engine.light.trace import crosses_box
 I32 = NDArray[np.int32]
 
 MANY = 64  # with a row for every so many texels, to look at all of these first takes less than it saves
+ANY_LEVEL = np.uint8(0xFF)  # a bit for each level of patches (surface.py), of what has none
 FEW_BITS = 10  # void, of 64: what so few of a texel's rays bring may come a little later
 
 
 @njit(parallel=True, cache=True)
 def _newer_texels(patch_spot, changed_at, since, newer):
     """Of which levels what rays read at each texel has changed since a relight: bits in newer [T]."""
-    for t in prange(len(newer)):
+    for t in prange(len(patch_spot)):
         found = np.uint8(changed_at[t] > since)
         for level in range(1, LEVELS):
             found |= np.uint8(changed_at[patch_spot[t, level - 1]] > since) << np.uint8(level)
         newer[t] = found
 
 
-@leaf
-def _may_read(own, newer):
-    """Whether one of a row's own [n] rays ends on a texel that is newer [T + 1] on its level, the last entry for what
-    is no texel. Of all rays without a choice in between: that is faster than to stop at the first.
+def _newer(patch_spot: I32, changed_at: I32, sky_at: int, part_at: I32, since: int) -> NDArray[np.uint8]:
+    """The same of all that rays end on: [T + 3 + 6 N], of texels, and behind them backwards from the number ENDS, that
+    is of what is none, the sky, BLOCKED, and the sides of parts.
     """
-    found, none = np.uint8(0), np.uint32(len(newer) - 1)
+    newer = np.zeros(len(patch_spot) + 3 + len(part_at), np.uint8)
+    _newer_texels(patch_spot, changed_at, since, newer)
+    newer[len(patch_spot) - gather.SKY] = ANY_LEVEL * (sky_at > since)
+    newer[len(patch_spot) - gather.PART :] = ANY_LEVEL * (part_at > since)
+    return newer
+
+
+@leaf
+def _reads_newer(own, newer, n_texels):
+    """Whether one of a row's own [n] rays ends on what is newer (`_newer`) on its level. Of all rays without a choice
+    in between: that is faster than to stop at the first.
+    """
+    found, behind = np.uint8(0), np.uint32(n_texels + gather.ENDS)
     for met in own:
-        found |= newer[min(met >> np.uint32(8), none)] >> gather.LEVEL_OF_CODE[met & np.uint32(0xFF)]
+        end = met >> np.uint32(8)
+        found |= newer[end if end < gather.FIRST_PART else behind - end] >> gather.LEVEL_OF_CODE[met & np.uint32(0xFF)]
     return found & np.uint8(1) != 0
 
 
@@ -55,11 +68,11 @@ def _reads(own, patch_spot, since, changed_at, sky_at, part_at):
 def _rows_that_read(
     rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads
 ):  # fmt: skip
-    """`rows_that_read`; newer [T + 1] is of what changed after the relight `floor`, and says nothing if that is -1."""
+    """`rows_that_read`; newer is of what changed after the relight `floor`, and says nothing if that is -1."""
     for i in prange(len(rows)):
         row = rows[i]
         own, since = met[row, : n_rays[row]], checked[row]
-        reads[i] = since < 0 or floor < 0 or _may_read(own, newer)
+        reads[i] = since < 0 or floor < 0 or _reads_newer(own, newer, len(patch_spot))
         if reads[i] and since > floor:
             reads[i] = _reads(own, patch_spot, since, changed_at, sky_at, part_at)
 
@@ -69,12 +82,10 @@ def rows_that_read(
     part_at: I32, reads: NDArray[np.bool_],
 ) -> None:  # fmt: skip
     """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
-    since, newer = checked[rows], np.zeros(len(patch_spot) + 1, np.uint8)
-    floor = int(since[since >= 0].min(initial=np.iinfo(np.int32).max))
-    if len(rows) * MANY < len(patch_spot) or sky_at > floor or part_at.max(initial=-1) > floor:
-        floor = -1
-    else:
-        _newer_texels(patch_spot, changed_at, floor, newer[:-1])
+    since, floor, newer = checked[rows], -1, np.zeros(0, np.uint8)
+    if len(rows) * MANY >= len(patch_spot):
+        floor = int(since[since >= 0].min(initial=np.iinfo(np.int32).max))
+        newer = _newer(patch_spot, changed_at, sky_at, part_at, floor)
     _rows_that_read(rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads)
 
 

@@ -5,6 +5,9 @@ import dataclasses
 import numpy as np
 
 from engine.light import gather
+from engine.light.features import SceneFeatures
+from engine.light.furniture import no_furniture
+from engine.light.gather import ALL_RAYS, TEXEL_RAYS
 from engine.light.interpolate import probe_weights
 from engine.light.network import SHAPES, Network
 from engine.light.surface import face_centre
@@ -166,3 +169,22 @@ def moving(view: View, *places: tuple[float, float, float], yaw: float = 0.0) ->
     """The view with a crate of 0.8 m that moves at each place."""
     found = with_crates(view, *places, yaw=yaw)
     return dataclasses.replace(found, bodies=dataclasses.replace(found.bodies, stands=np.zeros(len(places), np.uint8)))
+
+
+def ray(place: np.ndarray, texel: int, k: int, rays: int = TEXEL_RAYS) -> tuple[np.ndarray, np.ndarray]:
+    origin, direction = np.empty(3), np.empty(3)
+    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, rays, origin, direction)
+    return origin, direction
+
+
+def traced(
+    scene: SceneFeatures, texels: np.ndarray, furniture=None, rays: int = TEXEL_RAYS, void: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """What rays meet and after how far, [n, rays], of some texels; 99 and 0 where the bit in void [n] is not set."""
+    n, surface = len(texels), scene.surface
+    met = np.full((n, rays), 99 << 8, np.uint32)
+    gather.trace_texels(
+        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces, texels,
+        np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, met,
+    )  # fmt: skip
+    return told_of(met)

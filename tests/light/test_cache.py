@@ -151,7 +151,7 @@ def test_edits_between_decodes_of_a_few_pages_equal_a_fresh_world() -> None:
 def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drop one kind of dependency from all that is read."""
     if what == "rays of texels":
-        monkeypatch.setattr(gather, "rays_cross", lambda *arguments: None)
+        monkeypatch.setattr(pool, "rays_cross", lambda *arguments: None)
     elif what == "what is near quarters":
         monkeypatch.setattr(pool, "in_reach", lambda *arguments: arguments[-1].fill(False))
     elif what == "rays of probes":

@@ -7,8 +7,8 @@ import pytest
 
 from engine.light import gather
 from engine.light.features import SceneFeatures
-from engine.light.furniture import NEAR_M, first_part_met, furniture_of, no_furniture, side_met
-from engine.light.gather import ALL_RAYS, BINS, BLOCKED, EDGE_RAYS, PART, SKY, TEXEL_RAYS
+from engine.light.furniture import NEAR_M, first_part_met, furniture_of, side_met
+from engine.light.gather import BINS, BLOCKED, EDGE_RAYS, PART, SKY, TEXEL_RAYS
 from engine.light.keeping import unpack
 from engine.light.surface import face_centre
 from engine.light.trace import INSIDE, NOTHING, first_hit
@@ -18,8 +18,10 @@ from tests.light.scenes_for_light import (
     open_ground,
     packed_as,
     plaza,
+    ray,
     sky,
     told_of,
+    traced,
     view_of,
     with_crates,
 )
@@ -33,25 +35,6 @@ def scene() -> SceneFeatures:
 def number_of_places(scene: SceneFeatures) -> dict[tuple[int, ...], int]:
     """(x, y, z, side) -> texel."""
     return {tuple(scene.surface.place[t].tolist()): int(t) for t in scene.texels}
-
-
-def ray(place: np.ndarray, texel: int, k: int, rays: int = TEXEL_RAYS) -> tuple[np.ndarray, np.ndarray]:
-    origin, direction = np.empty(3), np.empty(3)
-    gather.texel_ray(place, texel, gather.texel_turn(place, texel), k, rays, origin, direction)
-    return origin, direction
-
-
-def traced(
-    scene: SceneFeatures, texels: np.ndarray, furniture=None, rays: int = TEXEL_RAYS, void: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """What rays meet and after how far, [n, rays], of some texels; 99 and 0 where the bit in void [n] is not set."""
-    n, surface = len(texels), scene.surface
-    met = np.full((n, rays), 99 << 8, np.uint32)
-    gather.trace_texels(
-        scene.transport.voxels, furniture or no_furniture(), surface.place, surface.faces, texels,
-        np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, met,
-    )  # fmt: skip
-    return told_of(met)
 
 
 def bins_of_codes(code: np.ndarray) -> np.ndarray:
@@ -246,63 +229,6 @@ def test_means_around_are_means(scene: SceneFeatures, rng: np.random.Generator) 
 def test_every_bit_stands_for_as_many_rays(rays: int) -> None:
     count = np.bincount([gather.bit_of_ray(k, rays) for k in range(rays)], minlength=64)
     assert (count == rays // 64).all()
-
-
-@pytest.mark.parametrize("rays", [TEXEL_RAYS, EDGE_RAYS])
-def test_a_ray_that_touches_a_box_is_never_missed(
-    scene: SceneFeatures, rng: np.random.Generator, rays: int
-) -> None:  # fmt: skip
-    place = scene.surface.place
-    texels = rng.choice(scene.texels, 150, replace=False).astype(np.int32)
-    hit, code = traced(scene, texels, rays=rays)
-    low = rng.uniform(0, [14, 14, 5], (3, 3))
-    high = low + rng.uniform(0.25, 1.5, (3, 3))
-    void, is_fresh = np.zeros(len(texels), np.uint64), np.zeros(len(place), np.bool_)
-    rows, n_rays, met = (
-        np.arange(len(texels), dtype=np.int32),
-        np.full(len(texels), rays, np.int32),
-        packed_as(hit, code),
-    )
-    gather.rays_cross(place, is_fresh, texels, rows, n_rays, met, low, high, void)
-    bit = np.array([gather.bit_of_ray(k, rays) for k in range(rays)], np.uint64)
-    crosses = void[:, None] >> bit & np.uint64(1) > 0
-    touched = np.zeros((len(texels), rays), np.bool_)
-    for i, texel in enumerate(texels):
-        for k in range(rays):
-            origin, direction = ray(place, texel, k, rays)
-            t = first_hit(scene.transport.voxels, *origin, *direction, 30.0)[0]
-            points = origin + direction * np.linspace(0, t, 200)[:, None]
-            for a, b in zip(low, high, strict=True):
-                touched[i, k] |= bool(((points >= a) & (points <= b)).all(1).any())
-    assert (crosses[touched]).all()
-    assert touched.sum() > 20 and crosses.mean() < 0.2
-    # Those alone are traced again.
-    hit, code_again = traced(scene, texels, rays=rays, void=void)
-    assert ((hit != 99) == crosses).all() and (code_again[crosses] == code[crosses]).all()
-
-
-def test_a_ray_goes_as_far_as_the_face_that_it_ends_on(scene: SceneFeatures, rng: np.random.Generator) -> None:
-    """To 2 mm, where that face is still what it was; else as far as its code says, and those that leave go for ever."""
-    place, texels = scene.surface.place, rng.choice(scene.texels, 100, replace=False)
-    hit, code = traced(scene, texels)
-    met, known, fresh = packed_as(hit, code), np.zeros(len(place), np.bool_), np.ones(len(place), np.bool_)
-    gone, coarser = place.copy(), 0
-    gone[:, 3] = -1
-    for i, texel in enumerate(texels):
-        for k in range(0, TEXEL_RAYS, 5):
-            origin, direction = ray(place, texel, k, TEXEL_RAYS)
-            t, side = first_hit(scene.transport.voxels, *origin, *direction, 1e4)[:2]
-            reach = [
-                gather.reach_of(at, is_fresh, met[i, k], origin, direction)
-                for at, is_fresh in ((place, known), (place, fresh), (gone, known))
-            ]
-            assert reach[1] == reach[2] >= t
-            if hit[i, k] >= 0:
-                assert t <= reach[0] <= t + 2e-3
-                coarser += reach[1] > reach[0] + 0.05
-            else:
-                assert reach[0] == reach[1] and (side >= 0 or reach[0] == 1e4)
-    assert coarser > 100
 
 
 def test_what_a_ray_meets_is_kept_as_it_is_or_as_blocked() -> None:
