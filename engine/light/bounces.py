@@ -91,7 +91,7 @@ def _asked_of(met, ending, leaving, least):
 def _cross_some(
     first, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, boxes, void, room
 ):  # fmt: skip
-    """`_cross` of pages first .. last - 1, in the room [3, 3] that a thread has."""
+    """`_cross` of pages first .. last - 1, in the room [2, 3] that a thread has."""
     for i in range(first, last):
         row = rows[i]
         of_page = texels_of(faces, row)
@@ -102,26 +102,12 @@ def _cross_some(
             if ending | leaving == 0:
                 continue
             for t in faces.texel[of_page[0] : of_page[1]]:
-                d = look_at(place, t, boxes, b, room[0])
-                asked = _asked_of(met[t], ending, leaving, max(least, d - boxes.radius[b])) & ~np.uint64(void[t])
+                way = look_at(place, t, boxes, b)
+                asked = _asked_of(met[t], ending, leaving, max(least, way[0] - boxes.radius[b])) & ~np.uint64(void[t])
                 if asked != 0:
-                    void[t] |= np.uint8(
-                        rays_that_touch(
-                            place,
-                            is_fresh,
-                            t,
-                            bounce_turn(place, t),
-                            0,
-                            met[t],
-                            asked,
-                            boxes,
-                            b,
-                            d,
-                            room[0],
-                            room[1],
-                            room[2],
-                        )  # fmt: skip
-                    )
+                    turn = bounce_turn(place, t)
+                    touching = rays_that_touch(place, is_fresh, t, turn, 0, met[t], asked, boxes, b, way, room)
+                    void[t] |= np.uint8(touching)
 
 
 @njit(parallel=True, cache=True)
@@ -130,7 +116,7 @@ def _cross(rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met
     came with what is in the boxes.
     """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        room, last = np.empty((3, 3)), min(block * BLOCK + BLOCK, len(rows))
+        room, last = np.empty((2, 3)), min(block * BLOCK + BLOCK, len(rows))
         _cross_some(
             block * BLOCK, last, rows, faces, page_key_of_row, n_bricks, place, is_fresh, extents, met, boxes, void,
             room,

@@ -117,26 +117,26 @@ def is_before(place, t, boxes, b):
 
 
 @leaf
-def look_at(place, t, boxes, b, towards):
-    """The way from the middle of a texel's face to that of a box: how far, and towards [3] along u, v and the axis of
-    the face, the way that this looks.
+def look_at(place, t, boxes, b):
+    """From the middle of a texel's face to that of a box: the distance, and the way along u, v and, as the face looks,
+    its axis; metres.
     """
     side = place[t, 3]
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
-    towards[0] = boxes.middle[b, u] - (place[t, u] + 0.5) * 0.25
-    towards[1] = boxes.middle[b, v] - (place[t, v] + 0.5) * 0.25
-    towards[2] = (boxes.middle[b, axis] - 0.25 * (place[t, axis] + 1 - side % 2)) * (1.0 - 2.0 * (side % 2))
-    return math.sqrt(towards[0] ** 2 + towards[1] ** 2 + towards[2] ** 2)
+    along_u, along_v = boxes.middle[b, u] - (place[t, u] + 0.5) * 0.25, boxes.middle[b, v] - (place[t, v] + 0.5) * 0.25
+    ahead = (boxes.middle[b, axis] - 0.25 * (place[t, axis] + 1 - side % 2)) * (1.0 - 2.0 * (side % 2))
+    return math.sqrt(along_u * along_u + along_v * along_v + ahead * ahead), along_u, along_v, ahead
 
 
 @leaf
-def rays_that_touch(place, is_fresh, t, turn, spiral, met, asked, boxes, b, d, towards, origin, direction):
-    """The rays of texel t that touch box b, which lies `towards` [3] at a distance d (`look_at`), by bits, of those
-    asked about, by bits too. `turn` is the texel's, for the spiral that its rays met [rays] follow; is_fresh [T] says
-    what they cannot have ended on; origin and direction [3] are scratch.
+def rays_that_touch(place, is_fresh, t, turn, spiral, met, asked, boxes, b, way, room):
+    """The rays of texel t that touch box b, by bits, of those asked about, by bits too. `way` leads to the box
+    (`look_at`), `turn` is the texel's, for the spiral that its rays met [rays] follow; is_fresh [T] says what they
+    cannot have ended on; room [2, 3] is scratch.
     """
-    touching, rays, r = np.uint64(0), len(met), boxes.radius[b]
-    u, v = towards[0] * turn[2] + towards[1] * turn[3], towards[1] * turn[2] - towards[0] * turn[3]
+    touching, rays, r, (d, along_u, along_v, ahead) = np.uint64(0), len(met), boxes.radius[b], way
+    u, v = along_u * turn[2] + along_v * turn[3], along_v * turn[2] - along_u * turn[3]
+    origin, direction = room[0], room[1]
     width, i, j, least = len(WIDTHS) - 1, 0, 0, -d - 1.0
     if d > r:
         width = WIDTH_OF[int(STEPS * r / d)]
@@ -148,7 +148,7 @@ def rays_that_touch(place, is_fresh, t, turn, spiral, met, asked, boxes, b, d, t
         k = np.int64(RAYS_NEAR[n])
         r2 = (k + turn[0]) / rays
         across = math.sqrt(r2) * (SPIRAL_COS[k] * u + SPIRAL_SIN[k] * v)
-        if across + math.sqrt(max(1.0 - r2, 1e-6)) * towards[2] < least:
+        if across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
             continue
         bit = np.uint64(k) if spiral == 0 else bit_of_ray(k, rays)
         if met_code(met[k]) < code or not asked >> bit & np.uint64(1):
@@ -164,7 +164,7 @@ def rays_that_touch(place, is_fresh, t, turn, spiral, met, asked, boxes, b, d, t
 
 @leaf
 def _cross_some(first, last, place, is_fresh, texels, rows, n_rays, met, boxes, void, room):
-    """`rays_cross` of texels first .. last - 1, in the room [3, 3] that a thread has."""
+    """`rays_cross` of texels first .. last - 1, in the room [2, 3] that a thread has."""
     for i in range(first, last):
         t, row = texels[i], rows[i]
         if n_rays[row] == 0:
@@ -176,9 +176,9 @@ def _cross_some(first, last, place, is_fresh, texels, rows, n_rays, met, boxes, 
                 continue
             if not is_turned:
                 turn, is_turned = texel_turn(place, t), True
-            d = look_at(place, t, boxes, b, room[0])
+            way = look_at(place, t, boxes, b)
             void[row] |= rays_that_touch(
-                place, is_fresh, t, turn, spiral, own, ~void[row], boxes, b, d, room[0], room[1], room[2]
+                place, is_fresh, t, turn, spiral, own, ~void[row], boxes, b, way, room
             )  # fmt: skip
 
 
@@ -188,6 +188,6 @@ def rays_cross(place, is_fresh, texels, rows, n_rays, met, boxes, void):
     that came with what is in the boxes.
     """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        room = np.empty((3, 3))
+        room = np.empty((2, 3))
         last = min(block * BLOCK + BLOCK, len(texels))
         _cross_some(block * BLOCK, last, place, is_fresh, texels, rows, n_rays, met, boxes, void, room)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather
-from engine.light.crossing import boxes_of, rays_cross
+from engine.light.crossing import Boxes, boxes_of, rays_cross
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
@@ -135,7 +135,7 @@ class TexelPool:
         in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
         self.crease_void[rows[near]] = True
         asked = ~lamps.follows_later() if part_now is None else np.ones(len(lamps.lit), np.bool_)
-        self._void_shadows(place, rows, lamps, asked, change.low, change.high)
+        self._void_shadows(place, rows, lamps, asked, boxes)
         more_void = (self.rays_void[rows] != rays_before) | (self.lamps_void[rows] != lamps_before)
         self.is_caused[rows[more_void]] = True
 
@@ -144,16 +144,14 @@ class TexelPool:
         rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
         for lamp, changes in lamps.take_followed():
             low, high = (np.concatenate([getattr(change, name) for change in changes]) for name in ("low", "high"))
-            self._void_shadows(transport.surface.place, rows, lamps, np.arange(len(lamps.lit)) == lamp, low, high)
+            asked = np.arange(len(lamps.lit)) == lamp
+            self._void_shadows(transport.surface.place, rows, lamps, asked, boxes_of(low, high))
 
-    def _void_shadows(
-        self, place: I16, rows: I32, lamps: LampTransport, asked: Bool, low: NDArray[np.float64],
-        high: NDArray[np.float64],
-    ) -> None:  # fmt: skip
+    def _void_shadows(self, place: I16, rows: I32, lamps: LampTransport, asked: Bool, boxes: Boxes) -> None:
         if asked.any():
             lamps_cross(
-                place, self.texel_of_row[rows], rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, asked, low,
-                high, self.lamps_void,
+                place, self.texel_of_row[rows], rows, self.lamp_of, lamps.shapes.low, lamps.shapes.high, asked, boxes,
+                self.lamps_void,
             )  # fmt: skip
 
     def follow_lamps(self, change: LampChange, transport: Transport, lamps: LampTransport) -> None:
@@ -300,13 +298,14 @@ class TexelPool:
         newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
         state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
         rows = self.row_of_texel[texels]
-        void, before = np.flatnonzero(self.crease_void[rows] & (self.rays_void[rows] == 0)), self.crease[rows]
+        is_void = self.crease_void[rows] & (self.rays_void[rows] == 0)
+        void, before = rows[is_void], self.crease[rows[is_void]]
         creases.look_near(
-            transport.voxels, standing.furniture, surface.place, texels[void], rows[void], self.n_rays, self.met,
+            transport.voxels, standing.furniture, surface.place, texels[is_void], void, self.n_rays, self.met,
             self.crease,
         )  # fmt: skip
-        self.crease_void[rows[void]] = False
-        self._note(rows, before, self.crease)
+        self.crease_void[void] = False
+        self._note(void, before, self.crease)
         done = whole[rows]
         todo = done & ((self.e_at[rows] < newest[rows]) | self.rays_wait[rows])
 
@@ -318,16 +317,18 @@ class TexelPool:
             self.row_of_texel[ring[needed]], around_ring[needed], self.row_of_texel, self.moment, self.share,
             self.near_moment, self.near_share,
         )  # fmt: skip
-        light, light_near = self.e_indirect[rows], self.e_near[rows]
+        stands_in = ~done & (self.e_at[rows] < 0)  # others that are not done show the light of before
+        others = rows[todo | stands_in]
+        light, light_near = self.e_indirect[others], self.e_near[others]
         decode.gathered_light(
             rows[todo], around[todo], self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
             network.w1, network.b1, network.w2, network.b2, self.e_indirect, self.e_near,
         )  # fmt: skip
         self.e_at[rows[todo]] = self.now
         self.rays_wait[rows] = ~done
-        self._stand_in(texels[~done & (self.e_at[rows] < 0)], transport, relit, sky)  # others show the light of before
-        self._note(rows, light, self.e_indirect)
-        self._note(rows, light_near, self.e_near)
+        self._stand_in(texels[stands_in], transport, relit, sky)
+        self._note(others, light, self.e_indirect)
+        self._note(others, light_near, self.e_near)
 
     def _stand_in(self, texels: I32, transport: Transport, relit: Relight, sky: SkyView) -> None:
         """Indirect light of some texels until they have rays of their own: what light that bounces brings to them, the
@@ -382,17 +383,20 @@ class TexelPool:
         lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
         newest = at[lamp_of].max(1)  # the last entry is for none
         valid, since = ~is_void, self.lit_checked[rows]
-        before = self.e_lamp[rows]
-        again = rows[valid & ((since < 0) | (newest > since))]
-        fine_light(again, self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp)
+        again = valid & ((since < 0) | (newest > since))
+        differing = rows[again | ~valid]
+        before = self.e_lamp[differing]
+        fine_light(
+            rows[again], self.lamp_of, self.factor_of, self.glow_of, lamps.shapes.tint, radiance, self.e_lamp
+        )  # fmt: skip
         self.lit_checked[rows] = np.where(valid, stamp, -1)
         others = texels[~valid]
         self.e_lamp[rows[~valid]] = (unpacked(lamps.e[others]) + lamps.from_unseen(others, radiance))[:, None]
-        self._note(rows, before, self.e_lamp)
+        self._note(differing, before, self.e_lamp)
 
     def _note(self, rows: I32, before: F32, light: F32) -> None:
         """Remember in which rows light differs from what it was."""
-        differs = (light[rows] != before).reshape(len(rows), -1).any(1)
+        differs = (light[rows] != before).any(tuple(range(1, light.ndim)))
         self.changed_at[rows[differs]] = self.now
 
     def _urgency(self, texels: I32, area: I32 | None) -> I32:

@@ -13,6 +13,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.compiled import leaf
+from engine.light.crossing import boxes_of
 from engine.light.faces import texel_at
 from engine.light.surface import ROOM, Surface
 from engine.light.trace import RAYS, Voxels, crosses_box, fibonacci_directions, first_hit, is_clear, unit_hash
@@ -149,27 +150,46 @@ def _trace(voxels, faces, position, cell, fibonacci, probes, rows, met, distance
 
 
 @leaf
-def _crosses(origin, direction, far, low, high):
-    """Whether a ray that goes `far` touches one of the boxes low..high [n, 3] metres."""
-    reach = 1e4 if far == FARTHEST else far * DISTANCE_UNIT
-    for b in range(len(low)):
+def _may_cross(direction, distance, x, y, z, least, far):
+    """Whether one of the rays [K] of a probe goes so `far` (units of distance) and, on its way to a point x, y, z from
+    here, at `least` so far along itself. Of all rays without a choice in between: that takes several at once.
+    """
+    found = False
+    for k in range(len(direction)):
+        along = direction[k, 0] * x + direction[k, 1] * y + direction[k, 2] * z
+        found |= (along >= least) & (distance[k] >= far)
+    return found
+
+
+@leaf
+def _crosses(origin, direction, distance, boxes, b):
+    """Whether one of the rays [K, 3] of a probe touches box b."""
+    x, y, z = boxes.middle[b, 0] - origin[0], boxes.middle[b, 1] - origin[1], boxes.middle[b, 2] - origin[2]
+    d, r, least, far = math.sqrt(x * x + y * y + z * z), boxes.radius[b], -1e9, 0
+    if d > r:  # a ray that touches the ball around the box, less than what rounding to 32 bits may do
+        least, far = math.sqrt(d * d - r * r) * (1.0 - 1e-5) - 1e-4, min(int((d - r) / DISTANCE_UNIT), FARTHEST)
+    if not _may_cross(direction, distance, np.float32(x), np.float32(y), np.float32(z), np.float32(least), far):
+        return False
+    for k in range(len(direction)):
+        reach = 1e4 if distance[k] == FARTHEST else distance[k] * DISTANCE_UNIT
         if crosses_box(
-            origin[0], origin[1], origin[2], direction[0], direction[1], direction[2], reach + 1e-3, low[b], high[b]
-        ):
+            origin[0], origin[1], origin[2], direction[k, 0], direction[k, 1], direction[k, 2], reach + 1e-3,
+            boxes.low[b], boxes.high[b],
+        ):  # fmt: skip
             return True
     return False
 
 
 @njit(parallel=True, cache=True)
-def rows_crossing(rows, probe, position, cell, fibonacci, distance, low, high, crosses):
-    """Which of some rows [n] have a ray that touches one of the boxes low..high [m, 3] metres: crosses [n]."""
+def rows_crossing(rows, probe, position, cell, fibonacci, distance, boxes, crosses):
+    """Which of some rows [n] have a ray that touches one of some boxes: crosses [n]."""
     for i in prange(len(rows)):
         row, p = rows[i], probe[rows[i]]
         direction = np.empty(fibonacci.shape, np.float32)
         cell_rays(cell[p, 0], cell[p, 1], cell[p, 2], fibonacci, direction)
         crosses[i] = False
-        for k in range(len(fibonacci)):
-            if _crosses(position[p], direction[k], distance[row, k], low, high):
+        for b in range(len(boxes.low)):
+            if _crosses(position[p], direction, distance[row], boxes, b):
                 crosses[i] = True
                 break
 
@@ -348,10 +368,10 @@ class Probes:
     def forget_across(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
         """Forget the rays of all probes of which one crosses a box low..high [n, 3] metres."""
         known = np.flatnonzero(self.row_of >= 0).astype(np.int32)
-        crosses = np.empty(len(known), np.bool_)
+        crosses, boxes = np.empty(len(known), np.bool_), boxes_of(low, high)
         rows_crossing(
-            self.row_of[known], self.probe, self.position, self.cell, self.fibonacci, self.distance, low, high, crosses
-        )  # fmt: skip
+            self.row_of[known], self.probe, self.position, self.cell, self.fibonacci, self.distance, boxes, crosses
+        )
         self._forget(known[crosses])
 
     def _forget(self, probes: I32) -> None:

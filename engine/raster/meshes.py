@@ -142,22 +142,27 @@ def quads_of_bricks(material: NDArray[np.uint8], bricks: I32) -> I32:
     return np.concatenate(parts) if parts else np.empty((0, 8), np.int32)
 
 
+@njit(cache=True)
+def _fill_vertices(quads, words):  # type: ignore[no-untyped-def]
+    for q in range(len(quads)):
+        side, material, key = quads[q, 6], quads[q, 7], quads[q, 0]
+        axis, is_negative = side >> 1, side & 1
+        for corner in range(4):  # (0, 0), (1, 0), (1, 1), (0, 1); a face that looks the other way runs round so too
+            first, second = np.int32(corner == 1 or corner == 2), np.int32(corner >= 2)
+            u, v = (second, first) if is_negative else (first, second)
+            vertex = words[4 * q + corner]
+            vertex[0], vertex[1], vertex[2] = quads[q, 1], quads[q, 2], quads[q, 3]
+            vertex[(axis + 1) % 3] += u * quads[q, 4]
+            vertex[(axis + 2) % 3] += v * quads[q, 5]
+            vertex[3] = side | u << 3 | v << 4 | material << 8
+            vertex[4], vertex[5] = key & 0xFFFF, key >> 16
+
+
 def vertices_of_quads(quads: I32) -> NDArray[np.void]:
     """Four vertices per quad [4 Q] of dtype VERTEX, counter-clockwise seen from outside."""
-    n = len(quads)
-    axis, negative = quads[:, 6] >> 1, quads[:, 6] & 1
-    u, v, row = (axis + 1) % 3, (axis + 2) % 3, np.arange(n)
-    vertices = np.empty((n, 4), VERTEX)
-    for index, (iu, iv) in enumerate(((0, 0), (1, 0), (1, 1), (0, 1))):
-        cu = np.where(negative == 1, iv, iu)  # a face that looks the other way runs round the other way
-        cv = np.where(negative == 1, iu, iv)
-        position = quads[:, 1:4].copy()
-        position[row, u] += cu * quads[:, 4]
-        position[row, v] += cv * quads[:, 5]
-        vertices["position"][:, index] = position
-        vertices["packed"][:, index] = quads[:, 6] | cu << 3 | cv << 4 | quads[:, 7] << 8
-        vertices["key"][:, index] = quads[:, 0]
-    return vertices.reshape(-1)
+    words = np.empty((4 * len(quads), VERTEX.itemsize // 2), np.uint16)
+    _fill_vertices(quads, words)
+    return words.view(VERTEX).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -183,9 +188,13 @@ def _boxes_of_quads(quads: I32) -> tuple[F64, F64]:
     return np.multiply(low, VOXEL_M), np.multiply(high, VOXEL_M)
 
 
+def _in_order(quads: I32) -> I32:
+    """Quads sorted by page, and within one by place: independent of edit history."""
+    return quads[np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0]))]
+
+
 def _chunk_of_quads(quads: I32, version: int) -> Chunk:
-    order = np.lexsort((quads[:, 2], quads[:, 1], quads[:, 3], quads[:, 0]))  # independent of edit history
-    quads = quads[order]
+    """A chunk of quads that are in order."""
     page, first = np.unique(quads[:, 0], return_index=True)
     if not len(quads):
         none, no_box = np.empty(0, np.int32), np.empty((0, 3))
@@ -286,9 +295,11 @@ class Meshes:
                 old = self.chunks[cx, cy].quads
                 meshed_again = np.isin(old[:, 0] // 48, index)
                 differing.append(_either(old[meshed_again], quads))
-                quads = np.concatenate([old[~meshed_again], quads])
+                stays, quads = old[~meshed_again], _in_order(quads)  # these are of other pages
+                quads = np.insert(stays, np.searchsorted(stays[:, 0], quads[:, 0]), quads, axis=0)
             else:
                 differing.append(quads)
+                quads = _in_order(quads)
             self.chunks[cx, cy] = _chunk_of_quads(quads, self._version)
         self.table = _table_of_chunks(self.chunks)
         return Remeshed(bricks, *_boxes_of_quads(np.concatenate(differing)))
@@ -301,7 +312,7 @@ class Meshes:
             for cy in range(0, filled.shape[1], CHUNK):
                 bricks = np.argwhere(filled[cx : cx + CHUNK, cy : cy + CHUNK]).astype(np.int32)
                 if len(bricks):
-                    quads = quads_of_bricks(material, bricks + np.array([cx, cy, 0], np.int32))
+                    quads = _in_order(quads_of_bricks(material, bricks + np.array([cx, cy, 0], np.int32)))
                     self.chunks[cx // CHUNK, cy // CHUNK] = _chunk_of_quads(quads, self._version)
 
     def bounds(self) -> tuple[F64, F64]:

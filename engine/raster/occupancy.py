@@ -20,20 +20,23 @@ MOST_BYTES = 64 * 2**20  # worlds that take more are left to the shadow map alon
 
 @njit(parallel=True, cache=True)
 def pack_bits(grid, low, size, bits):  # type: ignore[no-untyped-def]
-    """Bits of the voxels from `low` [3] on, into bits [size z / 2, size y / 4, size x / 4] uint32; size in voxels."""
-    flat, (_, ny, nz) = grid.reshape(-1), grid.shape
-    for j in prange(size[1] // 4):
+    """Bits of the voxels of some boxes of one size [3], each from low [n, 3] on: bits [n, size z / 2, size y / 4, size
+    x / 4] uint32; all in voxels.
+    """
+    flat, (_, ny, nz), rows = grid.reshape(-1), grid.shape, size[1] // 4
+    for box_row in prange(len(low) * rows):
+        n, j = box_row // rows, box_row % rows
         column = np.empty(16, np.uint64)
         for i in range(size[0] // 4):
             for c in range(16):
-                column[c] = ((low[0] + 4 * i + c % 4) * ny + low[1] + 4 * j + c // 4) * nz + low[2]
+                column[c] = ((low[n, 0] + 4 * i + c % 4) * ny + low[n, 1] + 4 * j + c // 4) * nz + low[n, 2]
             for k in range(size[2] // 2):
                 word = np.uint32(0)
                 for c in range(16):
                     at = column[c] + np.uint64(2 * k)
                     word |= np.uint32(flat[at] != 0) << np.uint32(c)
                     word |= np.uint32(flat[at + np.uint64(1)] != 0) << np.uint32(c + 16)
-                bits[k, j, i] = word
+                bits[n, k, j, i] = word
 
 
 class Occupancy:
@@ -60,20 +63,18 @@ class Occupancy:
             self.texture = self.context.texture3d(size, 1, dtype="u4")
             self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
             if self.reaches:
-                self.texture.write(self._bits(grid, np.zeros(3, np.int64), np.array(grid.shape)))
+                self.texture.write(self._bits(grid, np.zeros((1, 3), np.int64), np.array(grid.shape))[0].tobytes())
         elif self.reaches:
-            for brick in changed:
-                low = np.asarray(brick, np.int64) * BRICK
-                x, y, z = (int(v) // c for v, c in zip(low, CELL, strict=True))
-                part = (x, y, z, BRICK // CELL[0], BRICK // CELL[1], BRICK // CELL[2])
-                self.texture.write(self._bits(grid, low, np.full(3, BRICK)), viewport=part)
+            low = np.asarray(changed, np.int64) * BRICK
+            for corner, bits in zip(low // CELL, self._bits(grid, low, np.full(3, BRICK)), strict=True):
+                self.texture.write(bits.tobytes(), viewport=(*corner.tolist(), *(BRICK // c for c in CELL)))
         self.top = min(math.ceil(top_m / VOXEL_M), grid.shape[2])
 
     @staticmethod
-    def _bits(grid: NDArray[np.uint8], low: NDArray[np.int64], size: NDArray[np.int64]) -> bytes:
-        bits = np.empty((size[2] // CELL[2], size[1] // CELL[1], size[0] // CELL[0]), np.uint32)
+    def _bits(grid: NDArray[np.uint8], low: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.uint32]:
+        bits = np.empty((len(low), size[2] // CELL[2], size[1] // CELL[1], size[0] // CELL[0]), np.uint32)
         pack_bits(np.ascontiguousarray(grid), low, size, bits)
-        return bits.tobytes()
+        return bits
 
     def release(self) -> None:
         """Give the texture back."""

@@ -3,16 +3,20 @@
 import numpy as np
 
 from engine.light.cache import LightCache
+from engine.light.crossing import boxes_of
 from engine.light.features import SceneFeatures
 from engine.light.probes import (
     BACKWARDS,
     DISTANCE_UNIT,
+    FARTHEST,
     FARTHEST_READER_M,
     LEAST_HEIGHT_M,
     PER_PROBE,
     PER_ROW,
     SKY,
     WEIGHT_UNIT,
+    cell_rays,
+    rows_crossing,
 )
 from tests.light.scenes_for_light import materials, plaza, view_of, weights_of
 
@@ -122,3 +126,27 @@ def test_weights_of_rays_are_what_the_geometry_says() -> None:
             np.testing.assert_allclose(got, np.minimum(wanted, 255 * WEIGHT_UNIT), atol=0.51 * WEIGHT_UNIT)
             assert probes.weight_sum[row, side] == probes.weight[row, :, side].sum()
     assert with_room > 50
+
+
+def test_probes_of_which_a_ray_crosses_a_box_are_found_by_asking_every_ray(rng: np.random.Generator) -> None:
+    probes = traced().probes
+    known = np.flatnonzero(probes.row_of >= 0)
+    rows, share = probes.row_of[known], []
+    directions = np.empty((len(known), *probes.fibonacci.shape), np.float32)
+    for i, p in enumerate(known):
+        cell_rays(*probes.cell[p].tolist(), probes.fibonacci, directions[i])
+    for n_boxes in (1, 1, 1, 4):
+        low = rng.uniform([0.0, 0.0, 0.3], [15.0, 15.0, 5.0], (n_boxes, 3))
+        boxes, crosses = boxes_of(low, low + rng.uniform(0.1, 0.7, (n_boxes, 3))), np.empty(len(known), np.bool_)
+        rows_crossing(
+            rows, probes.probe, probes.position, probes.cell, probes.fibonacci, probes.distance, boxes, crosses
+        )
+        for i, p in enumerate(known):
+            far = np.where(probes.distance[rows[i]] == FARTHEST, 1e4, probes.distance[rows[i]] * DISTANCE_UNIT) + 1e-3
+            with np.errstate(divide="ignore"):
+                one = (boxes.low[:, None] - probes.position[p]) / directions[i].astype(np.float64)
+                two = (boxes.high[:, None] - probes.position[p]) / directions[i].astype(np.float64)
+            first = np.maximum(np.minimum(one, two).max(-1), 0.0)
+            assert crosses[i] == (first <= np.minimum(np.maximum(one, two).min(-1), far)).any()
+        share.append(crosses.mean())
+    assert 0.0 < min(share) and max(share) < 0.9
