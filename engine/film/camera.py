@@ -111,7 +111,7 @@ class Renderer:
             self._far_static = StaticMesh(self.context)
             self._shadow = SunShadow(self.context)
         self._materials: tuple[object, moderngl.Texture] | None = None
-        self._sight: Sight | None = None  # of the last picture, see `_look`
+        self._sight: Sight  # of the last picture, see `_look`
         self._grid_shape: tuple[int, ...] = ()
         self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
@@ -292,7 +292,7 @@ class Renderer:
         is_another = self._is_another(view, remeshed)
         sight = self._look(view, is_another, remeshed)
         self._lap(stats, "gbuffer")
-        seen = np.ones(len(posed.low), np.bool_) if sight is None else sight.sees(posed.low, posed.high, self._all_px)
+        seen = sight.sees(posed.low, posed.high, self._all_px)
         body_light = self._body_light(view, posed, light, seen)
         self._bodies.update(posed, body_light)
         self._lap(stats, "bodies")
@@ -307,7 +307,7 @@ class Renderer:
         rects = tiles.drawn_rects(geometry, self._size_px)
         if rects or relit:
             far = None if self._far is None else (self._far, self._far_static)
-            if sight is None or not is_another:
+            if not is_another:
                 sight = self._gbuffer.look(view.camera, self._meshes, self._static, rects, self._screen.keys)
             self._gbuffer.draw(
                 sight,
@@ -318,7 +318,7 @@ class Renderer:
                 self._materials[1],
                 rects,
                 far,
-                relit,
+                seen if relit else None,
                 whole,
             )
             self._lap(stats, "gbuffer")
@@ -383,9 +383,9 @@ class Renderer:
         """Whether all of the picture may differ from the last one."""
         return self._drawn is None or remeshed is None or self._drawn.camera != view.camera
 
-    def _look(self, view: View, is_another: bool, remeshed: Remeshed | None) -> Sight | None:
-        """Who may be seen, None for anybody. Found out for the whole of a picture that `is_another`; while it is the
-        same it holds, until voxels change: what hid somebody may have gone.
+    def _look(self, view: View, is_another: bool, remeshed: Remeshed | None) -> Sight:
+        """Who may be seen. Found out for the whole of a picture that `is_another`; while it is the
+        same it holds, but where voxels change: what hid somebody may have gone.
         """
         assert self._gbuffer is not None
         if is_another:
@@ -393,7 +393,7 @@ class Renderer:
                 view.camera, self._meshes, self._static, [self._all_px], self._screen.keys
             )  # fmt: skip
         elif remeshed is not None and len(remeshed.bricks):
-            self._sight = None
+            self._sight = self._sight.without(remeshed.low, remeshed.high)
         return self._sight
 
     def _shadow_hulls(self, view: View, low: NDArray[np.floating], high: NDArray[np.floating]) -> F64:

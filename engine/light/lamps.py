@@ -16,14 +16,14 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.compiled import leaf
-from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, body_keys, is_unblocked, no_furniture
 from engine.light.keeping import packed
+from engine.light.shadows import mark_shadows
 from engine.light.solids import joined
 from engine.light.surface import Surface, face_centre
-from engine.light.trace import Voxels, crosses_box, is_clear, unit_hash
+from engine.light.trace import Voxels, is_clear, unit_hash
 from engine.light.transport import Change
 
 F32 = NDArray[np.float32]
@@ -342,6 +342,25 @@ def _in_reach(place, texels, low, high, reach, out):
     return n
 
 
+@njit(cache=True)
+def _mended(texels, factor, mark, number, more, more_factor):
+    """Those of some texels [n] whose mark [T] is neither below 0 nor this number, and more behind them, with factors
+    [., 2]; and those that have the number.
+    """
+    kept, kept_factor = np.empty(len(texels) + len(more), np.int32), np.empty((len(texels) + len(more), 2), np.float32)
+    void, n, n_void = np.empty(len(texels), np.int32), 0, 0
+    for i in range(len(texels)):
+        marked = mark[texels[i]]
+        if marked == number:
+            void[n_void] = texels[i]
+            n_void += 1
+        elif marked >= 0:
+            kept[n], kept_factor[n, 0], kept_factor[n, 1] = texels[i], factor[i, 0], factor[i, 1]
+            n += 1
+    kept[n : n + len(more)], kept_factor[n : n + len(more)] = more, more_factor
+    return kept[: n + len(more)], kept_factor[: n + len(more)], void[:n_void]
+
+
 @leaf
 def _add_light(texels, factor, tint, radiance, row, e):
     """Add what a lamp sheds on some texels [n] to e [m, 3] at their rows [T], -1 none."""
@@ -350,50 +369,6 @@ def _add_light(texels, factor, tint, radiance, row, e):
         if at >= 0:
             for c in range(3):
                 e[at, c] += (factor[i, 0] + factor[i, 1] * tint[c]) * radiance[c]
-
-
-@njit(parallel=True, cache=True)
-def _mark_shadows(place, faces, has_texels, low, high, reach, box_low, box_high, mark, number):
-    """Set mark [T] to a number on texels whose shadow rays to a lamp may cross one of the boxes [n, 3] (metres)."""
-    middle = 0.5 * (low + high)
-    lamp_radius = 0.5 * math.sqrt(((high - low) ** 2).sum())
-    first, last = np.empty(3, np.int64), np.empty(3, np.int64)
-    for axis in range(3):
-        first[axis] = max(int(math.floor((low[axis] - reach) * 0.5)), 0)
-        last[axis] = min(int(math.floor((high[axis] + reach) * 0.5)), has_texels.shape[axis] - 1)
-    n_y = last[1] - first[1] + 1
-    for column in prange(max(last[0] - first[0] + 1, 0) * max(n_y, 0)):
-        p, d, wide_low, wide_high = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        bx, by = first[0] + column // n_y, first[1] + column % n_y
-        for bz in range(first[2], last[2] + 1):
-            if not has_texels[bx, by, bz]:
-                continue
-            for b in range(len(box_low)):
-                # Rays of a brick stray from the one through its middle by half a brick and half the lamp.
-                d[0], d[1], d[2] = middle[0] - 2.0 * bx - 1.0, middle[1] - 2.0 * by - 1.0, middle[2] - 2.0 * bz - 1.0
-                for axis in range(3):
-                    wide_low[axis] = box_low[b, axis] - lamp_radius - 1.01
-                    wide_high[axis] = box_high[b, axis] + lamp_radius + 1.01
-                if not crosses_box(
-                    2.0 * bx + 1.0, 2.0 * by + 1.0, 2.0 * bz + 1.0, d[0], d[1], d[2], 1.0, wide_low, wide_high
-                ):  # fmt: skip
-                    continue
-                for axis in range(3):
-                    half = 0.5 * (high[axis] - low[axis]) + 2e-3
-                    wide_low[axis], wide_high[axis] = box_low[b, axis] - half, box_high[b, axis] + half
-                key = ((bx * has_texels.shape[1] + by) * has_texels.shape[2] + bz) * PAGES_PER_BRICK
-                for page in range(PAGES_PER_BRICK):
-                    row = row_of(faces, key + page)
-                    if row < 0:
-                        continue
-                    of_page = texels_of(faces, row)
-                    for t in faces.texel[of_page[0] : of_page[1]]:
-                        if mark[t] < 0:
-                            continue
-                        face_centre(place, t, p)
-                        d[0], d[1], d[2] = middle[0] - p[0], middle[1] - p[1], middle[2] - p[2]
-                        if crosses_box(p[0], p[1], p[2], d[0], d[1], d[2], 1.0, wide_low, wide_high):
-                            mark[t] = number
 
 
 @dataclass(frozen=True)
@@ -487,6 +462,7 @@ class LampTransport:
     def catch_up(self, lamps: list[int]) -> None:
         """Let some lamps follow the changes that they have not followed."""
         marks: dict[int, NDArray[np.int32]] = {}
+        found = np.empty(len(self._surface.place), np.int32)
         for lamp in lamps:
             owed, lit = self._owed[lamp], self.lit[lamp]
             if owed not in marks:
@@ -496,7 +472,7 @@ class LampTransport:
             assert lit is not None
             if not self._radiance[lamp].any():  # those that shine follow at once, and so do rows of the pool
                 self._followed.append((lamp, self._changes[-owed:]))
-            self.lit[lamp], self._owed[lamp] = self._mend(*lit, lamp, self._changes[-owed:], marks[owed]), 0
+            self.lit[lamp], self._owed[lamp] = self._mend(*lit, lamp, self._changes[-owed:], marks[owed], found), 0
         self._owed = [0 if lit is None else owed for lit, owed in zip(self.lit, self._owed, strict=True)]
         self._changes = self._changes[len(self._changes) - max(self._owed, default=0) :]
 
@@ -529,10 +505,11 @@ class LampTransport:
         return found[:n][lit], factor[lit]
 
     def _mend(
-        self, texels: NDArray[np.int32], factor: F32, lamp: int, changes: list[Change], mark: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], F32]:
+        self, texels: NDArray[np.int32], factor: F32, lamp: int, changes: list[Change], mark: NDArray[np.int32],
+        found: NDArray[np.int32],
+    ) -> tuple[NDArray[np.int32], F32]:  # fmt: skip
         """Do again only the texels whose shadow rays may cross a changed box, and fresh ones. Those and the gone are -1
-        in mark [T].
+        in mark [T]; found [T] is scratch.
         """
         surface, low, high, reach = self._surface, self.shapes.low[lamp], self.shapes.high[lamp], self._reach(lamp)
         boxes = np.concatenate([np.hstack([change.low, change.high]) for change in changes])
@@ -541,17 +518,15 @@ class LampTransport:
         near = (boxes[:, :3] <= high + reach + 1.0).all(1) & (boxes[:, 3:] >= low - reach - 1.0).all(1)
         if not near.any():
             return texels, factor
-        _mark_shadows(
-            surface.place, surface.faces, surface.has_texels, low, high, reach,
-            boxes[near, :3], boxes[near, 3:], mark, lamp + 1,
+        n = mark_shadows(
+            surface.place, surface.faces, surface.has_texels, low, high, reach, boxes[near, :3], boxes[near, 3:], mark,
+            lamp + 1, found,
         )  # fmt: skip
         fresh = np.unique(np.concatenate([change.fresh for change in changes]))
-        again = np.concatenate([np.flatnonzero(mark == lamp + 1).astype(np.int32), fresh])
-        lit, redone = self._light(lamp, again)
-        marked = mark[texels]
-        self._dirty += [texels[marked == lamp + 1], lit]
-        kept = (marked >= 0) & (marked != lamp + 1)
-        return np.concatenate([texels[kept], lit]), np.concatenate([factor[kept], redone])
+        lit, redone = self._light(lamp, np.concatenate([found[:n], fresh]))
+        now, factor_now, void = _mended(texels, factor, mark, lamp + 1, lit, redone)
+        self._dirty += [void, lit]
+        return now, factor_now
 
     def from_unseen(self, texels: NDArray[np.int32], radiance: F32) -> F32:
         """What `e` of some texels [n] lacks of those lamps that shine, radiance [L, 3], and never have which are looked

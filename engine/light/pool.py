@@ -17,7 +17,6 @@ from engine.light.probelight import ProbeLight
 from engine.light.relight import Relight
 from engine.light.rows import (
     in_reach,
-    lamps_cross,
     lit_lamps_void,
     mean_around,
     renumber_parts,
@@ -27,6 +26,7 @@ from engine.light.rows import (
     state_around,
     waiting_of_pages,
 )
+from engine.light.shadows import lamps_cross
 from engine.light.standing import StandingBodies
 from engine.light.transport import Change, Transport
 from engine.view import SkyView

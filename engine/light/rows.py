@@ -9,7 +9,6 @@ from engine.light.compiled import leaf
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
 from engine.light.surface import LEVELS, face_centre, spot_of
-from engine.light.trace import crosses_box
 
 I32 = NDArray[np.int32]
 
@@ -126,65 +125,6 @@ def mean_around(around, row_of_texel, light, mean):
                     mean[row, c] += light[row_of_texel[around[i, k]], c]
         for c in range(3):
             mean[row, c] /= n
-
-
-@leaf
-def _way_crosses(p, middle, margin, boxes, b, room):
-    """Whether the way from a point [3] to a lamp's middle [3] touches box b, widened by a margin [3]."""
-    for axis in range(3):
-        room[0, axis] = middle[axis] - p[axis]
-        room[1, axis], room[2, axis] = boxes.low[b, axis] - margin[axis], boxes.high[b, axis] + margin[axis]
-    return crosses_box(p[0], p[1], p[2], room[0, 0], room[0, 1], room[0, 2], 1.0, room[1], room[2])
-
-
-@leaf
-def _may_shade(place, texels, middle, stray, asked, boxes, shades, room):
-    """Which boxes may lie between some texels [n] and each lamp that is asked [L]: shades [L, m]. A way from anywhere
-    in the box around the texels is no farther from that of its middle than the box is wide, or the lamp.
-    """
-    p, low, high, margin = room[3], room[4], room[5], room[6]
-    low[:] = np.inf
-    high[:] = -np.inf
-    for t in texels:
-        face_centre(place, t, p)
-        for axis in range(3):
-            low[axis], high[axis] = min(low[axis], p[axis]), max(high[axis], p[axis])
-    for lamp in range(len(middle)):
-        for axis in range(3):
-            p[axis] = 0.5 * (low[axis] + high[axis])
-            margin[axis] = stray[lamp, axis] + 0.5 * (high[axis] - low[axis])
-        for b in range(len(boxes.low)):
-            shades[lamp, b] = asked[lamp] and _way_crosses(p, middle[lamp], margin, boxes, b, room)
-
-
-@leaf
-def _lamps_cross_some(place, texels, rows, lamp_of, middle, stray, asked, boxes, void, shades, room):
-    """`lamps_cross` of some texels [n], with what a thread has: shades [L, m], and room [7, 3]."""
-    _may_shade(place, texels, middle, stray, asked, boxes, shades, room)
-    p = room[3]
-    for i in range(len(texels)):
-        face_centre(place, texels[i], p)
-        for k in range(lamp_of.shape[1]):
-            lamp = lamp_of[rows[i], k]
-            if lamp < 0 or not asked[lamp] or void[rows[i]] >> k & 1:
-                continue  # it may have gone, and those after it keep their factors
-            for b in range(len(boxes.low)):
-                # From any point of the face to any of the lamp: astray from the middles by no more than this.
-                if shades[lamp, b] and _way_crosses(p, middle[lamp], stray[lamp], boxes, b, room):
-                    void[rows[i]] |= 1 << k
-                    break
-
-
-@njit(parallel=True, cache=True)
-def lamps_cross(place, texels, rows, lamp_of, lamp_low, lamp_high, asked, boxes, void):
-    """Mark the lamps that are asked [L] and whose shadow rays may touch one of some boxes: a bit each in void [R]."""
-    middle, stray = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low)
-    for block in prange((len(texels) + gather.BLOCK - 1) // gather.BLOCK):
-        shades, room = np.empty((len(middle), len(boxes.low)), np.bool_), np.empty((7, 3))
-        first, last = block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(texels))
-        _lamps_cross_some(
-            place, texels[first:last], rows[first:last], lamp_of, middle, stray, asked, boxes, void, shades, room
-        )
 
 
 @njit(parallel=True, cache=True)

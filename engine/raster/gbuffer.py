@@ -397,12 +397,12 @@ class GBuffer:
         materials: moderngl.Texture,
         rects: list[Rect],
         far: tuple[FarField, StaticMesh] | None = None,
-        relit: bool = False,
+        again: Bool | None = None,
         whole: bool = False,
     ) -> None:
         """Fill rectangles of the targets, of which `sight` is what `look` has just seen. `far` is the far field of a
-        large world with its buffers, `whole` asks for the channels that no picture needs too. `relit` says that some
-        bodies elsewhere have another light.
+        large world with its buffers, `whole` asks for the channels that no picture needs too. Where bodies in
+        other rectangles have another light, `again` [B] are all that may be seen there.
         """
         assert rects == self._looked, "depth of another picture lies there"
         self._looked = []
@@ -448,11 +448,10 @@ class GBuffer:
             if coats:
                 bodies.draw_coats(skins, seen)
         target.scissor = (0, 0, width, height)
-        if relit:  # all of them over themselves: where some are as near as others, the last one stays the last
-            seen = Sight(camera, self.size_px).sees(*bodies.boxes, (0, 0, width, height))
-            bodies.draw(people, seen & ~bodies.has_skin)
+        if again is not None:  # all over themselves: where some are as near as others, the last one stays the last
+            bodies.draw(people, again & ~bodies.has_skin)
             if coats:
-                bodies.draw_coats(skins, seen)
+                bodies.draw_coats(skins, again)
         self._set_state(False)
 
     def _lens(self, camera: Camera) -> dict[str, Any]:

@@ -57,9 +57,11 @@ def _touches(planes, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _hidden(low, high, lens, rect, farthest):  # type: ignore[no-untyped-def]
-    """Whether all that a box shows in a rectangle lies behind the depths `farthest`."""
-    clip, near, far, width, height = lens
+def _outline(low, high, lens):  # type: ignore[no-untyped-def]
+    """Pixels that hold all that a box shows, left, right, top and bottom, and how far away it is at least; 0 if it
+    reaches to the eye.
+    """
+    clip, near, _, width, height = lens
     x0, y0, x1, y1, nearest = np.inf, np.inf, -np.inf, -np.inf, np.inf
     for index in range(8):
         px = high[0] + SLACK_M if index & 1 else low[0] - SLACK_M
@@ -67,14 +69,27 @@ def _hidden(low, high, lens, rect, farthest):  # type: ignore[no-untyped-def]
         pz = high[2] + SLACK_M if index & 4 else low[2] - SLACK_M
         w = (clip[3, 0] * px + clip[3, 1] * py + clip[3, 2] * pz + clip[3, 3]) * (1.0 - SLACK_SHARE)
         if w <= near:
-            return False
+            return 0.0, width, 0.0, height, 0.0
         nearest = min(nearest, w)
         x = (clip[0, 0] * px + clip[0, 1] * py + clip[0, 2] * pz + clip[0, 3]) / w
         y = (clip[1, 0] * px + clip[1, 1] * py + clip[1, 2] * pz + clip[1, 3]) / w
         x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+    return (
+        (x0 * 0.5 + 0.5) * width - 1.0, (x1 * 0.5 + 0.5) * width + 1.0, (y0 * 0.5 + 0.5) * height - 1.0,
+        (y1 * 0.5 + 0.5) * height + 1.0, nearest,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _hidden(low, high, lens, rect, farthest):  # type: ignore[no-untyped-def]
+    """Whether all that a box shows in a rectangle lies behind the depths `farthest`."""
+    _, near, far, _, _ = lens
+    x0, x1, y0, y1, nearest = _outline(low, high, lens)
+    if nearest == 0.0:
+        return False
     depth = far / (far - near) * (1.0 - near / nearest) - SLACK_DEPTH
-    left, right = max((x0 * 0.5 + 0.5) * width - 1.0, rect[0]), min((x1 * 0.5 + 0.5) * width + 1.0, rect[0] + rect[2])
-    top, bottom = max((y0 * 0.5 + 0.5) * height - 1.0, rect[1]), min((y1 * 0.5 + 0.5) * height + 1.0, rect[1] + rect[3])
+    left, right = max(x0, rect[0]), min(x1, rect[0] + rect[2])
+    top, bottom = max(y0, rect[1]), min(y1, rect[1] + rect[3])
     if left >= right or top >= bottom:
         return True
     for row in range(int(top) // BLOCK_PX, min(int(bottom) // BLOCK_PX + 1, farthest.shape[0])):
@@ -82,6 +97,18 @@ def _hidden(low, high, lens, rect, farthest):  # type: ignore[no-untyped-def]
             if depth <= farthest[row, column]:
                 return False
     return True
+
+
+@njit(cache=True, nogil=True)
+def _open(low, high, planes, lens, farthest):  # type: ignore[no-untyped-def]
+    """Nothing is known to hide what lies behind some boxes [n, 3]."""
+    for box in range(len(low)):
+        if not _touches(planes, low[box], high[box]):
+            continue
+        left, right, top, bottom, _ = _outline(low[box], high[box], lens)
+        for row in range(max(int(top), 0) // BLOCK_PX, min(int(bottom) // BLOCK_PX + 1, farthest.shape[0])):
+            for column in range(max(int(left), 0) // BLOCK_PX, min(int(right) // BLOCK_PX + 1, farthest.shape[1])):
+                farthest[row, column] = 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -143,6 +170,14 @@ class Sight:
         """What a camera sees that stands where this one does, among things of another scale: the depth is the same."""
         sight = Sight(camera, self.size_px)
         sight._farthest = self._farthest
+        return sight
+
+    def without(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> "Sight":
+        """The same after what stood in some boxes [n, 3] (metres, world) may have gone."""
+        sight = self.through(self.camera)
+        sight._farthest = self._farthest.copy()
+        planes = frustum_planes(self._clip, (0, 0, *self.size_px), self.size_px)
+        _open(low, high, planes, self._lens, sight._farthest)
         return sight
 
     def touches(self, low: NDArray[np.floating], high: NDArray[np.floating], rect: Rect) -> Bool:

@@ -228,13 +228,24 @@ def test_hidden_bodies_are_not_lit_until_they_may_show(gl):
         renderer.release()
         return rgb
 
+    def are_lit():
+        return [kept._drawn.body_light[kept._drawn.posed.body == b].any() for b in range(2)]
+
     view = behind_a_wall()
     for _ in range(2):  # the first picture knows of no wall yet
         kept._drawn = None
         assert np.array_equal(kept.render(view).rgb, fresh(view))
-    lit = [kept._drawn.body_light[kept._drawn.posed.body == b].any() for b in range(2)]
-    assert lit == [False, True]
+    assert are_lit() == [False, True]
     assert kept.render(view).stats["tiles"]["regenerated"] == 0
+    holes = [view.voxels.material.copy() for _ in range(2)]
+    holes[0][10, 20, 1] = 0  # in the ground before the wall
+    holes[1][14:16, 23:25, 4:8] = 0  # in the wall, before the person
+    for hole, lit in zip(holes, ([False, True], [True, True]), strict=True):
+        holed = views.with_voxels(view, hole)
+        assert np.array_equal(kept.render(holed).rgb, fresh(holed)) and are_lit() == lit
+        assert np.array_equal(kept.render(view).rgb, fresh(view))
+        kept._drawn = None
+        assert np.array_equal(kept.render(view).rgb, fresh(view)) and are_lit() == [False, True]
     open_ground = views.with_voxels(view, behind_a_wall(wall=False).voxels.material)
     assert np.array_equal(kept.render(open_ground).rgb, fresh(open_ground))
     assert np.array_equal(kept.render(view).rgb, fresh(view))

@@ -11,6 +11,7 @@ from engine.light.gather import ALL_RAYS, TEXEL_RAYS
 from engine.light.interpolate import probe_weights
 from engine.light.network import SHAPES, Network
 from engine.light.surface import face_centre
+from engine.light.trace import Voxels, voxels_of
 from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
@@ -188,3 +189,12 @@ def traced(
         np.arange(n, dtype=np.int32), np.full(n, rays, np.int32), np.full(n, ALL_RAYS) if void is None else void, met,
     )  # fmt: skip
     return told_of(met)
+
+
+def room_with_pillars() -> Voxels:
+    grid = np.zeros((32, 32, 24), np.uint8)
+    grid[:, :, :2] = 1
+    for x, y in ((8, 8), (20, 10), (12, 22), (24, 24)):
+        grid[x : x + 2, y : y + 2, 2:12] = 1
+    grid[10:18, 14:15, 8:9] = 1
+    return voxels_of(grid)

@@ -169,7 +169,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     elif what == "rays to the sun":
         monkeypatch.setattr("engine.light.sunshine.sun_crosses", lambda *arguments: None)
     elif what == "coarse rays to lamps":
-        monkeypatch.setattr(lamps_module, "_mark_shadows", lambda *arguments: None)
+        monkeypatch.setattr(lamps_module, "mark_shadows", lambda *arguments: 0)
     elif what == "fine rays to lamps":
         monkeypatch.setattr(pool, "lamps_cross", lambda *arguments: None)
     else:

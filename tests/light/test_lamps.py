@@ -13,17 +13,15 @@ from engine.light.lamps import (
     ALL,
     LAMPS_PER_TEXEL,
     LampTransport,
-    _mark_shadows,
     coarse_factors,
     fine_factors,
     point_factor,
 )
 from engine.light.surface import Surface, face_centre
-from engine.light.trace import Voxels, voxels_of
 from engine.script import prefabs
 from engine.state.blueprint import Materials
 from engine.view import Bodies
-from tests.light.scenes_for_light import lamps
+from tests.light.scenes_for_light import lamps, room_with_pillars
 from tests.worlds_for_tests import SHINE, materials
 
 CENTRE = (3.0, 3.0, 2.0)
@@ -122,15 +120,6 @@ def test_a_fixture_is_worked_out_once_and_forgotten_when_it_is_gone() -> None:
     assert not known
 
 
-def room_with_pillars() -> Voxels:
-    grid = np.zeros((32, 32, 24), np.uint8)
-    grid[:, :, :2] = 1
-    for x, y in ((8, 8), (20, 10), (12, 22), (24, 24)):
-        grid[x : x + 2, y : y + 2, 2:12] = 1
-    grid[10:18, 14:15, 8:9] = 1
-    return voxels_of(grid)
-
-
 def test_fine_factors_are_what_points_see() -> None:
     """At every quarter of every face: 256 rays at the point itself, which meet world and fixture alike."""
     voxels, shapes = room_with_pillars(), lantern(posts_and_cap(), (4.1, 4.2, 3.3))
@@ -183,28 +172,3 @@ def test_no_texel_that_a_lamp_lights_is_left_out(seed: int) -> None:
     lit = factor.any(1)
     np.testing.assert_array_equal(np.sort(found[0]), np.sort(texels[lit]))
     assert lit.any() and not lit.all()
-
-
-def test_shadows_are_looked_for_wherever_a_ray_meets_the_box() -> None:
-    voxels, random = room_with_pillars(), np.random.default_rng(2)
-    surface, low, high = Surface(voxels), np.array([3.9, 4.1, 3.2]), np.array([4.2, 4.4, 3.5])
-    boxes, n_crossed = random.uniform((1.0, 1.0, 0.5), (6.0, 6.0, 2.5), (6, 3)).round(2), 0
-    for box in boxes:
-        box_low, box_high = box[None], box[None] + (0.5, 0.25, 0.75)
-        mark = np.zeros(surface.capacity, np.int32)
-        _mark_shadows(
-            surface.place, surface.faces, surface.has_texels, low, high, 20.0, box_low, box_high,
-            mark, 3,
-        )  # fmt: skip
-        target = random.uniform(low, high, (64, 3))
-        centre, crossed = np.empty(3), np.zeros(surface.capacity, np.bool_)
-        for t in surface.alive():
-            face_centre(surface.place, t, centre)
-            with np.errstate(divide="ignore"):
-                a, b = (box_low - centre) / (target - centre), (box_high - centre) / (target - centre)
-            enter, leave = np.minimum(a, b).max(1), np.maximum(a, b).min(1)
-            crossed[t] = ((enter <= leave) & (leave >= 0.0) & (enter <= 1.0)).any()
-        assert (mark[crossed] == 3).all()
-        n_crossed += crossed.sum()
-        assert (mark == 3).sum() < 3 * crossed.sum() + 60  # and not everywhere
-    assert n_crossed > 100

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from engine.light import gather, rows
-from engine.light.crossing import boxes_of
-from engine.light.surface import LEVELS, face_centre
-from engine.light.trace import crosses_box
+from engine.light.surface import LEVELS
 
 
 @pytest.mark.parametrize("others_changed", [False, True])
@@ -45,32 +43,3 @@ def test_rows_read_what_a_plain_loop_finds(n_rows: int, others_changed: bool, rn
         assert reads[i] == wants, (row, checked[row])
     if n_rows == 200:
         assert 20 < reads.sum() < len(reads) - 20
-
-
-@pytest.mark.parametrize("n_boxes", [0, 1, 5])
-def test_lamps_whose_light_a_box_may_cut_are_found_by_asking_every_way(n_boxes: int, rng: np.random.Generator) -> None:
-    """Texels that lie together are asked together first."""
-    n, n_lamps = 300, 6
-    corner = np.repeat(rng.integers(0, 60, (n // 60 + 1, 3)), 60, 0)[:n]
-    place = np.concatenate([corner + rng.integers(0, 8, (n, 3)), rng.integers(0, 6, (n, 1))], 1).astype(np.int16)
-    lamp_low = rng.uniform(0.0, 16.0, (n_lamps, 3))
-    lamp_high = lamp_low + rng.uniform(0.05, 0.6, (n_lamps, 3))
-    low = rng.uniform(0.0, 15.0, (n_boxes, 3))
-    boxes = boxes_of(low, low + rng.uniform(0.1, 2.0, (n_boxes, 3)))
-    lamp_of = np.stack([rng.permutation(n_lamps) for _ in range(n)]).astype(np.int32)
-    lamp_of[rng.random(lamp_of.shape) < 0.2] = -1
-    asked, texels, row = rng.random(n_lamps) < 0.7, np.arange(n, dtype=np.int32), rng.permutation(n).astype(np.int32)
-    before = (rng.random(n) < 0.1).astype(np.int32)
-    void, found = before.copy(), 0
-    rows.lamps_cross(place, texels, row, lamp_of, lamp_low, lamp_high, asked, boxes, void)
-    middle, stray, p = 0.5 * (lamp_low + lamp_high), 0.13 + 0.5 * (lamp_high - lamp_low), np.empty(3)
-    for t in range(n):
-        face_centre(place, t, p)
-        for k, lamp in enumerate(lamp_of[row[t]]):
-            is_cut = lamp >= 0 and any(
-                crosses_box(*p, *(middle[lamp] - p), 1.0, boxes.low[b] - stray[lamp], boxes.high[b] + stray[lamp])
-                for b in range(n_boxes)
-            )
-            assert bool(void[row[t]] >> k & 1) == (bool(before[row[t]] >> k & 1) or (is_cut and asked[lamp]))
-            found += is_cut and asked[lamp]
-    assert (found > 20) == (n_boxes > 0) and found < 0.8 * n * n_lamps

@@ -49,6 +49,18 @@ def test_boxes_behind_a_wall_are_hidden_until_it_has_a_hole():
     assert visibility.Sight(AHEAD, SIZE).sees(*behind, WHOLE)  # nothing known, nothing hidden
 
 
+def test_where_something_went_nothing_is_hidden_any_more():
+    sight = visibility.Sight(AHEAD, SIZE, np.full((SIZE[1], SIZE[0]), depth_of(8.0), np.float32))
+    ahead, aside = box([9.0, -0.2, -0.2], [10.0, 0.2, 0.2]), box([9.0, 3.0, -0.2], [10.0, 3.4, 0.2])
+    holed = sight.without(*box([8.0, -0.5, -0.5], [8.2, 0.5, 0.5]))
+    assert holed.sees(*ahead, WHOLE) and not holed.sees(*aside, WHOLE)
+    assert not sight.sees(*ahead, WHOLE), "what it was made of is left as it is"
+    for low, high in (([-3.0, -1, -1], [-2.0, 1, 1]), ([5.0, 30, -1], [6.0, 31, 1])):
+        assert not sight.without(*box(low, high)).sees(*ahead, WHOLE), "it lay outside the picture"
+    assert sight.without(*box([-1.0, -1, -1], [1.0, 1, 1])).sees(*aside, WHOLE), "the eye was inside"
+    assert not sight.without(*(np.empty((0, 3)),) * 2).sees(*ahead, WHOLE)
+
+
 def test_no_visible_page_is_ever_left_out(gl):
     """Every page that a picture shows is seen by a sight that knows the depth of that very picture."""
     renderer = Renderer(SIZE, look="raster", context=gl)
