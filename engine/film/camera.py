@@ -19,6 +19,7 @@ from engine.film.window import Window
 from engine.light.archive import Archive
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
+from engine.raster.atlas import Atlas
 from engine.raster.bodies import PosedBodies, Poser, differing
 from engine.raster.context import open_context
 from engine.raster.far import FarField
@@ -30,7 +31,7 @@ from engine.raster.gbuffer import (
     material_texture,
 )
 from engine.raster.meshes import Meshes, Remeshed
-from engine.raster.resolve import Atlas, Resolve
+from engine.raster.resolve import Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import Rect, Sight, clip_from_world, frustum_planes
 from engine.state.camera import Camera

@@ -8,6 +8,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.raster.atlas import Atlas
 from engine.raster.gbuffer import GBuffer, gl_matrix
 from engine.raster.programs import program, set_uniforms
 from engine.raster.shadow import CELL_PX, MAP_PX, SunShadow
@@ -20,12 +21,8 @@ F64 = NDArray[np.float64]
 LAMPS = (0, 4, 8, 16, 24)  # how many point lamps the raster look may know: the nearest
 LAMP_REACH_E = 0.004  # e below which a point lamp is cut off
 EDGE_PX = 3  # how far the edge filter looks
-HALF_MOST = 65504.0  # largest half float: brighter light is white anyway
 PLAIN_HAZE = 1 / 400  # per metre: so soon the plain around a world without fog is lost in the sky
 FAR_AMBIENT = 2.0  # times the ambient light: the far field is open to nine tenths of the sky
-PAGES_PER_BAND = 56  # pages side by side in an atlas row
-NEAR_SLOTS = 3  # dirty pages so near each other are sent in one go
-PAGE_PX = 18  # edge of a page with its border, texels
 PARTS = ("SKY", "SURFACES", "GLOSSY", "LINEAR", "SURE")  # what passes of one picture differ in
 # Depths of the passes, see Resolve._cover: each leaves alone what those before it have written
 SKY, SURE_AND_REST = -0.3, {"glossy": (-0.2, -0.1), "plain": (0.0, 0.1)}
@@ -66,57 +63,6 @@ def point_lamps(lamps: Lamps, eye: F64) -> tuple[F32, F32]:
         place[row, 3] = LAMP_REACH_E / max(float(strength.max()), LAMP_REACH_E * 1e-3)
         power[row, :3], power[row, 3] = strength, (x * x + y * y + z * z) / 12
     return place, power
-
-
-class Atlas:
-    """A copy of a light cache's pages on the GPU: half floats, filtered.
-
-    Sizes are powers of two and the shader rounds places in a page to 1/256 texel, so that texture coordinates are exact
-    and a page gives the same light to the last bit wherever in the atlas it lies.
-    """
-
-    def __init__(self, context: moderngl.Context) -> None:
-        self.context = context
-        self.texture = self._of(1)
-        self._bands = 0  # how many bands the texture has, 0 before the first write
-
-    def _of(self, bands: int) -> moderngl.Texture:
-        width, height = (1 << (n - 1).bit_length() for n in (PAGES_PER_BAND * PAGE_PX, bands * PAGE_PX))
-        texture = self.context.texture((width, height), 4, dtype="f2")
-        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-        texture.repeat_x = texture.repeat_y = False
-        return texture
-
-    def write(self, pages: NDArray[np.floating], dirty: NDArray[np.integer], last_slot: int) -> None:
-        """Send the dirty slots [n], in growing order, of pages [bands, 18, 1008, 4].
-
-        The texture has as many bands as slots in use need (rounded up to a power of two), not as the cache might have.
-        """
-        needed = last_slot // PAGES_PER_BAND + 1
-        if needed > self._bands:
-            self._bands = min(1 << (needed - 1).bit_length(), len(pages))
-            self.texture.release()
-            self.texture = self._of(self._bands)
-            dirty = np.arange(needed * PAGES_PER_BAND)
-        dirty = dirty[dirty < self._bands * PAGES_PER_BAND]
-        apart = (np.diff(dirty) > NEAR_SLOTS) | (np.diff(dirty // PAGES_PER_BAND) > 0)
-        first, last = dirty[np.append(True, apart)[: len(dirty)]], dirty[np.append(apart, True)[: len(dirty)]]
-        if not len(dirty):
-            return
-        sent = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
-        of_slot = pages.reshape(len(pages), PAGE_PX, PAGES_PER_BAND, PAGE_PX, 4)
-        halves = of_slot[sent // PAGES_PER_BAND, :, sent % PAGES_PER_BAND]  # [n, 18, 18, 4]
-        halves = np.clip(halves, -HALF_MOST, HALF_MOST, out=halves).astype(np.float16)
-        done = 0
-        for start, end in zip(first.tolist(), last.tolist(), strict=True):
-            band, x, n = start // PAGES_PER_BAND, start % PAGES_PER_BAND * PAGE_PX, end - start + 1
-            rows = halves[done : done + n].swapaxes(0, 1)  # beside each other
-            self.texture.write(rows.tobytes(), (x, band * PAGE_PX, n * PAGE_PX, PAGE_PX))
-            done += n
-
-    def release(self) -> None:
-        """Give the texture back."""
-        self.texture.release()
 
 
 @dataclass(frozen=True)
