@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from engine.light.compiled import leaf
+from engine.light.crossing import HALF_FACE_M, is_before
 from engine.light.furniture import MOST_NEAR, bodies_between, first_part_met
 from engine.light.gather import CODE, bin_of_distance, met_code
 from engine.light.surface import face_centre
@@ -72,3 +73,18 @@ def look_near(voxels, furniture, place, texels, rows, n_rays, met, crease):
                     )  # fmt: skip
                 near += 1.0 - min(bin_of_distance(t), 1.0)
             crease[row, s] = near / QUARTER_RAYS
+
+
+@njit(parallel=True, cache=True)
+def may_see(place, texels, boxes, near):
+    """Which of some texels [n] may have a quarter that sees one of some boxes near: near [n]."""
+    for i in prange(len(texels)):
+        p, t = np.empty(3), texels[i]
+        face_centre(place, t, p)
+        near[i] = False
+        for b in range(len(boxes.low)):
+            d2 = 0.0
+            for axis in range(3):
+                d = max(boxes.low[b, axis] - p[axis], 0.0, p[axis] - boxes.high[b, axis])
+                d2 += d * d
+            near[i] |= d2 <= (REACH_M + HALF_FACE_M) ** 2 and is_before(place, t, boxes, b)

@@ -131,8 +131,8 @@ class TexelPool:
         around = around[around >= 0]
         self.around_void[around] = True
         self.checked[around], self.e_at[around] = -1, -1  # other texels are beside them
-        near, reach = np.empty(len(texels), np.bool_), np.full(len(change.low), creases.REACH_M + 0.1, np.float32)
-        in_reach(place, texels, change.low, change.high, reach, near)  # half a face is 0.18 m across
+        near = np.empty(len(texels), np.bool_)
+        creases.may_see(place, texels, boxes, near)
         self.crease_void[rows[near]] = True
         asked = ~lamps.follows_later() if part_now is None else np.ones(len(lamps.lit), np.bool_)
         self._void_shadows(place, rows, lamps, asked, boxes)

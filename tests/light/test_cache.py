@@ -153,7 +153,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
     if what == "rays of texels":
         monkeypatch.setattr(pool, "rays_cross", lambda *arguments: None)
     elif what == "what is near quarters":
-        monkeypatch.setattr(pool, "in_reach", lambda *arguments: arguments[-1].fill(False))
+        monkeypatch.setattr(pool.creases, "may_see", lambda *arguments: arguments[-1].fill(False))
     elif what == "rays of probes":
         monkeypatch.setattr(Probes, "forget_across", lambda *arguments: None)
     elif what == "probes that share":

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from engine.light import creases, gather, rows
+from engine.light import creases, gather
+from engine.light.crossing import boxes_of
 from engine.light.features import SceneFeatures
 from engine.light.furniture import Furniture, first_part_met, furniture_of, no_furniture
 from engine.light.surface import face_centre
@@ -71,15 +72,16 @@ def test_furniture_counts_as_near(scene: SceneFeatures) -> None:
 
 
 def test_texels_near_a_change_look_again_and_only_those(scene: SceneFeatures) -> None:
-    """Whatever quarters see that is near lies within the reach in which the pool looks for changes."""
+    """Whatever quarters see that is near lies within the reach in which the pool looks for changes, before the face."""
     low, high = np.array([[4.0, 4.0, 0.5]]), np.array([[4.5, 4.5, 1.0]])
     near = np.zeros(len(scene.texels), np.bool_)
-    reach = np.full(1, creases.REACH_M + 0.1, np.float32)
-    rows.in_reach(scene.surface.place, scene.texels, low, high, reach, near)
+    creases.may_see(scene.surface.place, scene.texels, boxes_of(low, high), near)
     centre = np.empty((len(scene.texels), 3))
     for texel, at in zip(scene.texels, centre, strict=True):
         face_centre(scene.surface.place, int(texel), at)
+    side = scene.surface.place[scene.texels, 3]
+    axis, sign, row = side // 2, 1 - 2 * (side % 2), np.arange(len(side))
+    ahead = (np.where(sign > 0, high[0, axis], low[0, axis]) - centre[row, axis]) * sign >= 0
     away = np.linalg.norm(np.maximum(np.maximum(low - centre, centre - high), 0), axis=1)
-    assert (
-        near[away < creases.REACH_M + math.hypot(0.125, 0.125)].all() and not near[away > creases.REACH_M + 0.3].any()
-    )
+    sees = (away < creases.REACH_M + math.hypot(0.125, 0.125)) & ahead
+    assert near[sees].all() and sees.any() and not near[(away > creases.REACH_M + 0.2) | ~ahead].any()
