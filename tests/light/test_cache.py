@@ -11,7 +11,7 @@ from engine.light import lamps as lamps_module
 from engine.light.bounces import BounceRays
 from engine.light.cache import FIRST, LightCache
 from engine.light.faces import page_key
-from engine.light.keeping import packed, unpacked
+from engine.light.keeping import KEPT_BITS, packed, unpacked
 from engine.light.pages import SLOTS_PER_BAND
 from engine.light.pool import ROW_BYTES
 from engine.light.probelight import ProbeLight
@@ -1013,7 +1013,7 @@ def test_where_fine_shadows_must_wait_a_lamp_that_came_shines_coarsely_and_one_t
     _, waiting = cache.decode_texels(texels, most=0)
     exact = fresh(after)
     there = unpacked(exact.world.lamps.e[exact.transport.surface.alive()])
-    assert (np.abs(shown - there) <= 2e-3 * there.max(1, keepdims=True) + 1e-6).all(), "but for rounding"
+    assert (np.abs(shown - there) <= 2.0**-KEPT_BITS * there.max(1, keepdims=True) + 1e-6).all(), "but for rounding"
     waits = cache.decoded.pool.lamps_wait[cache.decoded.pool.row_of_texel[texels]]
     assert waits.any() and (shown[waits] > 0.1).any()
     np.testing.assert_array_equal(waiting[waits], np.repeat(shown[waits, None], 4, 1))
@@ -1129,7 +1129,7 @@ def test_lamps_that_come_on_together_never_go_out_again() -> None:
     while cache.update(lit, most_bricks=30).behind and cache.world.lamps.unseen(many.radiance):
         cache.decode(keys, most_texels=1)
         now = of_lamps(cache, keys).mean((1, 2, 3))
-        assert (now >= 0.999 * before - 1e-6).all()
+        assert (now >= (1.0 - 2.0**-KEPT_BITS) * before - 1e-6).all()
         rises, before = rises + bool((now > before + 1e-4).any()), now
     assert rises > 1
     cache.update(lit)

@@ -125,7 +125,7 @@ def test_relight_is_the_sum_that_it_says() -> None:
     found = unpacked(fast.radiance[spots])
     off = (found.astype(np.float64) - radiance[texels]) / radiance[texels].max(-1, keepdims=True)
     assert abs(off).max() < 5 * lost
-    assert abs(off.mean()) < 0.05 * lost and off.std() < lost, "rounding does not lean to one side"
+    assert abs(off.mean()) < 0.1 * lost and off.std() < lost, "rounding does not lean to one side"
 
 
 def bounced(features: SceneFeatures, direct: np.ndarray, outside: SkyView, passes: int) -> np.ndarray:
