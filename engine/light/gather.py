@@ -24,7 +24,7 @@ from engine.light.furniture import NEAR_M, bodies_between, first_part_met, side_
 from engine.light.keeping import unpack
 from engine.light.pages import page_neighbour
 from engine.light.skylight import sky_towards
-from engine.light.surface import face_centre, spot_of
+from engine.light.surface import LEVELS, face_centre, spot_of
 from engine.light.trace import first_hit, unit_hash
 
 BOUNCE_RAYS = 8  # of a texel, that light bounces along (bounces.py)
@@ -39,6 +39,7 @@ PART = -3  # what a ray meets that ends on side s of part n of the furniture is 
 ENDS = 1 << 24  # numbers there are for what rays meet, as they are kept
 FIRST_PART = ENDS - (6 << 17)  # from here on they stand for those below 0: there are fewer texels
 CODE = 80.0  # steps of `met_code` for one bin
+MANY = 16  # with a row for every so many texels radiance is laid out for their rays first
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ACROSS = np.array([0, 2, 1, 4, 3, 8, 7, 6, 5])  # which of them lies opposite to each
@@ -243,6 +244,35 @@ def gather_sky(place, texels, rows, n_rays, met, sun, zenith, horizon, glow, gro
         _add_sky(place, texels[i], met[row, :n], sun, zenith, horizon, glow, ground, sky[row])
 
 
+@njit(parallel=True, cache=True)
+def _by_level(patch_spot, radiance, table):
+    for t in prange(len(table)):
+        table[t, 0] = radiance[t]
+        for level in range(1, table.shape[1]):
+            table[t, level] = radiance[patch_spot[t, level - 1]]
+
+
+def by_level(
+    patch_spot: NDArray[np.int32], radiance: NDArray[np.uint32], n_rows: int
+) -> NDArray[np.uint32]:  # fmt: skip
+    """Radiance [S] by spot as `gather_light` is to read it for so many rows: for many laid out by texel and level, [T,
+    4], so that each of their rays looks up one place and not two.
+    """
+    if n_rows * MANY < len(patch_spot):
+        return radiance
+    table = np.empty((len(patch_spot), LEVELS), np.uint32)
+    _by_level(patch_spot, radiance, table)
+    return table
+
+
+@leaf
+def _radiance_at(hit, level, patch_spot, radiance):
+    """Packed radiance of a texel's patch of a level, from radiance [S] or `by_level`: which of both is compiled in."""
+    if radiance.ndim == 2:
+        return radiance[hit, level]
+    return radiance[spot_of(hit, level, patch_spot)]
+
+
 @leaf
 def _light_some(first, last, rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins):
     """`gather_light` of rows first .. last - 1, with the bins [4, 3] that a thread has."""
@@ -254,7 +284,7 @@ def _light_some(first, last, rows, n_rays, met, patch_spot, radiance, side_radia
         for k in range(n_rays[row]):
             hit, code = met_end(met[row, k]), met_code(met[row, k])
             if hit >= 0:
-                r, g, b = unpack(radiance[spot_of(hit, patch_level(code), patch_spot)])
+                r, g, b = unpack(_radiance_at(hit, patch_level(code), patch_spot, radiance))
                 _add_to_bins(code, r, g, b, bins)
             elif hit <= PART:
                 side = PART - hit
@@ -268,8 +298,8 @@ def _light_some(first, last, rows, n_rays, met, patch_spot, radiance, side_radia
 def gather_light(rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment):
     """What the rays of some rows bring, by bin: moment [R, 4, 3] e; their sum is the gathered light.
 
-    radiance [S] by spot is packed (keeping.py), side_radiance [6 N, 3] is what the six sides of each part of the
-    furniture shine with, sky [R, 4, 3] what `gather_sky` found.
+    radiance is packed (keeping.py), as `by_level` gave it; side_radiance [6 N, 3] is what the six sides of each part of
+    the furniture shine with, sky [R, 4, 3] what `gather_sky` found.
     """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
         bins, last = np.empty((BINS, 3), np.float32), min(block * BLOCK + BLOCK, len(rows))

@@ -285,8 +285,9 @@ class TexelPool:
             sky.zenith, sky.horizon, sky.glow, sky.ground, self.sky,
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
+        radiance = gather.by_level(surface.patch_spot, relit.radiance, len(old))
         gather.gather_light(
-            rows[old], self.n_rays, self.met, surface.patch_spot, relit.radiance,
+            rows[old], self.n_rays, self.met, surface.patch_spot, radiance,
             standing.sides.reshape(-1, 3), self.sky, self.moment,
         )  # fmt: skip
         self.moment_at[rows[old]] = self.now
@@ -321,7 +322,7 @@ class TexelPool:
         others = rows[todo | stands_in]
         light, light_near = self.e_indirect[others], self.e_near[others]
         decode.gathered_light(
-            rows[todo], around[todo], self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
+            rows[todo], beside, self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
             network.w1, network.b1, network.w2, network.b2, self.e_indirect, self.e_near,
         )  # fmt: skip
         self.e_at[rows[todo]] = self.now

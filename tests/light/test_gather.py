@@ -130,6 +130,11 @@ def test_gathered_light_is_the_sum_over_rays(scene: SceneFeatures, rng: np.rando
     met = packed_as(hit, code)
     gather.gather_sky(place, texels, rows, n_rays, met, *args, from_sky)
     gather.gather_light(rows, n_rays, met, scene.surface.patch_spot, kept, part, from_sky, moment)
+    laid_out, again = gather.by_level(scene.surface.patch_spot, kept, len(place)), moment.copy()
+    assert gather.by_level(scene.surface.patch_spot, kept, 1) is kept and laid_out.shape == (len(place), 4)
+    again[rows] = 7.0
+    gather.gather_light(rows, n_rays, met, scene.surface.patch_spot, laid_out, part, from_sky, again)
+    np.testing.assert_array_equal(again, moment)
     share = np.full((n + 9, BINS), 7.0, np.float32)
     gather.ray_shares(rows, n_rays, met, share)
 
