@@ -28,6 +28,7 @@ from engine.light.extents import (
 )
 from engine.light.faces import mark_rows, page_key, row_of, texels_of
 from engine.light.gather import (
+    bounce_phase,
     bounce_turn,
     end_of_ray,
     met_code,
@@ -105,8 +106,8 @@ def _cross_some(
                 way = look_at(place, t, boxes, b)
                 asked = _asked_of(met[t], ending, leaving, max(least, way[0] - boxes.radius[b])) & ~np.uint64(void[t])
                 if asked != 0:
-                    turn = bounce_turn(place, t)
-                    touching = rays_that_touch(place, is_fresh, t, turn, 0, met[t], asked, boxes, b, way, room)
+                    phase = bounce_phase(place, t)
+                    touching = rays_that_touch(place, is_fresh, t, phase, 0, met[t], asked, boxes, b, way, room)
                     void[t] |= np.uint8(touching)
 
 

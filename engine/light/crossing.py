@@ -26,7 +26,9 @@ from engine.light.gather import (
     SPIRAL_SIN,
     TEXEL_RAYS,
     bit_of_ray,
+    bounce_turn,
     met_code,
+    texel_phase,
     texel_ray,
     texel_turn,
 )
@@ -36,6 +38,8 @@ SPIRALS = (BOUNCE_RAYS, TEXEL_RAYS, EDGE_RAYS)  # how many rays a texel has
 CELLS = 12  # of the disc, along either side: twice as many leave fewer rays and take as long
 WIDTHS = 0.03 * 2.0 ** np.arange(7)  # radii on the disc for which rays are noted; in the last all are
 STEPS = 256  # of a ball's radius over its distance
+TURNS = 1024  # angles of which cosine and sine are kept
+ASTRAY = math.pi / TURNS  # so far from its angle, or as far on the disc, one of these is at most
 HALF_FACE_M = 0.18  # from the middle of a face to its corners, and to where rays begin
 FAR_M = 11.3  # rays that go farther may go anywhere
 
@@ -67,7 +71,7 @@ def _rays_near_cells() -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         along = u[..., None] * SPIRAL_COS[k] + v[..., None] * SPIRAL_SIN[k]
         along = np.clip(along, np.sqrt(k / n), np.sqrt((k + 1) / n))
         far = np.hypot(u[..., None] - along * SPIRAL_COS[k], v[..., None] - along * SPIRAL_SIN[k])
-        near = far[..., None, :] <= np.append(WIDTHS[:-1] + math.sqrt(2.0) / CELLS + 1e-3, np.inf)[:, None]
+        near = far[..., None, :] <= np.append(WIDTHS[:-1] + math.sqrt(2.0) / CELLS + ASTRAY, np.inf)[:, None]
         ends = n_found + np.cumsum(near.sum(-1)).reshape(near.shape[:3])
         first[spiral, ..., 1:] = ends
         first[spiral, ..., 0] = ends[..., 0] - near[..., 0, :].sum(-1)
@@ -87,6 +91,8 @@ def _widths_of_balls() -> NDArray[np.int64]:
 
 FIRST_NEAR, RAYS_NEAR = _rays_near_cells()
 WIDTH_OF = _widths_of_balls()
+_ANGLES = 2.0 * math.pi * (np.arange(TURNS) + 0.5) / TURNS
+COS_NEAR, SIN_NEAR = np.cos(_ANGLES), np.sin(_ANGLES)
 NEAREST_CODE = np.searchsorted(REACH_OF_CODE[:240], np.arange(16 * FAR_M) / 16).astype(np.uint8)  # per 6 cm of distance
 
 
@@ -129,30 +135,34 @@ def look_at(place, t, boxes, b):
 
 
 @leaf
-def rays_that_touch(place, is_fresh, t, turn, spiral, met, asked, boxes, b, way, room):
+def rays_that_touch(place, is_fresh, t, phase, spiral, met, asked, boxes, b, way, room):
     """The rays of texel t that touch box b, by bits, of those asked about, by bits too. `way` leads to the box
-    (`look_at`), `turn` is the texel's, for the spiral that its rays met [rays] follow; is_fresh [T] says what they
+    (`look_at`), `phase` is the texel's, for the spiral that its rays met [rays] follow; is_fresh [T] says what they
     cannot have ended on; room [2, 3] is scratch.
     """
     touching, rays, r, (d, along_u, along_v, ahead) = np.uint64(0), len(met), boxes.radius[b], way
-    u, v = along_u * turn[2] + along_v * turn[3], along_v * turn[2] - along_u * turn[3]
+    near = int(phase[1] * TURNS)  # cosine and sine of so many angles do for those that are far away
+    u, v = along_u * COS_NEAR[near] + along_v * SIN_NEAR[near], along_v * COS_NEAR[near] - along_u * SIN_NEAR[near]
     origin, direction = room[0], room[1]
     width, i, j, least = len(WIDTHS) - 1, 0, 0, -d - 1.0
     if d > r:
         width = WIDTH_OF[int(STEPS * r / d)]
         i = min(int((u / d + 1.0) * (0.5 * CELLS)), CELLS - 1)
         j = min(int((v / d + 1.0) * (0.5 * CELLS)), CELLS - 1)
-        least = math.sqrt(d * d - r * r) - 1e-6  # of the way to the middle, a ray that touches goes so much
+        # Of the way to the middle a ray that touches goes so much, or less by what it may be astray.
+        least = math.sqrt(d * d - r * r) - (r + d * ASTRAY) * ASTRAY
     code = code_to_reach(d - r)
     for n in range(FIRST_NEAR[spiral, i, j, width], FIRST_NEAR[spiral, i, j, width + 1]):
         k = np.int64(RAYS_NEAR[n])
-        r2 = (k + turn[0]) / rays
+        r2 = (k + phase[0]) / rays
         across = math.sqrt(r2) * (SPIRAL_COS[k] * u + SPIRAL_SIN[k] * v)
         if across + math.sqrt(max(1.0 - r2, 1e-6)) * ahead < least:
             continue
         bit = np.uint64(k) if spiral == 0 else bit_of_ray(k, rays)
         if met_code(met[k]) < code or not asked >> bit & np.uint64(1):
             continue
+        # Worked out here, for these few: of what is known before the loop a compiler would do so for all.
+        turn = bounce_turn(place, t) if spiral == 0 else texel_turn(place, t)
         texel_ray(place, t, turn, k, rays, origin, direction)
         far = reach_of(place, is_fresh, met[k], origin, direction)
         if far >= d - r and crosses_box(
@@ -169,17 +179,13 @@ def _cross_some(first, last, place, is_fresh, texels, rows, n_rays, met, boxes, 
         t, row = texels[i], rows[i]
         if n_rays[row] == 0:
             continue
-        own, turn, is_turned = met[row, : n_rays[row]], (0.0, 0.0, 0.0, 0.0), False
-        spiral = 1 if n_rays[row] <= TEXEL_RAYS else 2
+        own, phase, spiral = met[row, : n_rays[row]], texel_phase(place, t), 1 if n_rays[row] <= TEXEL_RAYS else 2
         for b in range(len(boxes.low)):
-            if not is_before(place, t, boxes, b):
-                continue
-            if not is_turned:
-                turn, is_turned = texel_turn(place, t), True
-            way = look_at(place, t, boxes, b)
-            void[row] |= rays_that_touch(
-                place, is_fresh, t, turn, spiral, own, ~void[row], boxes, b, way, room
-            )  # fmt: skip
+            if is_before(place, t, boxes, b):
+                way = look_at(place, t, boxes, b)
+                void[row] |= rays_that_touch(
+                    place, is_fresh, t, phase, spiral, own, ~void[row], boxes, b, way, room
+                )  # fmt: skip
 
 
 @njit(parallel=True, cache=True)

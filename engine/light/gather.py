@@ -76,10 +76,10 @@ def bin_of_distance(t):
 
 
 @leaf
-def texel_turn(place, t):
-    """What tells the rays of texel t from those of the others: a and b in [0, 1), cosine and sine of 2 pi b.
+def texel_phase(place, t):
+    """What tells the rays of texel t from those of the others: two numbers in [0, 1).
 
-    Means over 3 x 3 and 5 x 5 texels are taken (decode.py), so turns are spread evenly over every 4 x 4, in the order
+    Means over 3 x 3 and 5 x 5 texels are taken (decode.py), so phases are spread evenly over every 4 x 4, in the order
     of a dither matrix (Bayer 1973) along Roberts' R2 sequence; planes differ by a hash. Pillars by day: FLIP .054 with
     hashes alone, .046 so.
     """
@@ -90,15 +90,33 @@ def texel_turn(place, t):
     n = 4 * (2 * ((i ^ j) & 1) + (j & 1)) + 2 * ((i ^ j) >> 1) + (j >> 1)
     a = (unit_hash(0, 0, w, 2 * side + 21) + n * 0.7548776662466927) % 1.0
     b = (unit_hash(0, 0, w, 2 * side + 22) + n * 0.5698402909980532) % 1.0
+    return a, b
+
+
+@leaf
+def bounce_phase(place, t):
+    """`texel_phase` of the rays that light bounces along: two hashes of the face, for who reads it reads many."""
+    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
+    return unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
+
+
+@leaf
+def turn_of(phase):
+    """How rays are turned: both numbers a, b of a phase, and cosine and sine of 2 pi b."""
+    a, b = phase
     return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
 
 
 @leaf
+def texel_turn(place, t):
+    """How the rays of texel t are turned."""
+    return turn_of(texel_phase(place, t))
+
+
+@leaf
 def bounce_turn(place, t):
-    """`texel_turn` of the rays that light bounces along: two hashes of the face, for who reads it reads many."""
-    x, y, z, side = place[t, 0], place[t, 1], place[t, 2], place[t, 3]
-    a, b = unit_hash(x, y, z, 2 * side + 41), unit_hash(x, y, z, 2 * side + 42)
-    return a, b, math.cos(2.0 * math.pi * b), math.sin(2.0 * math.pi * b)
+    """How those are that light bounces along."""
+    return turn_of(bounce_phase(place, t))
 
 
 @leaf

@@ -195,7 +195,8 @@ def _in_order(quads: I32) -> I32:
 
 def _chunk_of_quads(quads: I32, version: int) -> Chunk:
     """A chunk of quads that are in order."""
-    page, first = np.unique(quads[:, 0], return_index=True)
+    first = np.flatnonzero(np.diff(quads[:, 0], prepend=-1))
+    page = quads[first, 0]
     if not len(quads):
         none, no_box = np.empty(0, np.int32), np.empty((0, 3))
         return Chunk(quads, page, np.zeros(1, np.int32), no_box, no_box, none, no_box, no_box, version)
