@@ -292,24 +292,22 @@ def _radiance_at(hit, level, patch_spot, radiance):
 
 
 @leaf
-def _light_some(first, last, rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins):
-    """`gather_light` of rows first .. last - 1, with the bins [4, 3] that a thread has."""
-    for i in range(first, last):
-        row = rows[i]
-        for b in range(BINS):
-            for c in range(3):
-                bins[b, c] = sky[row, b, c]
-        for k in range(n_rays[row]):
-            hit, code = met_end(met[row, k]), met_code(met[row, k])
-            if hit >= 0:
-                r, g, b = unpack(_radiance_at(hit, patch_level(code), patch_spot, radiance))
-                _add_to_bins(code, r, g, b, bins)
-            elif hit <= PART:
-                side = PART - hit
-                _add_to_bins(code, side_radiance[side, 0], side_radiance[side, 1], side_radiance[side, 2], bins)
-        for b in range(BINS):
-            for c in range(3):
-                moment[row, b, c] = bins[b, c] / np.float32(n_rays[row])
+def light_of_row(row, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins):
+    """`gather_light` of one row, with the bins [4, 3] that a thread has."""
+    for b in range(BINS):
+        for c in range(3):
+            bins[b, c] = sky[row, b, c]
+    for k in range(n_rays[row]):
+        hit, code = met_end(met[row, k]), met_code(met[row, k])
+        if hit >= 0:
+            r, g, b = unpack(_radiance_at(hit, patch_level(code), patch_spot, radiance))
+            _add_to_bins(code, r, g, b, bins)
+        elif hit <= PART:
+            side = PART - hit
+            _add_to_bins(code, side_radiance[side, 0], side_radiance[side, 1], side_radiance[side, 2], bins)
+    for b in range(BINS):
+        for c in range(3):
+            moment[row, b, c] = bins[b, c] / np.float32(n_rays[row])
 
 
 @njit(parallel=True, cache=True)
@@ -320,10 +318,9 @@ def gather_light(rows, n_rays, met, patch_spot, radiance, side_radiance, sky, mo
     the furniture shine with, sky [R, 4, 3] what `gather_sky` found.
     """
     for block in prange((len(rows) + BLOCK - 1) // BLOCK):
-        bins, last = np.empty((BINS, 3), np.float32), min(block * BLOCK + BLOCK, len(rows))
-        _light_some(
-            block * BLOCK, last, rows, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins
-        )  # fmt: skip
+        bins = np.empty((BINS, 3), np.float32)
+        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(rows))):
+            light_of_row(rows[i], n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins)
 
 
 @njit(parallel=True, cache=True)

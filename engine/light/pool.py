@@ -16,11 +16,11 @@ from engine.light.network import Network
 from engine.light.probelight import ProbeLight
 from engine.light.relight import Relight
 from engine.light.rows import (
+    gather_newer,
     in_reach,
     lit_lamps_void,
     mean_around,
     renumber_parts,
-    rows_that_read,
     spread,
     stand,
     state_around,
@@ -272,25 +272,19 @@ class TexelPool:
         is_traced = self.rays_void[rows] == 0
         self._note_waiting(rows)
         old = np.flatnonzero(is_traced & (self.checked[rows] != relit.stamp))
-        reads = np.empty(len(old), np.bool_)
-        rows_that_read(
-            rows[old], self.n_rays, self.met, surface.patch_spot, self.checked, relit.changed_at,
-            relit.sky_changed_at, standing.changed_at.ravel(), reads,
-        )  # fmt: skip
-        self.checked[rows[old]] = relit.stamp
-        old = old[reads]
         other = old[self.sky_checked[rows[old]] != relit.sky_changed_at]
         gather.gather_sky(
             surface.place, outer[other], rows[other], self.n_rays, self.met, sky.sun_direction,
             sky.zenith, sky.horizon, sky.glow, sky.ground, self.sky,
         )  # fmt: skip
         self.sky_checked[rows[other]] = relit.sky_changed_at
-        radiance = gather.by_level(surface.patch_spot, relit.radiance, len(old))
-        gather.gather_light(
-            rows[old], self.n_rays, self.met, surface.patch_spot, radiance,
-            standing.sides.reshape(-1, 3), self.sky, self.moment,
+        reads = gather_newer(
+            rows[old], self.n_rays, self.met, surface.patch_spot, self.checked, relit.changed_at,
+            relit.sky_changed_at, standing.changed_at.ravel(), relit.radiance, standing.sides.reshape(-1, 3), self.sky,
+            self.moment,
         )  # fmt: skip
-        self.moment_at[rows[old]] = self.now
+        self.checked[rows[old]] = relit.stamp
+        self.moment_at[rows[old[reads]]] = self.now
 
         n = len(self.texel_of_row)
         ring_at, ring_whole, traced = np.zeros(n, np.int32), np.zeros(n, np.bool_), np.zeros(n, np.bool_)

@@ -10,6 +10,7 @@ from engine.light.faces import count_bits
 from engine.light.lamps import LIST
 from engine.light.surface import LEVELS, face_centre, spot_of
 
+F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
 MANY = 64  # with a row for every so many texels, to look at all of these first takes less than it saves
@@ -64,28 +65,40 @@ def _reads(own, patch_spot, since, changed_at, sky_at, part_at):
 
 
 @njit(parallel=True, cache=True)
-def _rows_that_read(
-    rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads
+def _gather_newer(
+    rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, radiance, side_radiance, sky,
+    moment, reads,
 ):  # fmt: skip
-    """`rows_that_read`; newer is of what changed after the relight `floor`, and says nothing if that is -1."""
-    for i in prange(len(rows)):
-        row = rows[i]
-        own, since = met[row, : n_rays[row]], checked[row]
-        reads[i] = since < 0 or floor < 0 or _reads_newer(own, newer, len(patch_spot))
-        if reads[i] and since > floor:
-            reads[i] = _reads(own, patch_spot, since, changed_at, sky_at, part_at)
+    """`gather_newer`; newer is of what changed after the relight `floor`, and says nothing if that is -1."""
+    for block in prange((len(rows) + gather.BLOCK - 1) // gather.BLOCK):
+        bins = np.empty((gather.BINS, 3), np.float32)
+        for i in range(block * gather.BLOCK, min(block * gather.BLOCK + gather.BLOCK, len(rows))):
+            row = rows[i]
+            own, since = met[row, : n_rays[row]], checked[row]
+            reads[i] = since < 0 or floor < 0 or _reads_newer(own, newer, len(patch_spot))
+            if reads[i] and since > floor:
+                reads[i] = _reads(own, patch_spot, since, changed_at, sky_at, part_at)
+            if reads[i]:  # at once, while its rays are at hand
+                gather.light_of_row(row, n_rays, met, patch_spot, radiance, side_radiance, sky, moment, bins)
 
 
-def rows_that_read(
+def gather_newer(
     rows: I32, n_rays: I32, met: NDArray[np.uint32], patch_spot: I32, checked: I32, changed_at: I32, sky_at: int,
-    part_at: I32, reads: NDArray[np.bool_],
-) -> None:  # fmt: skip
-    """Which of some rows [n] have a ray that brings other light than when they were last looked at: reads [n]."""
+    part_at: I32, radiance: NDArray[np.uint32], side_radiance: F32, sky: F32, moment: F32,
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Gather light (`gather.gather_light`) for those of some rows [n] that have a ray that brings other light than when
+    they were last looked at; returns which [n].
+    """
     since, floor, newer = checked[rows], -1, np.zeros(0, np.uint8)
     if len(rows) * MANY >= len(patch_spot):
         floor = int(since[since >= 0].min(initial=np.iinfo(np.int32).max))
         newer = _newer(patch_spot, changed_at, sky_at, part_at, floor)
-    _rows_that_read(rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, reads)
+    reads, radiance = np.empty(len(rows), np.bool_), gather.by_level(patch_spot, radiance, len(rows))
+    _gather_newer(
+        rows, n_rays, met, newer, floor, patch_spot, checked, changed_at, sky_at, part_at, radiance, side_radiance, sky,
+        moment, reads,
+    )  # fmt: skip
+    return reads
 
 
 @leaf

@@ -174,7 +174,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(pool, "lamps_cross", lambda *arguments: None)
     else:
         assert what == "when light was looked at"
-        monkeypatch.setattr(pool, "rows_that_read", lambda *arguments: arguments[-1].fill(False))
+        monkeypatch.setattr(pool, "gather_newer", lambda *arguments: np.zeros(len(arguments[0]), np.bool_))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from engine.light.surface import LEVELS
 
 @pytest.mark.parametrize("others_changed", [False, True])
 @pytest.mark.parametrize("n_rows", [3, 200])
-def test_rows_read_what_a_plain_loop_finds(n_rows: int, others_changed: bool, rng: np.random.Generator) -> None:
+def test_light_is_gathered_where_a_plain_loop_finds_something_newer(
+    n_rows: int, others_changed: bool, rng: np.random.Generator
+) -> None:
     """Few rows and many, which are asked in other ways; whether or not the sky and parts are others too."""
     n_texels, n_spots, n_parts = 300, 400, 4
     patch_spot = rng.integers(0, n_spots, (n_texels, LEVELS - 1)).astype(np.int32)
@@ -24,11 +26,17 @@ def test_rows_read_what_a_plain_loop_finds(n_rows: int, others_changed: bool, rn
     hit[is_part] = gather.PART - rng.integers(0, 6 * n_parts, is_part.sum())
     far = rng.uniform(0.1, 20.0, hit.shape)
     met = np.vectorize(gather.packed_met.py_func, otypes=[np.uint32])(hit, far)
-    n_rays = rng.choice([0, gather.TEXEL_RAYS, gather.EDGE_RAYS], n_rows).astype(np.int32)
+    n_rays = rng.choice([gather.TEXEL_RAYS, gather.EDGE_RAYS], n_rows).astype(np.int32)
     checked = rng.choice([-1, 3, 4, 7, 9], n_rows, p=[0.1, 0.4, 0.2, 0.2, 0.1]).astype(np.int32)
     asked = rng.permutation(n_rows).astype(np.int32)[: max(n_rows * 9 // 10, 3)]
-    reads = np.zeros(len(asked), np.bool_)
-    rows.rows_that_read(asked, n_rays, met, patch_spot, checked, changed_at, sky_at, part_at, reads)
+    kept = rng.integers(12 << 27, 20 << 27, n_spots).astype(np.uint32)
+    side, from_sky = rng.random((6 * n_parts, 3)).astype(np.float32), rng.random((n_rows, 4, 3)).astype(np.float32)
+    moment, expected = np.full((2, n_rows, 4, 3), 7.0, np.float32)
+    reads = rows.gather_newer(
+        asked, n_rays, met, patch_spot, checked, changed_at, sky_at, part_at, kept, side, from_sky, moment
+    )
+    gather.gather_light(asked[reads], n_rays, met, patch_spot, kept, side, from_sky, expected)
+    np.testing.assert_array_equal(moment, expected)
     for i, row in enumerate(asked):
         wants = checked[row] < 0
         for k in range(n_rays[row]):
