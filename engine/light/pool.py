@@ -36,7 +36,7 @@ I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 Bool = NDArray[np.bool_]
 
-ROW_BYTES = gather.EDGE_RAYS * 4 + 4 * (2 * 16 + 12 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 11 + 7 + 9) + 8 + 5
+ROW_BYTES = gather.EDGE_RAYS * 4 + 4 * (2 * 16 + 2 * 12 + 2 + LAMPS_PER_TEXEL * 6 + 3 + 12 + 11 + 7 + 9) + 8 + 5
 BESIDE_M = 0.85  # from a change to a texel whose 5 x 5 has another beside it: faces come and go a voxel from it
 RELEASE_TO = 0.85  # part of the limit that is left in use when rows must be thrown out
 GATHERING = 64  # to read what a texel's rays bring takes as long as tracing so many of them
@@ -71,9 +71,11 @@ class TexelPool:
         self.sky_checked = np.zeros(0, np.int32)  # [R] relight since which `sky` is right, -1 none
         self.moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3] e that its rays bring from each bin
         self.checked = np.zeros(0, np.int32)  # [R] relight at which `moment` (or the probes' light) was right, -1 none
-        self.moment_at = np.zeros(0, np.int32)  # [R] decode in which `moment` changed
+        self.gathered_at = np.zeros((0, 2), np.int32)  # [R, 2] decodes in which `moment` and `share` changed
         self.near_share = np.zeros((0, gather.BINS), np.float32)  # [R, 4] means over 3 x 3 texels
         self.near_moment = np.zeros((0, gather.BINS, 3), np.float32)  # [R, 4, 3]
+        self.gain = np.zeros((0, 3 * gather.BINS), np.float32)  # [R, 12] the network's, see decode.py
+        self.gain_at = np.zeros(0, np.int32)  # [R] decode since which `gain` is right, -1 void
         self.lamp_of = np.zeros((0, LAMPS_PER_TEXEL), np.int32)  # [R, 16] lamp, -1 none
         self.factor_of = np.zeros((0, LAMPS_PER_TEXEL, 4), np.float32)  # [R, 16, 4]
         self.glow_of = np.zeros((0, LAMPS_PER_TEXEL), np.float32)  # [R, 16] factor of what fixtures throw back
@@ -130,7 +132,7 @@ class TexelPool:
         around = self.row_of_texel[np.union1d(beside, change.texels)]
         around = around[around >= 0]
         self.around_void[around] = True
-        self.checked[around], self.e_at[around] = -1, -1  # other texels are beside them
+        self.checked[around] = self.e_at[around] = self.gain_at[around] = -1  # other texels are beside them
         near = np.empty(len(texels), np.bool_)
         creases.may_see(place, texels, boxes, near)
         self.crease_void[rows[near]] = True
@@ -203,7 +205,8 @@ class TexelPool:
         self.row_of_texel[missing], self.texel_of_row[fresh] = fresh, missing
         self.last_wanted[fresh] = self.now
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
-        self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = self.e_at[fresh] = -1
+        self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = -1
+        self.e_at[fresh] = self.gain_at[fresh] = -1
         self.waits_since[fresh], self.around_void[fresh], self.n_rays[fresh] = -1, True, 0
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self.crease[fresh], self.crease_void[fresh] = 0.0, True
@@ -267,7 +270,7 @@ class TexelPool:
             )  # fmt: skip
             gather.ray_shares(rows[void], self.n_rays, self.met, self.share)
             self.rays_void[rows[void]] = 0
-            self.checked[rows[void]] = -1
+            self.checked[rows[void]], self.gathered_at[rows[void], 1] = -1, self.now
             self.sky_checked[rows[void][(gather.leaves(self.met[rows[void]]) != met_sky).any(1)]] = -1
         is_traced = self.rays_void[rows] == 0
         self._note_waiting(rows)
@@ -284,13 +287,13 @@ class TexelPool:
             self.moment,
         )  # fmt: skip
         self.checked[rows[old]] = relit.stamp
-        self.moment_at[rows[old[reads]]] = self.now
+        self.gathered_at[rows[old[reads]], 0] = self.now
 
         n = len(self.texel_of_row)
-        ring_at, ring_whole, traced = np.zeros(n, np.int32), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        traced, whole, ring_whole = np.zeros((3, n), np.bool_)
+        ring_at, newest = np.zeros((2, n, 2), np.int32)
         traced[rows] = is_traced
-        state_around(around_ring, self.row_of_texel, self.moment_at, traced, ring_at, ring_whole)
-        newest, whole = np.zeros(n, np.int32), np.zeros(n, np.bool_)
+        state_around(around_ring, self.row_of_texel, self.gathered_at, traced, ring_at, ring_whole)
         state_around(around, self.row_of_texel, ring_at, ring_whole, newest, whole)
         rows = self.row_of_texel[texels]
         is_void = self.crease_void[rows] & (self.rays_void[rows] == 0)
@@ -302,9 +305,9 @@ class TexelPool:
         self.crease_void[void] = False
         self._note(void, before, self.crease)
         done = whole[rows]
-        todo = done & ((self.e_at[rows] < newest[rows]) | self.rays_wait[rows])
+        todo = done & ((self.e_at[rows] < newest[rows, 0]) | self.rays_wait[rows])
+        working, beside = rows[todo], around[todo]
 
-        beside = around[todo]
         needed = np.zeros(n, np.bool_)
         needed[self.row_of_texel[beside[beside >= 0]]] = True
         needed = needed[self.row_of_texel[ring]]
@@ -316,10 +319,11 @@ class TexelPool:
         others = rows[todo | stands_in]
         light, light_near = self.e_indirect[others], self.e_near[others]
         decode.gathered_light(
-            rows[todo], beside, self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
-            network.w1, network.b1, network.w2, network.b2, self.e_indirect, self.e_near,
+            working, beside, self.row_of_texel, self.moment, self.share, self.near_moment, self.near_share,
+            network.w1, network.b1, network.w2, network.b2, self.gain_at[working] < newest[working, 1], self.gain,
+            self.e_indirect, self.e_near,
         )  # fmt: skip
-        self.e_at[rows[todo]] = self.now
+        self.e_at[working] = self.gain_at[working] = self.now
         self.rays_wait[rows] = ~done
         self._stand_in(texels[stands_in], transport, relit, sky)
         self._note(others, light, self.e_indirect)

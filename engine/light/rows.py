@@ -114,15 +114,17 @@ def spread(around, row_of_texel, urgency):
 
 @njit(parallel=True, cache=True)
 def state_around(around, row_of_texel, at, ok, newest, whole):
-    """Over the texels around some texels, at the row of each: the largest at [R], and whether all are ok [R]."""
+    """Over the texels around some texels, at the row of each: the largest at [R, 2], and whether all are ok [R]: newest
+    [R, 2] and whole [R].
+    """
     for i in prange(len(around)):
         row = row_of_texel[around[i, 0]]
-        last, every = np.int32(-1), True
+        one, two, every = np.int32(-1), np.int32(-1), True
         for k in range(around.shape[1]):
             if around[i, k] >= 0:
                 other = row_of_texel[around[i, k]]
-                last, every = max(last, at[other]), every and ok[other]
-        newest[row], whole[row] = last, every
+                one, two, every = max(one, at[other, 0]), max(two, at[other, 1]), every and ok[other]
+        newest[row, 0], newest[row, 1], whole[row] = one, two, every
 
 
 @njit(parallel=True, cache=True)

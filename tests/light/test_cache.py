@@ -1174,3 +1174,23 @@ def test_whatever_changes_while_light_is_spread_over_updates_it_ends_exact(seed:
         if not cache.stats.pages_stale:
             break
     assert_same(cache, fresh(view))
+
+
+def test_the_network_is_asked_where_geometry_changes_and_not_where_light_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, real = [], pool.decode.gathered_light
+
+    def counted(*arguments):
+        asked.append((int(arguments[11].sum()), len(arguments[0])))
+        real(*arguments)
+
+    monkeypatch.setattr(pool.decode, "gathered_light", counted)
+    cache, view = LightCache(random_network()), view_of(plaza(), LAMPS)
+    later, grid = dataclasses.replace(view, sky=sky(direction=(-0.5, 0.2, 0.84))), view.voxels.material.copy()
+    grid[30:32, 30:32, 8] = 1
+    block = with_voxels(later, grid)
+    for changed in (view, later, block):
+        cache.update(changed)
+        cache.decode(all_pages(cache))
+    (first, n), (by_light, relit), (by_voxel, some) = asked
+    assert first == n > 5000 and by_light == 0 and relit > 5000 and 0 < by_voxel < some / 2
+    assert_same(cache, fresh(block))
