@@ -379,10 +379,10 @@ class TexelPool:
         is_void[void] = False
         self.lamps_wait[rows] = is_void
         self._note_waiting(rows)
-        lamp_of, at = self.lamp_of[rows], np.append(changed_at, -1)
-        newest = at[lamp_of].max(1)  # the last entry is for none
-        valid, since = ~is_void, self.lit_checked[rows]
-        again = valid & ((since < 0) | (newest > since))
+        valid, since, at = ~is_void, self.lit_checked[rows], np.append(changed_at, -1)  # the last entry is for no lamp
+        again = since < at.max()
+        again[again] = at[self.lamp_of[rows[again]]].max(1) > since[again]
+        again = valid & (again | (since < 0))
         differing = rows[again | ~valid]
         before = self.e_lamp[differing]
         fine_light(
