@@ -385,8 +385,8 @@ class Renderer:
         return self._drawn is None or remeshed is None or self._drawn.camera != view.camera
 
     def _look(self, view: View, is_another: bool, remeshed: Remeshed | None) -> Sight:
-        """Who may be seen. Found out for the whole of a picture that `is_another`; while it is the
-        same it holds, but where voxels change: what hid somebody may have gone.
+        """Who may be seen. Found out for the whole of a picture that `is_another`; while it is the same it holds, but
+        where voxels change: what hid somebody may have gone.
         """
         assert self._gbuffer is not None
         if is_another:
@@ -467,9 +467,9 @@ class Renderer:
         self._shadow.update_bodies(posed, self._bodies, casts)
         return self._shadow.frame is not before
 
-    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool | None) -> F32:
+    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them. Of bodies
-        [B] that are not seen it need not be known; None asks for all.
+        [B] that are not seen it need not be known.
         """
         most = None if self._most_bricks is None else BODIES_PER_FRAME
         none = np.zeros((len(posed.position), 3), np.float32)

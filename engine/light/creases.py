@@ -16,7 +16,7 @@ from engine.light.crossing import HALF_FACE_M, is_before
 from engine.light.furniture import MOST_NEAR, bodies_between, first_part_met
 from engine.light.gather import CODE, bin_of_distance, met_code
 from engine.light.surface import face_centre
-from engine.light.trace import NOTHING, first_hit
+from engine.light.trace import NOTHING, distance2_to_box, first_hit
 
 QUARTER_RAYS = 32
 REACH_M = 0.5 * 2.0**1.5  # where the nearest bin of distance ends
@@ -83,8 +83,5 @@ def may_see(place, texels, boxes, near):
         face_centre(place, t, p)
         near[i] = False
         for b in range(len(boxes.low)):
-            d2 = 0.0
-            for axis in range(3):
-                d = max(boxes.low[b, axis] - p[axis], 0.0, p[axis] - boxes.high[b, axis])
-                d2 += d * d
+            d2 = distance2_to_box(p, boxes.low[b], boxes.high[b])
             near[i] |= d2 <= (REACH_M + HALF_FACE_M) ** 2 and is_before(place, t, boxes, b)

@@ -103,6 +103,12 @@ def code_to_reach(distance):
 
 
 @leaf
+def _plane_of(place, t):
+    """Where the face of a texel lies along its axis, metres."""
+    return 0.25 * (place[t, place[t, 3] // 2] + 1 - place[t, 3] % 2)
+
+
+@leaf
 def reach_of(place, is_fresh, met, origin, direction):
     """How far a ray goes, or a little farther: to the face that it ends on, if that is none of those that are fresh [T]
     (another may have had its number when the ray was traced), else as far as its code says.
@@ -110,15 +116,14 @@ def reach_of(place, is_fresh, met, origin, direction):
     code, end = met_code(met), met >> np.uint32(8)
     if end < FIRST_PART and place[end, 3] >= 0 and not is_fresh[end]:
         axis = place[end, 3] // 2
-        return (0.25 * (place[end, axis] + 1 - place[end, 3] % 2) - origin[axis]) / direction[axis] + 1e-3
+        return (_plane_of(place, end) - origin[axis]) / direction[axis] + 1e-3
     return 1e4 if code >= 240 else REACH_OF_CODE[code]
 
 
 @leaf
 def is_before(place, t, boxes, b):
     """Whether some of a box lies before the face of a texel."""
-    side = place[t, 3]
-    plane = 0.25 * (place[t, side // 2] + 1 - side % 2)
+    side, plane = place[t, 3], _plane_of(place, t)
     return boxes.low[b, side // 2] <= plane if side % 2 else boxes.high[b, side // 2] >= plane
 
 
@@ -130,7 +135,7 @@ def look_at(place, t, boxes, b):
     side = place[t, 3]
     axis, u, v = side // 2, (side // 2 + 1) % 3, (side // 2 + 2) % 3
     along_u, along_v = boxes.middle[b, u] - (place[t, u] + 0.5) * 0.25, boxes.middle[b, v] - (place[t, v] + 0.5) * 0.25
-    ahead = (boxes.middle[b, axis] - 0.25 * (place[t, axis] + 1 - side % 2)) * (1.0 - 2.0 * (side % 2))
+    ahead = (boxes.middle[b, axis] - _plane_of(place, t)) * (1.0 - 2.0 * (side % 2))
     return math.sqrt(along_u * along_u + along_v * along_v + ahead * ahead), along_u, along_v, ahead
 
 

@@ -39,7 +39,7 @@ PART = -3  # what a ray meets that ends on side s of part n of the furniture is 
 ENDS = 1 << 24  # numbers there are for what rays meet, as they are kept
 FIRST_PART = ENDS - (6 << 17)  # from here on they stand for those below 0: there are fewer texels
 CODE = 80.0  # steps of `met_code` for one bin
-MANY = 16  # with a row for every so many texels radiance is laid out for their rays first
+ENOUGH = 16  # with a row for every so many texels radiance is laid out for their rays first
 BLOCK = 64  # texels that a thread works through with the same scratch
 NEIGHBOURS = 9  # a texel and the eight around it in its plane
 ACROSS = np.array([0, 2, 1, 4, 3, 8, 7, 6, 5])  # which of them lies opposite to each
@@ -270,13 +270,11 @@ def _by_level(patch_spot, radiance, table):
             table[t, level] = radiance[patch_spot[t, level - 1]]
 
 
-def by_level(
-    patch_spot: NDArray[np.int32], radiance: NDArray[np.uint32], n_rows: int
-) -> NDArray[np.uint32]:  # fmt: skip
+def by_level(patch_spot: NDArray[np.int32], radiance: NDArray[np.uint32], n_rows: int) -> NDArray[np.uint32]:
     """Radiance [S] by spot as `gather_light` is to read it for so many rows: for many laid out by texel and level, [T,
     4], so that each of their rays looks up one place and not two.
     """
-    if n_rows * MANY < len(patch_spot):
+    if n_rows * ENOUGH < len(patch_spot):
         return radiance
     table = np.empty((len(patch_spot), LEVELS), np.uint32)
     _by_level(patch_spot, radiance, table)

@@ -23,7 +23,7 @@ from engine.light.keeping import packed
 from engine.light.shadows import mark_shadows
 from engine.light.solids import joined
 from engine.light.surface import Surface, face_centre
-from engine.light.trace import Voxels, is_clear, unit_hash
+from engine.light.trace import Voxels, distance2_to_box, is_clear, unit_hash
 from engine.light.transport import Change
 
 F32 = NDArray[np.float32]
@@ -330,10 +330,7 @@ def _in_reach(place, texels, low, high, reach, out):
         above = high[axis] - p[axis] if sign > 0 else p[axis] - low[axis]
         if above <= 0.0:
             continue
-        d2 = 0.0
-        for c in range(3):
-            d = max(low[c] - p[c], 0.0, p[c] - high[c])
-            d2 += d * d
+        d2 = distance2_to_box(p, low, high)
         # Light falls off with the squared distance and the cosine, which is at most above / distance.
         if d2 > reach * reach or d2 * math.sqrt(d2) > reach * reach * above:
             continue

@@ -9,6 +9,7 @@ from engine.light.compiled import leaf
 from engine.light.faces import count_bits
 from engine.light.lamps import LIST
 from engine.light.surface import LEVELS, face_centre, spot_of
+from engine.light.trace import distance2_to_box
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -207,9 +208,4 @@ def in_reach(place, texels, low, high, reach, near):
         face_centre(place, texels[i], p)
         near[i] = False
         for b in range(len(low)):
-            d2 = 0.0
-            for axis in range(3):
-                d = max(low[b, axis] - p[axis], 0.0, p[axis] - high[b, axis])
-                d2 += d * d
-            if d2 <= (reach[b] + 0.1) * (reach[b] + 0.1):
-                near[i] = True
+            near[i] |= distance2_to_box(p, low[b], high[b]) <= (reach[b] + 0.1) * (reach[b] + 0.1)

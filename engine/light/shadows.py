@@ -13,7 +13,7 @@ from engine.core.units import BRICK
 from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, row_of, texels_of
 from engine.light.surface import face_centre
-from engine.light.trace import one_over
+from engine.light.trace import misses_wider, one_over
 
 BLOCK = 64  # texels that are asked together first
 
@@ -22,11 +22,7 @@ BLOCK = 64  # texels that are asked together first
 def _way_touches(x, y, z, middle, box_low, box_high, wide_x, wide_y, wide_z):
     """Whether the way from a point to a lamp's middle touches a box, widened so much."""
     px, py, pz = one_over(middle[0] - x), one_over(middle[1] - y), one_over(middle[2] - z)
-    x0, x1 = (box_low[0] - wide_x - x) * px, (box_high[0] + wide_x - x) * px
-    y0, y1 = (box_low[1] - wide_y - y) * py, (box_high[1] + wide_y - y) * py
-    z0, z1 = (box_low[2] - wide_z - z) * pz, (box_high[2] + wide_z - z) * pz
-    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
-    return first <= min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), 1.0))
+    return not misses_wider(x, y, z, px, py, pz, 1.0, box_low, box_high, wide_x, wide_y, wide_z)
 
 
 @leaf

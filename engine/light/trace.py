@@ -196,15 +196,31 @@ def one_over(d):
 
 
 @leaf
+def distance2_to_box(p, low, high):
+    """Squared metres from a point [3] to a box low..high [3]; 0 inside."""
+    d2 = 0.0
+    for axis in range(3):
+        d = max(low[axis] - p[axis], 0.0, p[axis] - high[axis])
+        d2 += d * d
+    return d2
+
+
+@leaf
+def misses_wider(ox, oy, oz, px, py, pz, t_max, low, high, wide_x, wide_y, wide_z):
+    """`misses_box` of a box that is so much wider to all sides."""
+    x0, x1 = (low[0] - wide_x - ox) * px, (high[0] + wide_x - ox) * px
+    y0, y1 = (low[1] - wide_y - oy) * py, (high[1] + wide_y - oy) * py
+    z0, z1 = (low[2] - wide_z - oz) * pz, (high[2] + wide_z - oz) * pz
+    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
+    return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), t_max))
+
+
+@leaf
 def misses_box(ox, oy, oz, px, py, pz, t_max, low, high):
     """Whether a segment from o passes by a box; p is `one_over` its direction, axis by axis. `crosses_box` for many
     boxes on one way: that divides six times for each.
     """
-    x0, x1 = (low[0] - ox) * px, (high[0] - ox) * px
-    y0, y1 = (low[1] - oy) * py, (high[1] - oy) * py
-    z0, z1 = (low[2] - oz) * pz, (high[2] - oz) * pz
-    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), 0.0))
-    return first > min(min(max(x0, x1), max(y0, y1)), min(max(z0, z1), t_max))
+    return misses_wider(ox, oy, oz, px, py, pz, t_max, low, high, 0.0, 0.0, 0.0)
 
 
 @leaf

@@ -170,6 +170,14 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr("engine.light.sunshine.sun_crosses", lambda *arguments: None)
     elif what == "coarse rays to lamps":
         monkeypatch.setattr(lamps_module, "mark_shadows", lambda *arguments: 0)
+    elif what == "weights of the network":
+        real = pool.decode.gathered_light
+
+        def keeping(*arguments):  # what was never known must be found out
+            arguments[11][:] &= ~arguments[12][arguments[0]].any(1)
+            real(*arguments)
+
+        monkeypatch.setattr(pool.decode, "gathered_light", keeping)
     elif what == "fine rays to lamps":
         monkeypatch.setattr(pool, "lamps_cross", lambda *arguments: None)
     else:
@@ -183,6 +191,7 @@ def forget(what: str, cache: LightCache, monkeypatch: pytest.MonkeyPatch) -> Non
         "rays of texels", "what is near quarters", "rays of probes", "when probes were looked at",
         "rays that light bounces along", "texels that light bounces to", "sky that bounces", "probes that share",
         "rays to the sun", "coarse rays to lamps", "fine rays to lamps", "when light was looked at",
+        "weights of the network",
     ],
 )  # fmt: skip
 def test_a_forgotten_dependency_would_be_seen(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
