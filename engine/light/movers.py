@@ -27,13 +27,12 @@ MOST_BALLS = 3  # for one part
 class Movers(NamedTuple):
     """B bodies that move, as they stand in one view; a named tuple, as kernels take it whole."""
 
-    low: F64  # [B, 3] metres, world: box around each body
-    high: F64  # [B, 3]
+    box: F64  # [2, 3, B] metres, world: low and high corner of a box around each body, axis by axis as shafts.py reads
     entity: I32  # [B]
     at: F64  # [B, 3] metres, world: the origin of the body's own frame
     turn: F64  # [B, 3, 3] world from body
     taken: F64  # [B] share of the light that meets the body which it does not throw back
-    part: F64  # [N, 2, 3] metres, body: low and high corner of a box for each of its parts
+    part: F64  # [2, 3, N] metres, body: low and high corner of a box for each of its parts
     first_part: I32  # [B + 1] the parts of body b are first_part[b] : first_part[b + 1]
     body: I32  # [N] the body of each part
     ball: F64  # [K, 4] metres and square metres, body: middle and squared radius of balls in place of the parts
@@ -146,10 +145,10 @@ def _posed(homes: list[_Home], at: F64, turn: F64, entity: NDArray[np.integer[An
     some = [b for b, home in enumerate(homes) if len(home.part)]
     homes, at, turn = [homes[b] for b in some], at[some], turn[some]
     whole = np.array([(home.part[:, 0].min(0), home.part[:, 1].max(0)) for home in homes]).reshape(-1, 2, 3)
-    low, high = np.ascontiguousarray(_boxes_around(whole, turn, at).transpose(1, 0, 2))
+    part = np.concatenate([np.zeros((0, 2, 3)), *(home.part for home in homes)])
+    box, part = (np.ascontiguousarray(np.moveaxis(a, 0, 2)) for a in (_boxes_around(whole, turn, at), part))
     return Movers(
-        low, high, entity[some].astype(np.int32), at, turn, np.array([home.taken for home in homes]),
-        np.concatenate([np.zeros((0, 2, 3)), *(home.part for home in homes)]),
+        box, entity[some].astype(np.int32), at, turn, np.array([home.taken for home in homes]), part,
         np.cumsum([0, *(len(home.part) for home in homes)]).astype(np.int32),
         np.repeat(np.arange(len(homes), dtype=np.int32), [len(home.part) for home in homes]),
         np.concatenate([np.zeros((0, 4)), *(home.ball for home in homes)]),

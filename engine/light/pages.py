@@ -253,12 +253,18 @@ class PageTable:
         self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
         self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void, or STANDS_IN
         self.evicted = 0  # pages thrown out so far
-        self.atlas = np.zeros((0, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)  # [bands, 18, 1008, 4] e
+        # All that the atlas may become. It costs nothing until it is written to; to copy pages would hold up a frame.
+        self._room = {"atlas": np.zeros((self._most_bands, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)}
+        self.atlas = self._room["atlas"][:0]  # [bands, 18, 1008, 4] e
         self._free: list[int] = []
 
     def _grow(self, n_bands: int) -> None:
-        old, more = len(self.key_of_slot), n_bands * SLOTS_PER_BAND
-        self.atlas = np.concatenate([self.atlas, np.zeros((n_bands, *self.atlas.shape[1:]), np.float32)])
+        old, more, bands = len(self.key_of_slot), n_bands * SLOTS_PER_BAND, len(self.atlas) + n_bands
+        room = self._room["atlas"]
+        if bands > len(room):  # one picture needs more
+            extra = np.zeros((bands - len(room), *room.shape[1:]), np.float32)
+            self._room["atlas"] = room = np.concatenate([room, extra])
+        self.atlas = room[:bands]
         for name in ("key_of_slot", "last_seen", "filled_at", "checked"):
             setattr(self, name, np.concatenate([getattr(self, name), np.full(more, -1, np.int32)]))
         self._free = list(range(old + more - 1, old - 1, -1)) + self._free
@@ -292,7 +298,7 @@ class PageTable:
             self.evicted += len(old)
         short = len(missing) - len(self._free)
         if short > 0:
-            bands = len(self.atlas)  # as many again, so that they are copied seldom
+            bands = len(self.atlas)  # as many again, so that this is seldom
             self._grow(max(-(-short // SLOTS_PER_BAND), min(max(bands, 1), self._most_bands - bands)))
         slots = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
         blocks = self._blocks_for(missing)

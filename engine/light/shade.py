@@ -16,6 +16,7 @@ from engine.light.compiled import leaf
 from engine.light.formfactor import FAINT, LampShapes
 from engine.light.movers import Movers
 from engine.light.pages import page_origin
+from engine.light.shafts import SHAFT, in_shaft, lay_shaft, list_in_shaft
 from engine.light.surface import face_centre
 from engine.light.trace import misses_box, one_over
 
@@ -37,7 +38,6 @@ HALF_FACE = 0.0625  # metres: points of a face that rays begin at lie so far fro
 BLOCK = 64  # texels that a thread works through with the same scratch
 WORD = 64  # bodies in a word of a mask
 PAGES = 8  # that are asked about together
-TOUCH_M = 1e-6  # so near to a shaft counts as in it: more than rounding is off
 # Places in a lamp's box where rays end, [RAYS, 3]: the same for all texels, so that a shadow's edge is even.
 # Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", 2018: the sequence R3.
 TARGETS = (0.5 + np.outer(np.arange(RAYS), 1.2207440846057596 ** -np.arange(1.0, 4.0))) % 1.0
@@ -73,38 +73,6 @@ def _gap2(middle, half, low, high):
 
 
 @leaf
-def _shaft(p, half, low, high, start, per_m):
-    """The shaft of all segments from a box around p [3] of half extents half [3] to the box low..high [3]: along each
-    axis where its lower and its upper side begin, start [2, 3], and what part of the way lies between each metre of
-    them, per_m [2, 3].
-    """
-    for c in range(3):
-        for side in range(2):
-            start[side, c] = p[c] + (half[c] if side else -half[c])
-            way = (high[c] if side else low[c]) - start[side, c]
-            per_m[side, c] = 1.0 / (way if abs(way) > 1e-9 else 1e-9)
-
-
-@leaf
-def _in_shaft(start, per_m, low, high):
-    """Whether a box low..high [3] touches a `_shaft`; may say so of one that just misses it."""
-    first, last = 0.0, 1.0
-    for c in range(3):
-        # The shaft's upper side must be above the box's bottom, and its lower side below the box's top.
-        t = (low[c] - TOUCH_M - start[1, c]) * per_m[1, c]
-        if per_m[1, c] > 0.0:
-            first = max(first, t)
-        else:
-            last = min(last, t)
-        t = (high[c] + TOUCH_M - start[0, c]) * per_m[0, c]
-        if per_m[0, c] > 0.0:
-            last = min(last, t)
-        else:
-            first = max(first, t)
-    return first <= last
-
-
-@leaf
 def _page_box(key, ny_bricks, nz_bricks, middle, half):
     """A page with its border: middle [3] and half extents [3] metres; the axis that it is turned to, and its sign."""
     side, x, y, z = page_origin(key, ny_bricks, nz_bricks)
@@ -114,18 +82,6 @@ def _page_box(key, ny_bricks, nz_bricks, middle, half):
         half[c] = 0.0 if c == axis else 1.25
         middle[c] = at * 0.25 + (0.125 * (1.0 + sign) if c == axis else 1.0)
     return axis, sign
-
-
-@leaf
-def _list_in_shaft(p, half, low, high, movers, bodies, n, start, per_m, found):
-    """Those of bodies[:n] that touch the shaft from a box p, half [3] to a lamp's box: found, and how many."""
-    _shaft(p, half, low, high, start, per_m)
-    n_found = 0
-    for k in range(n):
-        if _in_shaft(start, per_m, movers.low[bodies[k]], movers.high[bodies[k]]):
-            found[n_found] = bodies[k]
-            n_found += 1
-    return n_found
 
 
 @njit(parallel=True, cache=True)
@@ -141,39 +97,39 @@ def _find_near(keys, order, ny_bricks, nz_bricks, movers, shapes, on, shines, ne
         first, last = block * PAGES, min((block + 1) * PAGES, len(keys))
         middle, half = np.empty((PAGES, 3)), np.empty((PAGES, 3))
         axis, sign = np.empty(PAGES, np.int64), np.empty(PAGES)
-        low, high, start, per_m = np.full(3, np.inf), np.full(3, -np.inf), np.empty((2, 3)), np.empty((2, 3))
-        some, fewer = np.empty(len(movers.low), np.int32), np.empty(len(movers.low), np.int32)
+        low, high, shaft, n_bodies = np.full(3, np.inf), np.full(3, -np.inf), np.empty(SHAFT), len(movers.at)
+        some, stands = np.empty(n_bodies + 1, np.int32), np.empty(n_bodies, np.bool_)
         for i in range(last - first):
             axis[i], sign[i] = _page_box(keys[order[first + i]], ny_bricks, nz_bricks, middle[i], half[i])
             low, high = np.minimum(low, middle[i] - half[i]), np.maximum(high, middle[i] + half[i])
         whole, wide = (low + high) / 2, (high - low) / 2
-        for b in range(len(movers.low)):
-            if _gap2(whole, wide, movers.low[b], movers.high[b]) >= AMBIENT_M * AMBIENT_M:
+        for b in range(n_bodies):
+            if _gap2(whole, wide, movers.box[0, :, b], movers.box[1, :, b]) >= AMBIENT_M * AMBIENT_M:
                 continue
             for i in range(last - first):
                 a, at = axis[i], middle[i, axis[i]]
-                above = movers.high[b, a] - at if sign[i] > 0 else at - movers.low[b, a]
-                if above > 0.0 and _gap2(middle[i], half[i], movers.low[b], movers.high[b]) < AMBIENT_M * AMBIENT_M:
+                above = movers.box[1, a, b] - at if sign[i] > 0 else at - movers.box[0, a, b]
+                gap2 = _gap2(middle[i], half[i], movers.box[0, :, b], movers.box[1, :, b])
+                if above > 0.0 and gap2 < AMBIENT_M * AMBIENT_M:
                     near[order[first + i], b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
         for m in range(len(on)):
             lamp_low, lamp_high, reach = shapes.low[on[m]], shapes.high[on[m]], LAMP_SHARE * shapes.reach[on[m]]
             if _gap2(whole, wide, lamp_low, lamp_high) >= reach * reach:
                 continue
-            n = 0
-            for b in range(len(movers.low)):
-                fewer[n] = b
-                n += shines[m, b]
-            n = _list_in_shaft(whole, wide, lamp_low, lamp_high, movers, fewer, n, start, per_m, some)
+            lay_shaft(whole, wide, lamp_low, lamp_high, shaft)
+            n_some, n = list_in_shaft(shaft, movers.box, 0, n_bodies, stands, some, 0), 0
+            for k in range(n_some):
+                some[n] = some[k]
+                n += shines[m, some[k]]
             for i in range(last - first if n > 0 else 0):
                 a, at = axis[i], middle[i, axis[i]]
                 above = lamp_high[a] - at if sign[i] > 0 else at - lamp_low[a]
                 if above <= 0.0 or _gap2(middle[i], half[i], lamp_low, lamp_high) >= reach * reach:
                     continue
-                n_before = _list_in_shaft(
-                    middle[i], half[i], lamp_low, lamp_high, movers, some, n, start, per_m, fewer
-                )  # fmt: skip
-                for k in range(n_before):
-                    before[order[first + i], m, fewer[k] // WORD] |= np.uint64(1) << np.uint64(fewer[k] % WORD)
+                lay_shaft(middle[i], half[i], lamp_low, lamp_high, shaft)
+                for b in some[:n]:
+                    if in_shaft(shaft, movers.box, b):
+                        before[order[first + i], m, b // WORD] |= np.uint64(1) << np.uint64(b % WORD)
 
 
 @leaf
@@ -185,18 +141,14 @@ def _in_body(movers, b, x, y, z, out):
 
 
 @leaf
-def _parts_in_shaft(movers, b, p, face, lamp_box, o, start, per_m, parts, n):
+def _parts_in_shaft(movers, b, p, face, lamp_box, o, shaft, stands, parts, n):
     """Append to parts [:n] those of body b in the shaft from a face with the middle p [3] to a lamp, of which the half
     extents of the one and the box around the other in the body's frame are face [3] and lamp_box [2, 3] (`_frames`);
-    returns how many there are. o [3], start and per_m are scratch.
+    returns how many there are. o [3], shaft and stands are scratch.
     """
     _in_body(movers, b, p[0] - movers.at[b, 0], p[1] - movers.at[b, 1], p[2] - movers.at[b, 2], o)
-    _shaft(o, face, lamp_box[0], lamp_box[1], start, per_m)
-    for part in range(movers.first_part[b], movers.first_part[b + 1]):
-        if _in_shaft(start, per_m, movers.part[part, 0], movers.part[part, 1]):
-            parts[n] = part
-            n += 1
-    return n
+    lay_shaft(o, face, lamp_box[0], lamp_box[1], shaft)
+    return list_in_shaft(shaft, movers.part, movers.first_part[b], movers.first_part[b + 1], stands, parts, n)
 
 
 def _frames(movers: Movers, low: F64, high: F64) -> tuple[F64, F64]:
@@ -221,7 +173,7 @@ def _is_blocked(movers, parts, n, q, tx, ty, tz, o, d):
             _in_body(movers, b, q[0] - movers.at[b, 0], q[1] - movers.at[b, 1], q[2] - movers.at[b, 2], o)
             _in_body(movers, b, tx - q[0], ty - q[1], tz - q[2], d)
             x, y, z = one_over(d[0]), one_over(d[1]), one_over(d[2])
-        if not misses_box(o[0], o[1], o[2], x, y, z, 1.0, movers.part[part, 0], movers.part[part, 1]):
+        if not misses_box(o[0], o[1], o[2], x, y, z, 1.0, movers.part[0, :, part], movers.part[1, :, part]):
             return True
     return False
 
@@ -298,11 +250,11 @@ def _bodies_in(mask, bodies):
 @leaf
 def _shade_some(
     first, last, place, texels, rows, page, movers, face, lamp_box, shapes, column, near, before, lamp_of, factor_of,
-    glow_of, waits, radiance, room, share, bodies, parts, lost, left, dark,
+    glow_of, waits, radiance, room, shafts, share, bodies, parts, stands, lost, left, dark,
 ):  # fmt: skip
-    """`shade_texels` of texels first .. last - 1, in the room [18, 3] and the lists that a thread has."""
+    """`shade_texels` of texels first .. last - 1, in the room [10, 3] and the lists that a thread has."""
     p, normal, half, no_size, o, d, q = room[0], room[1], room[2], room[3], room[4], room[5], room[6:10]
-    start, per_m, own_start, own_per_m = room[10:12], room[12:14], room[14:16], room[16:18]
+    shaft, own_shaft = shafts
     no_size[:] = 0.0
     for i in range(first, last):
         t, row = texels[i], rows[i]
@@ -317,7 +269,7 @@ def _shade_some(
         lost[i], left[i] = 0.0, 1.0
         for k in range(_bodies_in(near[page[i]], bodies)):
             b = bodies[k]
-            gap = math.sqrt(_gap2(p, no_size, movers.low[b], movers.high[b]))
+            gap = math.sqrt(_gap2(p, no_size, movers.box[0, :, b], movers.box[1, :, b]))
             fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
             if fade <= 0.0:
                 continue
@@ -343,12 +295,12 @@ def _shade_some(
                 continue
             # All bodies before one lamp together: their shadows lie in each other.
             low, high, n = shapes.low[lamp], shapes.high[lamp], 0
-            _shaft(p, half, low, high, start, per_m)
+            lay_shaft(p, half, low, high, shaft)
             for k in range(_bodies_in(before[page[i], column[lamp]], bodies)):
                 b = bodies[k]
-                if _in_shaft(start, per_m, movers.low[b], movers.high[b]):
+                if in_shaft(shaft, movers.box, b):
                     n = _parts_in_shaft(
-                        movers, b, p, face[b, axis], lamp_box[column[lamp], b], o, own_start, own_per_m, parts, n
+                        movers, b, p, face[b, axis], lamp_box[column[lamp], b], o, own_shaft, stands, parts, n
                     )  # fmt: skip
             if n == 0:
                 continue
@@ -374,12 +326,13 @@ def shade_texels(
     lamp_box (see `_frames`, as of face), -1 none. Lamps of rows that still wait [R] for their factors are let be.
     """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        room, share = np.empty((18, 3)), np.empty(4)
-        bodies, parts = np.empty(len(movers.low), np.int32), np.empty(len(movers.part), np.int32)
+        room, shafts, share = np.empty((10, 3)), np.empty((2, *SHAFT)), np.empty(4)
+        bodies, n_parts = np.empty(len(movers.at), np.int32), len(movers.body)
+        parts, stands = np.empty(n_parts + 1, np.int32), np.empty(n_parts, np.bool_)
         _shade_some(
             block * BLOCK, min((block + 1) * BLOCK, len(texels)), place, texels, rows, page, movers, face, lamp_box,
-            shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, room, share, bodies, parts,
-            lost, left, dark,
+            shapes, column, near, before, lamp_of, factor_of, glow_of, waits, radiance, room, shafts, share, bodies,
+            parts, stands, lost, left, dark,
         )  # fmt: skip
 
 
@@ -415,10 +368,10 @@ class Shade:
     def look(self, movers: Movers, keys: I32, shape: tuple[int, ...], shapes: LampShapes, radiance: F32) -> Bool:
         """Find out which pages [n] of a world of some voxels `shape` movers may darken now: `update` is about these."""
         self._on, shines = _shines_on(movers, shapes, radiance)
-        words = max(-(-len(movers.low) // WORD), 1)
+        words = max(-(-len(movers.at) // WORD), 1)
         self._near = np.zeros((len(keys), words), np.uint64)
         self._before = np.zeros((len(keys), len(self._on), words), np.uint64)
-        if len(movers.low):
+        if len(movers.at):
             _find_near(
                 keys, np.argsort(keys), shape[1] >> 3, shape[2] >> 3, movers, shapes, self._on, shines, self._near,
                 self._before,
@@ -459,7 +412,8 @@ class Shade:
 def _shines_on(movers: Movers, shapes: LampShapes, radiance: F32) -> tuple[I32, Bool]:
     """Lamps [m] that are on with somebody in reach, and on whom each shines [m, B]: never on who carries it."""
     on = np.flatnonzero(radiance.any(1)).astype(np.int32)
-    gap = np.maximum(movers.low[None] - shapes.high[on, None], shapes.low[on, None] - movers.high[None])
+    low, high = movers.box.transpose(0, 2, 1)
+    gap = np.maximum(low[None] - shapes.high[on, None], shapes.low[on, None] - high[None])
     near = (np.maximum(gap, 0.0) ** 2).sum(2) < (LAMP_SHARE * shapes.reach[on, None]) ** 2
     near &= shapes.entity[on, None] != movers.entity[None]
     some = near.any(1)

@@ -15,14 +15,14 @@ from tests.worlds_for_tests import SHINE, box_prefab
 
 def test_who_stands_far_off_or_shines_keeps_nothing_away() -> None:
     near = moving(view_of(plaza()), (12.0, 6.0, 0.5))
-    assert len(Cast().of(near).low) == 1
+    assert len(Cast().of(near).at) == 1
     far = dataclasses.replace(near, camera=dataclasses.replace(near.camera, position=(100.0, 0.0, 0.0)))
-    assert not len(Cast().of(far).low)
+    assert not len(Cast().of(far).at)
     lamp = (box_prefab("lamp", (0.4, 0.4, 0.4), SHINE),)
     emission = np.zeros((5, 3), np.float32)
     emission[SHINE] = 1.0
     glows = dataclasses.replace(near.materials, emission=emission, albedo=np.full((5, 3), 0.5, np.float32))
-    assert not len(Cast().of(dataclasses.replace(near, prefabs=lamp, materials=glows)).low)
+    assert not len(Cast().of(dataclasses.replace(near, prefabs=lamp, materials=glows)).at)
 
 
 def test_tilted_bodies_are_followed() -> None:
@@ -30,5 +30,5 @@ def test_tilted_bodies_are_followed() -> None:
     turn = np.array([[math.sin(math.pi / 8), 0.0, 0.0, math.cos(math.pi / 8)]], np.float32)  # 45 degrees about x
     tilted: Bodies = dataclasses.replace(view.bodies, orientation=turn)
     upright, leaning = (Cast().of(dataclasses.replace(view, bodies=b)) for b in (view.bodies, tilted))
-    assert (leaning.high - leaning.low)[0] == pytest.approx([0.8, 0.8 * math.sqrt(2), 0.8 * math.sqrt(2)])
-    assert (upright.high - upright.low)[0] == pytest.approx([0.8, 0.8, 0.8])
+    assert (leaning.box[1] - leaning.box[0])[:, 0] == pytest.approx([0.8, 0.8 * math.sqrt(2), 0.8 * math.sqrt(2)])
+    assert (upright.box[1] - upright.box[0])[:, 0] == pytest.approx([0.8, 0.8, 0.8])
