@@ -53,6 +53,7 @@ ALL_RAYS = np.uint8(2**N_RAYS - 1)
 SHARE = np.float32(1 / N_RAYS)  # of what a texel gathers that a ray brings
 SKY = gather.ENDS + gather.SKY  # as rays are kept
 BLOCKED = gather.ENDS + gather.BLOCKED
+LISTED = 8  # texels whose rays are listed by where they end cost as much as one whose rays are traced
 ASKED = 32  # texels whose rays are asked whether they cross a box cost as much as one whose rays are traced
 BLOCK = 64  # texels, or pages, that a thread works through with the same scratch
 FOLLOWED = 0.1  # beyond this part of all rays to list readers anew takes less than to move them
@@ -289,10 +290,22 @@ class BounceRays:
         if rays is not None and before is not None and len(rays) < FOLLOWED * self.met.size:
             self._follow_readers(rays, before, surface)
         elif self.keeps_readers:
-            rays = np.arange(self.met.size, dtype=np.int32)
-            self.readers = RaysOfPages(self._rows_of(rays, surface), len(surface.page_key_of_row))
+            yield from self._list_readers(surface, most_texels and LISTED * most_texels)
         self._rows.clear()
         self._early = np.zeros(0, np.int32)
+
+    def _list_readers(self, surface: Surface, most_texels: int | None) -> Iterator[None]:
+        """List the rays of all texels by the pages that they end on, in parts."""
+        parts = _parts(np.arange(self.met.size, dtype=np.int32), most_texels and N_RAYS * most_texels)
+        rows = np.empty(self.met.size, np.int32)
+        for rays in parts:
+            rows[rays] = self._rows_of(rays, surface)
+            yield
+        readers = RaysOfPages(rows, len(surface.page_key_of_row), is_empty=True)
+        for first, rays in zip(np.cumsum([0, *map(len, parts)]).tolist(), parts, strict=False):
+            readers.fill(first, rows[rays])
+            yield
+        self.readers = readers
 
     def _rays_of(self, texels: I32) -> I32:
         """The void rays of some texels: [n] t * N_RAYS + k."""

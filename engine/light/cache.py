@@ -150,6 +150,7 @@ class LightCache:
             return kept
         transport = Transport(view.voxels, most_bricks)
         if most_bricks is not None:
+            yield FIRST * most_bricks  # the voxels were copied and measured
             yield from transport.making(most_bricks)
         transport.bounce_rays.keeps_readers = True
         if archive is not None:

@@ -14,12 +14,11 @@ I64 = NDArray[np.int64]
 
 
 @leaf
-def _fill(rows, start, count, items):
-    count[:] = 0
-    for ray in range(len(rows)):
-        row = rows[ray]
+def _fill(first, rows, start, count, items):
+    for i in range(len(rows)):
+        row = rows[i]
         if row >= 0:
-            items[start[row] + count[row]] = ray
+            items[start[row] + count[row]] = first + i
             count[row] += 1
 
 
@@ -53,14 +52,20 @@ def _move(rays, before, now, start, count, room, items, used):
 class RaysOfPages:
     """The rays that read each page."""
 
-    def __init__(self, rows: I32, n_rows: int) -> None:
-        """`rows` [n] is the page that each ray reads, -1 none."""
+    def __init__(self, rows: I32, n_rows: int, is_empty: bool = False) -> None:
+        """`rows` [n] is the page that each ray reads, -1 none. If it `is_empty`, `fill` lists them."""
         self.start: I64 = np.zeros(n_rows, np.int64)  # [n_rows] where in `rays` a list begins
         self.count: I32 = np.bincount(rows[rows >= 0], minlength=n_rows).astype(np.int32)  # [n_rows] its length
         self.room: I32 = np.zeros(n_rows, np.int32)  # [n_rows] how long it may get where it is
         self.rays: I32 = np.zeros(0, np.int32)
         self._used = self._lay_out()
-        _fill(rows, self.start, self.count, self.rays)
+        self.count[:] = 0
+        if not is_empty:
+            self.fill(0, rows)
+
+    def fill(self, first: int, rows: I32) -> None:
+        """List the rays from `first` on, which read the pages `rows` [n], once each."""
+        _fill(first, rows, self.start, self.count, self.rays)
 
     def _lay_out(self) -> int:
         """Give every list its room, with some to spare; returns how much that is."""

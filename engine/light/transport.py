@@ -29,7 +29,7 @@ Ints = NDArray[np.signedinteger[Any]]  # brick and voxel coordinates as numpy ha
 Bool = NDArray[np.bool_]
 
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
-TRACED_PASSES = 4  # to trace the rays of all texels costs as much as so many passes
+TRACED_PASSES = 9  # to trace the rays of all texels costs as much as so many passes (town: 1.17 s of .126)
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
 MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
 
@@ -81,6 +81,7 @@ class Transport:
         occupied = np.argwhere(self.voxels.occupied).astype(np.int32)
         most_bricks = most_bricks or max(len(occupied), 1) * PLACE_PASSES
         surface.make_room(grid, occupied)
+        yield most_bricks
         n = -(-PLACE_PASSES * len(occupied) // most_bricks)
         for part in np.array_split(occupied, max(n, 1)):
             surface.rebuild(grid, part)
@@ -90,6 +91,7 @@ class Transport:
             yield most_bricks
         self.bounce_rays.make_room(surface.capacity)
         self.bounce_rays.note(surface.alive())
+        yield most_bricks
         probes.join(self.voxels, np.flatnonzero(probes.alive).astype(np.int32))
 
     def trace(self, found: Bool, most_bricks: int | None = None) -> Iterator[int]:
