@@ -139,6 +139,8 @@ class LightCache:
         world.follow_furniture(view)
         world.follow_lamps(view, change)
         yield from world.relight(view, change, most_bricks)
+        if most_bricks is not None:
+            yield FIRST * most_bricks  # the frame that shows it first has enough to do
         self.is_built = world.is_lit = True
         self._count_change(change)
 

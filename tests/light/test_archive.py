@@ -231,6 +231,26 @@ def test_what_is_given_up_midway_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     assert files(tmp_path) == []
 
 
+def test_two_who_keep_the_same_world_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two windows do that are opened on one world: each writes a file of its own, and the last to end stays."""
+    monkeypatch.setattr("engine.light.archive.CHUNK_BYTES", 1000)
+    view = dusk()
+    plain, _ = lit(view, None)
+    transport = plain.transport
+    transport.bounce_rays.keeps_readers = True
+    for _ in transport.trace(np.zeros(transport.surface.capacity, np.bool_)):
+        pass
+    writers, n_turns = [Archive(tmp_path).write(transport) for _ in range(2)], 0
+    while writers:
+        writers = [writer for writer in writers if next(writer, None) is not None]
+        n_turns += len(writers) == 2
+    assert n_turns > 10, "one was through before the other began"
+    assert len(files(tmp_path)) == 1
+    again, none = lit(view, Archive(tmp_path))
+    assert none == 0
+    np.testing.assert_array_equal(again.radiance, plain.radiance)
+
+
 def test_no_array_of_a_transport_lies_in_another() -> None:
     """They are kept one by one: what was written into both at once would come apart."""
     cache, _ = lit(dusk(), None)
