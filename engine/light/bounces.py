@@ -302,8 +302,8 @@ class BounceRays:
             rows[rays] = self._rows_of(rays, surface)
             yield
         readers = RaysOfPages(rows, len(surface.page_key_of_row), is_empty=True)
-        for first, rays in zip(np.cumsum([0, *map(len, parts)]).tolist(), parts, strict=False):
-            readers.fill(first, rows[rays])
+        for rays in parts:
+            readers.fill(rays, rows[rays])
             yield
         self.readers = readers
 

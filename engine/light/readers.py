@@ -14,11 +14,11 @@ I64 = NDArray[np.int64]
 
 
 @leaf
-def _fill(first, rows, start, count, items):
+def _fill(rays, rows, start, count, items):
     for i in range(len(rows)):
         row = rows[i]
         if row >= 0:
-            items[start[row] + count[row]] = first + i
+            items[start[row] + count[row]] = rays[i]
             count[row] += 1
 
 
@@ -61,11 +61,11 @@ class RaysOfPages:
         self._used = self._lay_out()
         self.count[:] = 0
         if not is_empty:
-            self.fill(0, rows)
+            self.fill(np.arange(len(rows), dtype=np.int32), rows)
 
-    def fill(self, first: int, rows: I32) -> None:
-        """List the rays from `first` on, which read the pages `rows` [n], once each."""
-        _fill(first, rows, self.start, self.count, self.rays)
+    def fill(self, rays: I32, rows: I32) -> None:
+        """List some rays [n], which read the pages `rows` [n], once each."""
+        _fill(rays, rows, self.start, self.count, self.rays)
 
     def _lay_out(self) -> int:
         """Give every list its room, with some to spare; returns how much that is."""

@@ -18,7 +18,7 @@ from engine.light.movers import Movers
 from engine.light.pages import page_origin
 from engine.light.shafts import SHAFT, in_shaft, lay_shaft, list_in_shaft
 from engine.light.surface import face_centre
-from engine.light.trace import misses_box, one_over
+from engine.light.trace import distance2_to_box, misses_box, one_over
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -252,10 +252,9 @@ def _shade_some(
     first, last, place, texels, rows, page, movers, face, lamp_box, shapes, column, near, before, lamp_of, factor_of,
     glow_of, waits, radiance, room, shafts, share, bodies, parts, stands, lost, left, dark,
 ):  # fmt: skip
-    """`shade_texels` of texels first .. last - 1, in the room [10, 3] and the lists that a thread has."""
-    p, normal, half, no_size, o, d, q = room[0], room[1], room[2], room[3], room[4], room[5], room[6:10]
+    """`shade_texels` of texels first .. last - 1, in the room [9, 3] and the lists that a thread has."""
+    p, normal, half, o, d, q = room[0], room[1], room[2], room[3], room[4], room[5:9]
     shaft, own_shaft = shafts
-    no_size[:] = 0.0
     for i in range(first, last):
         t, row = texels[i], rows[i]
         axis, sign = face_centre(place, t, p)
@@ -269,7 +268,7 @@ def _shade_some(
         lost[i], left[i] = 0.0, 1.0
         for k in range(_bodies_in(near[page[i]], bodies)):
             b = bodies[k]
-            gap = math.sqrt(_gap2(p, no_size, movers.box[0, :, b], movers.box[1, :, b]))
+            gap = math.sqrt(distance2_to_box(p, movers.box[0, :, b], movers.box[1, :, b]))
             fade = min(2.0 - 2.0 * gap / AMBIENT_M, 1.0)  # over the farther half, so that its end is no edge
             if fade <= 0.0:
                 continue
@@ -326,7 +325,7 @@ def shade_texels(
     lamp_box (see `_frames`, as of face), -1 none. Lamps of rows that still wait [R] for their factors are let be.
     """
     for block in prange((len(texels) + BLOCK - 1) // BLOCK):
-        room, shafts, share = np.empty((10, 3)), np.empty((2, *SHAFT)), np.empty(4)
+        room, shafts, share = np.empty((9, 3)), np.empty((2, *SHAFT)), np.empty(4)
         bodies, n_parts = np.empty(len(movers.at), np.int32), len(movers.body)
         parts, stands = np.empty(n_parts + 1, np.int32), np.empty(n_parts, np.bool_)
         _shade_some(

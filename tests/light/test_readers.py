@@ -23,8 +23,8 @@ def test_lists_follow_what_rays_read(seed: int, rounds: int) -> None:
     rows = random.integers(-1, N_ROWS, N_RAYS).astype(np.int32)
     readers, n_rows = RaysOfPages(rows, N_ROWS), N_ROWS
     in_parts = RaysOfPages(rows, N_ROWS, is_empty=True)
-    for first in range(0, N_RAYS, 7):
-        in_parts.fill(first, rows[first : first + 7])
+    for rays in np.array_split(np.arange(N_RAYS, dtype=np.int32), 7):
+        in_parts.fill(rays, rows[rays])
     np.testing.assert_array_equal(in_parts.count, readers.count)
     np.testing.assert_array_equal(in_parts.of(np.arange(N_ROWS)), readers.of(np.arange(N_ROWS)))
     assert_exact(readers, rows, n_rows)
