@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.looks import LOOKS
 from engine.film import tiles
+from engine.film.bodyglow import BodyGlow
 from engine.film.gloss import Gloss
 from engine.film.window import Window
 from engine.light.archive import Archive
@@ -21,15 +22,10 @@ from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.raster.atlas import Atlas
 from engine.raster.bodies import PosedBodies, Poser, differing
+from engine.raster.buffers import BodyMesh, StaticMesh
 from engine.raster.context import open_context
 from engine.raster.far import FarField
-from engine.raster.gbuffer import (
-    BodyMesh,
-    GBuffer,
-    GBufferArrays,
-    StaticMesh,
-    material_texture,
-)
+from engine.raster.gbuffer import GBuffer, GBufferArrays, material_texture
 from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.resolve import Resolve
 from engine.raster.shadow import SunShadow
@@ -104,7 +100,7 @@ class Renderer:
         self._meshes, self._poser = Meshes(), Poser()
         self._window = Window()
         self._ahead: tuple[Window, LightCache] | None  # the next window, lit before it is shown
-        self._shining: tuple[object, object, NDArray[np.intp]] = (None, None, np.zeros(0, np.intp))  # see `_body_light`
+        self._glow = BodyGlow()
         self._far: FarField | None = None  # of a large world
         self._far_of: object = None  # the world that it shows
         with self.context:
@@ -472,20 +468,11 @@ class Renderer:
         [B] that are not seen it need not be known.
         """
         most = None if self._most_bricks is None else BODIES_PER_FRAME
-        none = np.zeros((len(posed.position), 3), np.float32)
-        e = none if light is None else light.body_light(view, posed, most, seen)
-        if self._shining[0] is not view.materials or self._shining[1] is not posed.material:
-            shines = np.any(view.materials.emission, axis=-1)[posed.material] & ~posed.dress.is_pictured
-            self._shining = view.materials, posed.material, np.flatnonzero(shines)
-        if len(shines := self._shining[2]):
-            of = posed.body[shines]
-            own = view.materials.emission[posed.material[shines]]
-            glow = np.where(view.bodies.glows[of, None] != 0, view.bodies.glow[of], own)
-            reflected = e[shines] if light is not None else 0.3 * view.sky.horizon
-            albedo = view.materials.albedo[posed.material[shines]]
-            skinned = posed.dress.has_skin[of]
-            albedo = np.where(skinned[:, None], posed.dress.tint[shines], albedo)
-            e[shines] = glow + albedo * reflected
+        if light is None:
+            e = np.zeros((len(posed.position), 3), np.float32)
+        else:
+            e = light.body_light(view, posed, most, seen)
+        self._glow.put_into(e, view, posed, light is not None)
         return e
 
     def _shading_key(self, view: View) -> tuple[object, ...]:

@@ -342,7 +342,7 @@ class LightCache:
             "probe_light": world.probe_light, "bounces": transport.bounce_rays,
             "readers": transport.bounce_rays.readers, "relight": self._relit, "lamps": world.lamps,
             "sun": world.sun, "furniture": world.standing, "world": world, "texels": self.decoded.pool,
-            "pages": self.table,
+            "distinct": self.decoded.pool.distinct, "pages": self.table,
         }  # fmt: skip
         found = {}
         for part, thing in parts.items():

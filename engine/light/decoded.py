@@ -130,9 +130,9 @@ class DecodedPages:
         to_fill = table.filled_at[slots] < 0
         if stale.any():
             stats.pages_stale += self._decode_pages(texels[stale], slots[stale], area[stale], most_texels)
-            newest = np.append(pool.changed_at, -1)[pool.row_of_texel[texels]].max((1, 2))
-            to_fill |= stale & (newest > table.filled_at[slots])
-            stats.pages_regenerated += int((to_fill & stale).sum())
+            newest = np.append(pool.changed_at, -1)[pool.row_of_texel[texels[stale]]].max((1, 2))
+            to_fill[stale] |= newest > table.filled_at[slots[stale]]
+            stats.pages_regenerated += int(to_fill[stale].sum())
         to_fill |= self._shade_pages(movers, texels[near], asked[near], slots)
         slots, texels = slots[to_fill], texels[to_fill]
         differs = table.filled_at[slots] < 0
@@ -186,12 +186,10 @@ class DecodedPages:
         asked about. Returns in which of the slots [n], of pages in the picture, that differs; others are filled anew
         when they are seen again.
         """
-        pool, world, surface = self.pool, self.world, self.world.transport.surface
-        page_of = np.full(surface.capacity + 1, -1, np.int32)
-        page_of[texels] = page[:, None, None]
-        found = np.flatnonzero(page_of[:-1] >= 0).astype(np.int32)
+        pool, world = self.pool, self.world
+        found, page_of = pool.distinct.with_largest(texels.reshape(-1, pages.TEXELS_PX**2), page.astype(np.int32))
         changed = self.shade.update(
-            movers, found, page_of[found], pool.row_of_texel[found], surface.place, world.lamps.shapes,
+            movers, found, page_of, pool.row_of_texel[found], world.transport.surface.place, world.lamps.shapes,
             world.lamp_radiance, pool.lamp_of, pool.factor_of, pool.glow_of, pool.lamps_wait,
         )  # fmt: skip
         shows = self._showing(changed)
@@ -210,14 +208,11 @@ class DecodedPages:
         """Work out the light of some pages' texels [n, PX, PX], or of `most_texels`, and note which still wait; returns
         how many do.
         """
-        pool, capacity = self.pool, self.world.transport.surface.capacity
-        area_of_texel = np.zeros(capacity + 1, np.int32)
-        least_first = np.argsort(area, kind="stable")  # a texel in the borders of several pages counts for the largest
-        area_of_texel[texels[least_first]] = np.maximum(area[least_first], 1)[:, None, None]
-        wanted = np.flatnonzero(area_of_texel[:-1] > 0).astype(np.int32)  # of truths ten times as fast as of numbers
-        self.decode_texels(wanted, most_texels, area_of_texel[wanted])
+        pool = self.pool
+        wanted, area_of_texel = pool.distinct.with_largest(texels.reshape(-1, pages.TEXELS_PX**2), np.maximum(area, 1))
+        self.decode_texels(wanted, most_texels, area_of_texel)
         rows = pool.row_of_texel[texels]
-        waits = np.append(pool.waits(np.arange(len(pool.moment), dtype=np.int32)), False)[rows].any((1, 2))
+        waits = np.append(pool.waits(), False)[rows].any((1, 2))
         self.table.checked[slots] = np.where(waits, pages.STANDS_IN, self.world.relit.stamp)
         return int(waits.sum())
 

@@ -529,9 +529,12 @@ class LampTransport:
         """What `e` of some texels [n] lacks of those lamps that shine, radiance [L, 3], and never have which are looked
         at next: [n, 3].
         """
-        e, row = np.zeros((len(texels), 3), np.float32), np.zeros(len(self._surface.place), np.int32)
+        e, unseen = np.zeros((len(texels), 3), np.float32), self.unseen(radiance)[:AT_ONCE]
+        if not len(texels) or not unseen:
+            return e
+        row = np.zeros(len(self._surface.place), np.int32)
         row[texels] = np.arange(len(texels))
-        for lamp in self.unseen(radiance)[:AT_ONCE] if len(texels) else ():
+        for lamp in unseen:
             lit, factor = self._light(lamp, texels)
             e[row[lit]] += (factor[:, :1] + factor[:, 1:] * self.shapes.tint[lamp]) * radiance[lamp]
         return e

@@ -43,6 +43,7 @@ class _Home(NamedTuple):
     """What of a prefab keeps light away, in its own frame."""
 
     part: F64  # [n, 2, 3] metres
+    whole: F64  # [2, 3] metres: a box around all of them
     ball: F64  # [k, 4]
     taken: float
     solids: Solids  # its dark parts as they are
@@ -130,7 +131,8 @@ def _home(prefab: Prefab, materials: Materials) -> _Home:
             balls.append([*middle, area / (4.0 * math.pi * n)])
     taken = 1.0 - float(np.mean(albedo)) if albedo else 1.0
     mean = np.array(albedo, np.float32).reshape(-1, 3)
-    return _Home(parts, np.array(balls, np.float64).reshape(-1, 4), taken, solids, mean)
+    whole = np.stack([parts[:, 0].min(0, initial=np.inf), parts[:, 1].max(0, initial=-np.inf)])
+    return _Home(parts, whole, np.array(balls, np.float64).reshape(-1, 4), taken, solids, mean)
 
 
 def _boxes_around(box: F64, turn: F64, at: F64) -> F64:
@@ -144,7 +146,7 @@ def _posed(homes: list[_Home], at: F64, turn: F64, entity: NDArray[np.integer[An
     """Bodies at some places [B, 3], turned by turn [B, 3, 3]."""
     some = [b for b, home in enumerate(homes) if len(home.part)]
     homes, at, turn = [homes[b] for b in some], at[some], turn[some]
-    whole = np.array([(home.part[:, 0].min(0), home.part[:, 1].max(0)) for home in homes]).reshape(-1, 2, 3)
+    whole = np.array([home.whole for home in homes]).reshape(-1, 2, 3)
     part = np.concatenate([np.zeros((0, 2, 3)), *(home.part for home in homes)])
     box, part = (np.ascontiguousarray(np.moveaxis(a, 0, 2)) for a in (_boxes_around(whole, turn, at), part))
     return Movers(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather
 from engine.light.crossing import Boxes, boxes_of, rays_cross
+from engine.light.distinct import Distinct
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
@@ -99,6 +100,7 @@ class TexelPool:
             if isinstance(rows, np.ndarray) and name != "row_of_texel"
         }  # [limit] what there may be of every array of rows
         self._is_new = np.zeros(n_texels, np.bool_)  # [T] came with a change, and nobody asked for it yet
+        self.distinct = Distinct(n_texels)
 
     @property
     def n_rows(self) -> int:
@@ -117,6 +119,7 @@ class TexelPool:
         if more:
             self.row_of_texel = np.concatenate([self.row_of_texel, np.full(more, -1, np.int32)])
             self._is_new = np.concatenate([self._is_new, np.zeros(more, np.bool_)])
+            self.distinct.make_room(len(place))
         rows = np.flatnonzero(self.texel_of_row >= 0).astype(np.int32)
         texels = self.texel_of_row[rows]
         is_fresh = np.zeros(len(place), np.bool_)
@@ -225,9 +228,9 @@ class TexelPool:
                 self._room[name] = room = np.concatenate([room, np.zeros((n - len(room), *room.shape[1:]), room.dtype)])
             setattr(self, name, room[:n])
 
-    def waits(self, rows: I32) -> Bool:
-        """Which rows [n] show a stand-in for light that is still to be worked out."""
-        return np.asarray(self.rays_wait[rows] | self.lamps_wait[rows])
+    def waits(self) -> Bool:
+        """Which rows [R] show a stand-in for light that is still to be worked out."""
+        return self.rays_wait | self.lamps_wait
 
     def waiting_of_pages(self, texels: I32) -> tuple[I32, Bool, Bool, I32]:
         """Of some pages' texels [n, PX, PX]: how many wait, whether any never had what its rays bring, whether any
@@ -435,9 +438,7 @@ class TexelPool:
         """Neighbours [n, 9] of some texels, -1 where there is none, and all texels among them."""
         self._look_around(texels, transport)
         around = self.around[self.row_of_texel[texels]]
-        found = np.zeros(len(transport.surface.place) + 1, np.bool_)
-        found[around] = True
-        return around, np.flatnonzero(found[:-1]).astype(np.int32)
+        return around, self.distinct.among(around)
 
     def _look_around(self, texels: I32, transport: Transport) -> None:
         """Find out which neighbours some texels have, where that may be others, and so how many rays they send."""

@@ -53,9 +53,9 @@ class Dress:
     coats: tuple[tuple[int, Coat], ...]  # body and coat; triangles count within the body's own prefab
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, parallel=True)
 def _differ(first, old, new, out):  # type: ignore[no-untyped-def]
-    for b in range(len(out)):
+    for b in prange(len(out)):
         for v in range(first[b], first[b + 1]):
             if old[v, 0] != new[v, 0] or old[v, 1] != new[v, 1] or old[v, 2] != new[v, 2]:
                 out[b] = True
@@ -177,10 +177,20 @@ def _turn(v, pose):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True)
-def _pose_bodies(moved, first, vertices, normals, now, before, position, previous, normal, low, high):  # type: ignore[no-untyped-def]
-    """Vertices, normals and boxes of the moved bodies; `now` and `before` [B, 3, 4]: world from prefab."""
-    for b in np.flatnonzero(moved):
+@njit(cache=True, nogil=True, parallel=True)
+def _pose_bodies(moved, first, vertices, normals, now, before, old, position, previous, normal, low, high):  # type: ignore[no-untyped-def]
+    """Vertices, normals and boxes of all bodies, of those that did not move from `old`, the same five; `now` and
+    `before` [B, 3, 4]: world from prefab.
+    """
+    old_position, old_previous, old_normal, old_low, old_high = old
+    for b in prange(len(moved)):
+        if not moved[b]:
+            low[b], high[b] = old_low[b], old_high[b]
+            for v in range(first[b], first[b + 1]):
+                for axis in range(3):
+                    position[v, axis], previous[v, axis] = old_position[v, axis], old_previous[v, axis]
+                    normal[v, axis] = old_normal[v, axis]
+            continue
         for v in range(first[b], first[b + 1]):
             x, y, z = _turn(vertices[v], now[b])
             position[v, 0], position[v, 1], position[v, 2] = x + now[b, 0, 3], y + now[b, 1, 3], z + now[b, 2, 3]
@@ -252,25 +262,24 @@ class Poser:
 def _posed(template: _Template, bodies: Bodies, moved: NDArray[np.bool_], old: PosedBodies | None) -> PosedBodies:
     """Pose the moved bodies [B]; the others are as in `old`."""
 
-    def kept(name: str, like: F32) -> F32:
-        if old is None:
-            return np.empty_like(like)
-        before: F32 = getattr(old, name)
-        return before.copy()
-
     def pose_of(place: F32, orientation: F32) -> F32:
         return np.concatenate([matrices(orientation), place[:, :, None]], 2).astype(np.float32)
 
-    place = template.position
-    position, previous, normal = kept("position", place), kept("previous_position", place), kept("normal", place)
-    low, high = kept("low", bodies.position), kept("high", bodies.position)
-    centre = kept("part_centre", template.part_centre)
+    place, n_bodies = template.position, len(moved)
+    position, previous, normal = np.empty((3, *place.shape), np.float32)
+    low, high = np.empty((2, n_bodies, 3), np.float32)
+    known = (position, previous, normal, low, high)
+    centre = np.empty_like(template.part_centre)
+    if old is not None:
+        known, centre = (old.position, old.previous_position, old.normal, old.low, old.high), old.part_centre.copy()
     now, before = (
         pose_of(bodies.position, bodies.orientation),
         pose_of(bodies.previous_position, bodies.previous_orientation),
     )
     first = template.first_vertex
-    _pose_bodies(moved, first, place, template.normal, now, before, position, previous, normal, low, high)
+    _pose_bodies(
+        moved, first, place, template.normal, now, before, known, position, previous, normal, low, high
+    )  # fmt: skip
     _pose_parts(moved, template.part_body, template.part_centre, now, centre)
     return PosedBodies(
         position=position,

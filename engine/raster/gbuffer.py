@@ -19,40 +19,27 @@ asked for. All bits are zero where nothing was hit.
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import moderngl
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from engine.raster import patterns
-from engine.raster.bodies import PosedBodies, differing
+from engine.raster.buffers import BodyMesh, StaticMesh
 from engine.raster.far import SCALE, FarField
-from engine.raster.meshes import VERTEX, Meshes, PageTable, vertices_of_quads
+from engine.raster.meshes import Meshes
 from engine.raster.programs import program, set_uniforms
 from engine.raster.visibility import Rect, Sight, clip_from_world
-from engine.state.blueprint import Materials, Picture
+from engine.state.blueprint import Materials
 from engine.state.camera import Camera
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-SRGB8_ALPHA8 = 0x8C43  # OpenGL's name: filtered as linear light
 FAR = 0xFFFFFFFF  # what stands in place of a page in the far field
 SEAM_PX = 0.01  # how far a quad grows to close T-junctions
-BODY_VERTEX = np.dtype(
-    [
-        ("position", "<f4", 3),
-        ("previous", "<f4", 3),
-        ("normal", "<f4", 3),
-        ("light", "<f4", 3),
-        ("entity", "<u4"),
-        ("material", "<u4"),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -72,243 +59,6 @@ class GBufferArrays:
 def gl_matrix(matrix: F64) -> bytes:
     """A matrix as OpenGL reads it: float32, column after column."""
     return np.ascontiguousarray(matrix.T, np.float32).tobytes()
-
-
-@njit(cache=True, nogil=True)
-def _indices_of_pages(quads, seen, first, last, out, written):  # type: ignore[no-untyped-def]
-    """Write the indices of the quads of the chosen pages among rows first:last; returns how many `out` then holds."""
-    for page in range(first, last):
-        if seen[page]:
-            for quad in range(quads[page, 0], quads[page, 1]):
-                for k, corner in enumerate((0, 1, 2, 0, 2, 3)):
-                    out[written + k] = 4 * quad + corner
-                written += 6
-    return written
-
-
-class StaticMesh:
-    """The chunks of a grid as vertex buffers, of which any pages are drawn into any pass."""
-
-    def __init__(self, context: moderngl.Context) -> None:
-        self.context = context
-        self._indices = np.empty(0, np.uint32)
-        self._index: moderngl.Buffer | None = None
-        self._buffers: dict[tuple[int, int], tuple[int, moderngl.Buffer]] = {}
-        self._arrays: dict[tuple[tuple[int, int], int], moderngl.VertexArray] = {}
-
-    def update(self, meshes: Meshes) -> None:
-        """Send the chunks whose quads changed."""
-        for place, chunk in meshes.chunks.items():
-            kept = self._buffers.get(place)
-            if kept is not None and kept[0] == chunk.version:
-                continue
-            self._forget(place)
-            if len(chunk.quads):
-                buffer = self.context.buffer(vertices_of_quads(chunk.quads).tobytes())
-                self._buffers[place] = (chunk.version, buffer)
-        for place in [p for p in self._buffers if p not in meshes.chunks]:
-            self._forget(place)
-        needed = 6 * sum(len(chunk.quads) for chunk in meshes.chunks.values())
-        if needed > len(self._indices):
-            for array in self._arrays.values():
-                array.release()
-            self._arrays.clear()
-            if self._index is not None:
-                self._index.release()
-            self._indices = np.empty(needed + needed // 4, np.uint32)
-            self._index = self.context.buffer(reserve=self._indices.nbytes, dynamic=True)
-
-    def _forget(self, place: tuple[int, int]) -> None:
-        for key in [key for key in self._arrays if key[0] == place]:
-            self._arrays.pop(key).release()
-        if place in self._buffers:
-            self._buffers.pop(place)[1].release()
-
-    def draw(self, target: moderngl.Program, table: PageTable, seen: Bool) -> None:
-        """Draw some of the table's pages [P], always in the table's order."""
-        ends = [0]
-        for first, last in pairwise(table.chunk_first.tolist()):
-            ends.append(_indices_of_pages(table.quads, seen, first, last, self._indices, ends[-1]))
-        if not ends[-1]:
-            return
-        assert self._index is not None
-        self._index.write(self._indices[: ends[-1]])
-        for place, (first, last) in zip(table.places, pairwise(ends), strict=True):
-            if last > first:
-                self._array(target, place).render(moderngl.TRIANGLES, vertices=last - first, first=first)
-
-    def _array(self, target: moderngl.Program, place: tuple[int, int]) -> moderngl.VertexArray:
-        key = (place, target.glo)
-        if key not in self._arrays:
-            named = [("3u2", "in_position"), ("1u2", "in_packed"), ("1u4", "in_key")]
-            layout = " ".join(form if name in target else _skipped(form) for form, name in named)
-            names = [name for _, name in named if name in target]
-            self._arrays[key] = self.context.vertex_array(
-                target, [(self._buffers[place][1], layout, *names)], self._index, index_element_size=4
-            )
-        return self._arrays[key]
-
-    def release(self) -> None:
-        """Give the buffers back."""
-        for place in list(self._buffers):
-            self._forget(place)
-        if self._index is not None:
-            self._index.release()
-        self._index, self._indices = None, np.empty(0, np.uint32)
-
-
-def _skipped(form: str) -> str:
-    """The padding that stands in for an attribute that a program does not read."""
-    count, size = int(form[0]), int(form[2])
-    return f"{count * size}x"
-
-
-def _body_vertices(posed: PosedBodies, light: F32, rows: slice) -> NDArray[np.void]:
-    data = np.empty(len(posed.position[rows]), BODY_VERTEX)
-    data["position"], data["previous"] = posed.position[rows], posed.previous_position[rows]
-    data["normal"], data["light"] = posed.normal[rows], light[rows]
-    data["entity"], data["material"] = posed.entity[rows], posed.material[rows]
-    return data
-
-
-class BodyMesh:
-    """The posed bodies as one vertex buffer, drawn into any pass."""
-
-    def __init__(self, context: moderngl.Context) -> None:
-        self.context = context
-        self.count = 0  # indices to draw
-        self._posed: PosedBodies | None = None
-        self._light: F32 | None = None
-        self._first_index = np.zeros(
-            1, np.int64
-        )  # [B + 1] the indices of body b are first_index[b] : first_index[b + 1]
-        self._vertices: moderngl.Buffer | None = None
-        self._index: moderngl.Buffer | None = None
-        self._arrays: dict[int, moderngl.VertexArray] = {}
-        self._skin: moderngl.Buffer | None = None  # uv and tint
-        self._pictures: dict[int, tuple[Picture, moderngl.Texture]] = {}
-        self._white: moderngl.Texture | None = None
-
-    def update(self, posed: PosedBodies, light: F32) -> None:
-        """Send the vertices; `light` is e [V, 3], for emissive materials the radiance that leaves them."""
-        old, before = self._posed, self._light
-        if old is not None and before is not None and old.triangles is posed.triangles:
-            self._posed, self._light = posed, light
-            if self._vertices is not None:
-                first = posed.first_vertex
-                differs = differing(first, before, light) | differing(first, old.position, posed.position)
-                differs |= differing(first, old.previous_position, posed.previous_position)
-                differs |= differing(first, old.normal, posed.normal)
-                for body in np.flatnonzero(differs):
-                    rows = slice(int(posed.first_vertex[body]), int(posed.first_vertex[body + 1]))
-                    data = _body_vertices(posed, light, rows)
-                    self._vertices.write(data.tobytes(), offset=rows.start * BODY_VERTEX.itemsize)
-            return
-        data = _body_vertices(posed, light, slice(None))
-        self.count = 3 * len(posed.triangles)
-        if not self.count:
-            self._posed, self._light = posed, light
-            return
-        self._first_index = 3 * posed.first_triangle.astype(np.int64)
-        self.release()
-        self._vertices = self.context.buffer(data.tobytes(), dynamic=True)
-        self._index = self.context.buffer(np.ascontiguousarray(posed.triangles, np.uint32).tobytes())
-        if posed.dress.has_skin.any():
-            skin = np.concatenate([posed.dress.uv, posed.dress.tint], 1)
-            self._skin = self.context.buffer(np.ascontiguousarray(skin, np.float32).tobytes())
-        self._posed, self._light = posed, light
-
-    @property
-    def boxes(self) -> tuple[F32, F32]:
-        """Low and high corners [B, 3] of the bodies, metres."""
-        empty = np.empty((0, 3), np.float32)
-        return (empty, empty) if self._posed is None else (self._posed.low, self._posed.high)
-
-    @property
-    def has_skin(self) -> Bool:
-        """Which bodies [B] have a skin."""
-        return np.zeros(0, np.bool_) if self._posed is None else self._posed.dress.has_skin
-
-    @property
-    def has_holes(self) -> Bool:
-        """Which bodies [B] have a skin with holes."""
-        return np.zeros(0, np.bool_) if self._posed is None else self._posed.dress.has_holes
-
-    def draw(self, target: moderngl.Program, seen: Bool) -> None:
-        """Draw some of the bodies [B], as if they had no skins."""
-        array = self._array(target)
-        if array is None:
-            return
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
-        for first, last in zip(self._first_index[edges[::2]], self._first_index[edges[1::2]], strict=True):
-            if last > first:
-                array.render(moderngl.TRIANGLES, vertices=int(last - first), first=int(first))
-
-    def draw_coats(self, target: moderngl.Program, seen: Bool) -> None:
-        """Draw those of some bodies [B] that have skins, coat after coat, with pictures in units 2 and 3."""
-        array = self._array(target) if (seen & self.has_skin).any() else None
-        if array is None:
-            return
-        assert self._posed is not None
-        for body, coat in self._posed.dress.coats:
-            if seen[body]:
-                self._picture(coat.picture).use(2)
-                if "glow_picture" in target:
-                    set_uniforms(target, glows=int(coat.glow is not None))
-                    self._picture(coat.glow).use(3)
-                first = int(self._first_index[body]) + 3 * coat.first
-                array.render(moderngl.TRIANGLES, vertices=3 * (coat.last - coat.first), first=first)
-
-    def _picture(self, picture: Picture | None) -> moderngl.Texture:
-        """The texture of a picture, with all its levels; white for None."""
-        if picture is None:
-            if self._white is None:
-                self._white = self.context.texture((1, 1), 4, b"\xff" * 4)
-            return self._white
-        if id(picture) not in self._pictures:
-            height, width = picture.rgba.shape[:2]
-            data = np.ascontiguousarray(picture.rgba).tobytes()
-            texture = self.context.texture((width, height), 4, data, internal_format=SRGB8_ALPHA8)
-            texture.build_mipmaps()
-            texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-            texture.repeat_x, texture.repeat_y = picture.repeats
-            self._pictures[id(picture)] = picture, texture
-        return self._pictures[id(picture)][1]
-
-    def _array(self, target: moderngl.Program) -> moderngl.VertexArray | None:
-        if not self.count or self._vertices is None:
-            return None
-        array = self._arrays.get(target.glo)
-        if array is None:
-            named = [
-                ("3f4", "in_position"),
-                ("3f4", "in_previous"),
-                ("3f4", "in_normal"),
-                ("3f4", "in_light"),
-                ("1u4", "in_entity"),
-                ("1u4", "in_material"),
-            ]
-            layout = " ".join(form if name in target else _skipped(form) for form, name in named)
-            names = [name for _, name in named if name in target]
-            content = [(self._vertices, layout, *names)]
-            if "in_uv" in target and self._skin is not None:
-                tinted = "in_tint" in target
-                content.append((self._skin, "2f4 3f4" if tinted else "2f4 12x", *("in_uv", "in_tint")[: 1 + tinted]))
-            array = self.context.vertex_array(target, content, self._index, index_element_size=4)
-            self._arrays[target.glo] = array
-        return array
-
-    def release(self) -> None:
-        """Give the buffers back."""
-        for array in self._arrays.values():
-            array.release()
-        self._arrays.clear()
-        textures = [texture for _, texture in self._pictures.values()]
-        for thing in (self._vertices, self._index, self._skin, self._white, *textures):
-            if thing is not None:
-                thing.release()
-        self._pictures.clear()
-        self._vertices = self._index = self._posed = self._skin = self._white = None
 
 
 def material_texture(context: moderngl.Context, materials: Materials) -> moderngl.Texture:
@@ -538,6 +288,3 @@ def _unpack_normal(packed: NDArray[np.uint32]) -> F32:
     t = np.maximum(-z, 0.0)
     n = np.stack([f[..., 0] - np.where(f[..., 0] >= 0, t, -t), f[..., 1] - np.where(f[..., 1] >= 0, t, -t), z], -1)
     return np.asarray(n / np.linalg.norm(n, axis=-1, keepdims=True), np.float32)
-
-
-assert VERTEX.itemsize == 12

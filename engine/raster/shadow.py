@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.raster.bodies import PosedBodies, differing
-from engine.raster.gbuffer import BodyMesh, StaticMesh, gl_matrix
+from engine.raster.buffers import BodyMesh, StaticMesh
+from engine.raster.gbuffer import gl_matrix
 from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.occupancy import Occupancy
 from engine.raster.programs import program, set_uniforms

@@ -556,7 +556,7 @@ def test_a_budget_shows_light_as_it_bounces_until_rays_are_traced() -> None:
     cache = fresh(view)
     transport, surface, texels = cache.transport, cache.transport.surface, cache.transport.surface.alive()
     first = cache.decode_texels(texels, most=400)[0]
-    waits = cache.decoded.pool.waits(cache.decoded.pool.row_of_texel[texels])
+    waits = cache.decoded.pool.waits()[cache.decoded.pool.row_of_texel[texels]]
     rays_wait = cache.decoded.pool.rays_wait[cache.decoded.pool.row_of_texel[texels]]
     assert 0 < (~rays_wait).sum() < 400 and waits[rays_wait].all()
     around, light = np.empty((len(texels), 9), np.int32), np.zeros((surface.capacity, 3))

@@ -8,7 +8,8 @@ from engine.film.camera import Renderer
 from engine.film.tiles import PagesOnScreen
 from engine.raster import reference, resolve
 from engine.raster.atlas import Atlas
-from engine.raster.gbuffer import BodyMesh, GBuffer, StaticMesh, material_texture
+from engine.raster.buffers import BodyMesh, StaticMesh
+from engine.raster.gbuffer import GBuffer, material_texture
 from engine.raster.meshes import Meshes
 from engine.raster.shadow import SunShadow
 from engine.state.camera import Camera
