@@ -335,6 +335,7 @@ class BodyLight:
     def __init__(self) -> None:
         self._kept: dict[Pose, _Kept] = {}
         self._prefabs: object = None  # the list that prefabs are numbered in
+        self._materials: object = None  # and where they shine they are cut finer
         self._shapes: LampShapes | None = None  # that `_lamps` are of
         self._lamps: list[tuple[bytes, ...]] = []  # [L] what of each lamp factors depend on
         self._shine = Counter[tuple[bytes, ...]]()  # lamps that were on at the last call, each with its radiance
@@ -353,8 +354,8 @@ class BodyLight:
         """
         e = np.zeros((len(posed.position), 3), np.float32)
         bodies = view.bodies
-        if view.prefabs is not self._prefabs:
-            self._prefabs, self._kept = view.prefabs, {}
+        if view.prefabs is not self._prefabs or view.materials is not self._materials:
+            self._prefabs, self._materials, self._kept = view.prefabs, view.materials, {}  # vertices may be others
         if shapes is not self._shapes:
             self._follow_lamps(shapes)
         self._follow_shine(view, shapes)

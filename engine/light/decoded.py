@@ -124,9 +124,8 @@ class DecodedPages:
         asked = np.flatnonzero(work)  # among the pages that `_near_movers` was asked about
         keys, slots, area, stale, near = keys[work], slots[work], area[work], stale[work], near[work]
         texels = self.texels_of(keys)
-        rows = pool.row_of_texel[texels]
-        pool.last_wanted[rows[near[:, None, None] & (rows >= 0)]] = pool.now + 1
-        stale |= near & ((rows < 0) & (texels >= 0)).any((1, 2))
+        pool.keep(texels[near])
+        stale |= near & ((pool.row_of_texel[texels] < 0) & (texels >= 0)).any((1, 2))
         to_fill = table.filled_at[slots] < 0
         if stale.any():
             stats.pages_stale += self._decode_pages(texels[stale], slots[stale], area[stale], most_texels)
@@ -152,7 +151,9 @@ class DecodedPages:
         table, most = self.table, budget.most_texels
         at_once = max(most // 16, 1)
         stand_in = np.flatnonzero(table.checked[slots] == pages.STANDS_IN)
-        n_waiting, is_unlit, is_caused, since = self.pool.waiting_of_pages(self.texels_of(keys[stand_in]))
+        waiting = self.texels_of(keys[stand_in])
+        self.pool.keep(waiting)
+        n_waiting, is_unlit, is_caused, since = self.pool.waiting_of_pages(waiting)
         unlit_px = area[stand_in][is_unlit & ~is_caused].sum()
         if unlit_px > UNLIT * area.sum() and budget.may_have_more:
             most *= FIRST

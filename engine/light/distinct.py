@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 I32 = NDArray[np.int32]
 
-FEW = 24  # texels of a world for each that is given, or more
+FEW = 24  # fewer than one in so many of a world's texels
 
 
 @njit(cache=True)
@@ -39,7 +39,7 @@ class Distinct:
     """Tells the texels of one world apart, of which there may become more."""
 
     def __init__(self, n_texels: int) -> None:
-        self._place = np.zeros(n_texels, np.int32)  # [T] scratch
+        self._place = np.zeros(n_texels, np.int32)  # [T] scratch, 0 between calls
 
     def make_room(self, n_texels: int) -> None:
         """There are so many texels now."""

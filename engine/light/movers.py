@@ -120,7 +120,7 @@ def _home(prefab: Prefab, materials: Materials) -> _Home:
             parts[i] = (low + high) / 2 + np.array([[-0.5], [0.5]]) * size * math.sqrt(min(area / areas[i], 1.0))
             areas[i] = min(area, areas[i])
     for (low, high), area in zip(parts, areas, strict=True):
-        if area < SMALL_SHARE * areas.sum():
+        if area <= SMALL_SHARE * areas.sum():  # or none has any
             continue
         size = high - low
         longest = int(size.argmax())

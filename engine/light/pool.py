@@ -198,7 +198,8 @@ class TexelPool:
             where = place[self.texel_of_row[old]]
             old = old[np.lexsort((*where.T[::-1], self.last_wanted[old]))]
             # More than it must, so that a camera that moves does not pay for this in every frame.
-            self._drop(old[: self.n_rows + len(missing) - int(RELEASE_TO * self.limit)])
+            old = old[: self.n_rows + len(missing) - int(RELEASE_TO * self.limit)]
+            self._drop(old)
             self.evicted += len(old)
         more = len(missing) - len(self._free)
         if more > 0:
@@ -213,6 +214,7 @@ class TexelPool:
         self.rays_void[fresh], self.rays_wait[fresh], self.lamps_void[fresh] = gather.ALL_RAYS, False, ALL
         self.checked[fresh] = self.sky_checked[fresh] = self.lit_checked[fresh] = -1
         self.e_at[fresh] = self.gain_at[fresh] = -1
+        self.changed_at[fresh] = self.now  # a page may still show what they held when they were thrown out
         self.waits_since[fresh], self.around_void[fresh], self.n_rays[fresh] = -1, True, 0
         self.lamps_wait[fresh], self.is_caused[fresh] = False, self._is_new[missing]
         self.crease[fresh], self.crease_void[fresh] = 0.0, True
@@ -231,6 +233,11 @@ class TexelPool:
     def waits(self) -> Bool:
         """Which rows [R] show a stand-in for light that is still to be worked out."""
         return self.rays_wait | self.lamps_wait
+
+    def keep(self, texels: I32) -> None:
+        """Texels [...], -1 none, that are not asked for in the next decode shall not make room in it."""
+        rows = self.row_of_texel[texels]
+        self.last_wanted[rows[rows >= 0]] = self.now + 1
 
     def waiting_of_pages(self, texels: I32) -> tuple[I32, Bool, Bool, I32]:
         """Of some pages' texels [n, PX, PX]: how many wait, whether any never had what its rays bring, whether any

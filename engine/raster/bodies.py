@@ -100,7 +100,7 @@ def mark_facing(posed: PosedBodies, bodies: I32, eye: F64, marks: NDArray[np.boo
 class _Template:
     """Prefab data laid out per body: what stays the same while the list of bodies does."""
 
-    of: tuple[object, bytes, bytes]
+    of: tuple[bytes, bytes]  # prefabs and entities of the bodies
     position: F32
     normal: F32
     material: I32
@@ -150,7 +150,7 @@ def _template(view: View, fine: tuple[Prefab, ...]) -> _Template:
     low, high = stack("part_low", (0, 3), np.float32), stack("part_high", (0, 3), np.float32)
     triangles = [p.triangles + first_vertex[b] for b, p in enumerate(prefabs)]
     return _Template(
-        (view.prefabs, bodies.prefab.tobytes(), bodies.entity.tobytes()),
+        (bodies.prefab.tobytes(), bodies.entity.tobytes()),
         stack("position", (0, 3), np.float32),  # type: ignore[arg-type]
         stack("normal", (0, 3), np.float32),  # type: ignore[arg-type]
         stack("material", (0,), np.int32),  # type: ignore[arg-type]
@@ -179,8 +179,8 @@ def _turn(v, pose):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, parallel=True)
 def _pose_bodies(moved, first, vertices, normals, now, before, old, position, previous, normal, low, high):  # type: ignore[no-untyped-def]
-    """Vertices, normals and boxes of all bodies, of those that did not move from `old`, the same five; `now` and
-    `before` [B, 3, 4]: world from prefab.
+    """Vertices, normals and boxes of all bodies; of those that did not move from `old`, the same five, which nobody
+    reads if all moved; `now` and `before` [B, 3, 4]: world from prefab.
     """
     old_position, old_previous, old_normal, old_low, old_high = old
     for b in prange(len(moved)):
@@ -232,15 +232,10 @@ class Poser:
 
     def pose(self, view: View) -> PosedBodies:
         """All bodies of the view as one mesh: the same object as long as no body moves."""
-        bodies, template = view.bodies, self._template
-        if (
-            template is None
-            or template.of[0] is not view.prefabs
-            or template.of[1:] != (bodies.prefab.tobytes(), bodies.entity.tobytes())
-        ):
-            made_of = (view.prefabs, view.materials)
-            if self._fine is None or any(a is not b for a, b in zip(self._fine[0], made_of, strict=True)):
-                self._fine = (made_of, refined(view.prefabs, view.materials))
+        bodies, template, made_of = view.bodies, self._template, (view.prefabs, view.materials)
+        if self._fine is None or any(a is not b for a, b in zip(self._fine[0], made_of, strict=True)):
+            self._fine, template = (made_of, refined(*made_of)), None  # they are cut by what shines
+        if template is None or template.of != (bodies.prefab.tobytes(), bodies.entity.tobytes()):
             template = self._template = _template(view, self._fine[1])
             self._posed = None
         old, posed = self._bodies, self._posed

@@ -7,8 +7,11 @@ import pytest
 from engine.core.errors import WeightsError
 from engine.core.looks import LOOKS
 from engine.film.camera import Renderer
+from engine.light.cache import LightCache
 from engine.light.network import SHIPPED
+from engine.light.pool import ROW_BYTES
 from engine.state.camera import Camera
+from tests.light.scenes_for_light import even_sky, lamps, view_of
 from tests.raster import views
 
 SIZE = (320, 180)
@@ -270,3 +273,44 @@ def test_who_fills_the_picture_leaves_nothing_behind_when_it_steps_aside(gl):
             assert picture.stats["tiles"]["regenerated"] > picture.stats["tiles"]["reused"]
     kept.release()
     fresh.release()
+
+
+def test_standing_bodies_that_begin_or_end_to_shine_are_lit_as_if_they_always_had(gl):
+    dark = views.courtyard("night")
+    stands = np.ones(len(dark.bodies.entity), np.uint8)
+    dark = dataclasses.replace(dark, bodies=dataclasses.replace(dark.bodies, stands=stands))
+    emission = dark.materials.emission.copy()
+    emission[views.INDEX["cloth"]] = (0.02, 0.01, 0.0)
+    shining = dataclasses.replace(dark, materials=dataclasses.replace(dark.materials, emission=emission))
+    kept = Renderer((160, 90), context=gl)
+    for view in (dark, shining, dark):
+        fresh = Renderer((160, 90), context=gl)
+        assert np.array_equal(kept.render(view).rgb, fresh.render(view).rgb)
+        fresh.release()
+    kept.release()
+
+
+def test_a_page_whose_texels_were_thrown_out_shows_no_lamp_that_went_out_meanwhile(gl):
+    """Its texels come back in rows of others, which happen to hold the same light: none."""
+    grid = np.zeros((256, 64, 16), np.uint8)
+    grid[:, :, :2] = 1
+    lamp = lamps(((32.0, 8.0, 3.8), 0.4, (40.0, 30.0, 20.0)))
+    off = dataclasses.replace(lamp, radiance=np.zeros_like(lamp.radiance))
+    night = view_of(grid, off, even_sky(0.0))
+
+    def above(x: float, light):
+        camera = Camera((x, 8.0, 5.0), 0.0, math.radians(-89.0), far=100.0)
+        return dataclasses.replace(night, lamps=light, camera=camera, previous_camera=camera)
+
+    size = (64, 48)
+    one = Renderer(size, context=gl)
+    one.render(above(32.0, lamp))
+    n_rows = one.light.decoded.pool.n_rows
+    one.release()
+    few = Renderer(size, context=gl)
+    few._lights["neural"] = LightCache(few._network, budget_bytes=int(2 * ROW_BYTES * n_rows * 2.1))
+    for x, light in ((10.0, off), (30.0, lamp), (20.0, off), (45.0, off), (30.0, off)):
+        picture = few.render(above(x, light)).rgb
+        assert picture.any() == (light is lamp), x
+    assert few.light.decoded.pool.evicted > n_rows
+    few.release()

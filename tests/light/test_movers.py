@@ -32,3 +32,10 @@ def test_tilted_bodies_are_followed() -> None:
     upright, leaning = (Cast().of(dataclasses.replace(view, bodies=b)) for b in (view.bodies, tilted))
     assert (leaning.box[1] - leaning.box[0])[:, 0] == pytest.approx([0.8, 0.8 * math.sqrt(2), 0.8 * math.sqrt(2)])
     assert (upright.box[1] - upright.box[0])[:, 0] == pytest.approx([0.8, 0.8, 0.8])
+
+
+def test_what_has_no_surface_keeps_nothing_away() -> None:
+    view = moving(view_of(plaza()), (12.0, 6.0, 0.5))
+    points = dataclasses.replace(view.prefabs[0], triangles=view.prefabs[0].triangles[:0])
+    movers = Cast().of(dataclasses.replace(view, prefabs=(points, *view.prefabs[1:])))
+    assert len(movers.at) == 1 and not len(movers.ball)

@@ -51,3 +51,24 @@ def test_light_is_gathered_where_a_plain_loop_finds_something_newer(
         assert reads[i] == wants, (row, checked[row])
     if n_rows == 200:
         assert 20 < reads.sum() < len(reads) - 20
+
+
+def test_the_state_and_the_mean_around_a_texel_are_those_of_a_plain_loop(rng: np.random.Generator) -> None:
+    n_texels, n_rows = 60, 80
+    row_of_texel = rng.permutation(n_rows)[:n_texels].astype(np.int32)
+    around = rng.integers(0, n_texels, (25, gather.NEIGHBOURS)).astype(np.int32)
+    around[rng.random(around.shape) < 0.3] = -1
+    around[:, 0] = rng.permutation(n_texels)[:25]  # itself
+    at, ok = rng.integers(-1, 9, (n_rows, 2)).astype(np.int32), rng.random(n_rows) < 0.8
+    light = rng.random((n_rows, 3)).astype(np.float32)
+    newest, whole = np.full((n_rows, 2), 99, np.int32), np.zeros(n_rows, np.bool_)
+    mean = np.full((n_rows, 3), 99.0, np.float32)
+    rows.state_around(around, row_of_texel, at, ok, newest, whole)
+    rows.mean_around(around, row_of_texel, light, mean)
+    for texels in around:
+        own, others = row_of_texel[texels[0]], row_of_texel[texels[texels >= 0]]
+        assert newest[own].tolist() == at[others].max(0).tolist() and whole[own] == ok[others].all()
+        np.testing.assert_allclose(mean[own], light[others].mean(0), rtol=1e-6)
+    untouched = np.setdiff1d(np.arange(n_rows), row_of_texel[around[:, 0]])
+    assert (newest[untouched] == 99).all() and (mean[untouched] == 99.0).all()
+    assert 0 < whole[row_of_texel[around[:, 0]]].sum() < 25

@@ -152,3 +152,15 @@ def test_every_vertex_whose_front_may_show_is_marked_and_few_others(seed: int) -
     asked[900:1800] = False
     assert not (wanted & asked & ~marks).any() and not (marks & ~asked).any()
     assert (marks & ~wanted).mean() < 0.04
+
+
+def test_what_begins_or_ends_to_shine_is_cut_anew_though_its_prefab_is_the_same():
+    dark = views.courtyard("night")
+    emission = dark.materials.emission.copy()
+    emission[views.INDEX["cloth"]] = 0.1
+    shining = dataclasses.replace(dark, materials=dataclasses.replace(dark.materials, emission=emission))
+    assert shining.prefabs is dark.prefabs and len(pose(shining).position) > len(pose(dark).position)
+    poser = Poser()
+    for view in (dark, shining, dark):
+        posed, anew = poser.pose(view), pose(view)
+        assert np.array_equal(posed.position, anew.position) and np.array_equal(posed.triangles, anew.triangles)
