@@ -73,15 +73,16 @@ install_packages() {
     install_opengl
 }
 
-# The first picture compiles numba's kernels, which takes a while; they are kept for every later start, as are the
-# engine's modules, also where PYTHONDONTWRITEBYTECODE is set: to compile those takes a fifth of a second of a start.
+# numba's kernels take a while to compile, and a picture that waits for one stands still: all that play may need are
+# compiled once and kept for every later start, as are the engine's modules, also where PYTHONDONTWRITEBYTECODE is set:
+# to compile those takes a fifth of a second of a start.
 compile_kernels() {
     [ -f .venv/compiled ] && [ .venv/compiled -nt .venv/installed ] && return
-    say "compiling light kernels and making a first picture (once; a minute or more)"
+    say "compiling light kernels (once; two to five minutes)"
     .venv/bin/python -m compileall -q engine || true
-    if .venv/bin/python -m engine render courtyard --size 64x36 --out .venv/first.png >/dev/null; then
+    if .venv/bin/python -m engine doctor --compile >/dev/null; then
         touch .venv/compiled
     else
-        say "the first picture failed; see above"
+        say "the first pictures failed; see above"
     fi
 }

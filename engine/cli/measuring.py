@@ -44,10 +44,20 @@ def _bench_cache(world: str, size_px: tuple[int, int], as_json: bool) -> None:
     answer(as_json, {"world": world, "rows": rows}, "\n".join(line.format(**row) for row in rows))
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    compiles: Annotated[
+        bool, typer.Option("--compile", help="First compile all kernels that play needs, as tools/play does once.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Tell what this machine has: OpenGL, engines, GPU, weights, display."""
     from engine.play.machine import findings
 
+    if compiles:
+        from engine.play.kernels import compile_all
+
+        for what in compile_all():
+            say(f"compiling kernels: {what}")
     found = findings()
     width = max(len(name) for name in found)
     lines = []

@@ -1,24 +1,10 @@
-"""What doctor finds, and whether the kernels have to be compiled."""
+"""What doctor finds."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from engine.play import machine
-
-
-def test_kernels_count_as_compiled_only_when_they_are_newer_than_every_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert not machine.kernels_are_compiled()
-    sources = [p for p in Path(machine.__file__).parent.parent.rglob("*.py") if b"\n@njit" in p.read_bytes()]
-    for source in sources:
-        (tmp_path / f"{source.stem}.kernel-1.py311.nbi").touch()
-    assert sources and machine.kernels_are_compiled()
-    os.utime(tmp_path / f"{sources[0].stem}.kernel-1.py311.nbi", (0, 0))
-    assert not machine.kernels_are_compiled()
 
 
 def test_packages_that_are_missing_are_said_so() -> None:
