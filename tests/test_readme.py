@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from engine.core.ids import PLAYER, index_of
 from engine.script.worldfile import check, load
 from engine.sim.step import step
 from engine.state.commands import Command
@@ -20,11 +21,13 @@ def test_the_world_in_20_lines_is_one_and_plays(tmp_path: Path) -> None:
     assert check(str(path)) == []
     loaded = load(str(path))
     state = new_state(loaded.blueprint, 1)
+    lantern = index_of(state.id_by_name["lantern"])
+    assert not state.columns.lamp_on[lantern]
     for tick in range(300):
         commands = [Command(0, "move", {"forward": 1.0})] if tick == 0 else []
         step(loaded.blueprint, state, commands, loaded.script)
-    lantern = [i for i in range(state.n_slots) if state.columns.lamp_on[i]]
-    assert len(lantern) == 1, "walking in lights the lantern"
+    assert state.columns.position[index_of(PLAYER), 1] > 6.0, "the player walks through the doorway"
+    assert state.columns.lamp_on[lantern], "which lights the lantern"
     assert not state.disabled
 
 

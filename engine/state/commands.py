@@ -114,7 +114,9 @@ def commands_from_lines(lines: Iterable[str], source: str) -> list[Command]:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise CommandError(f"{where}: not a line of JSON ({error})") from None
+            raise CommandError(
+                f'{where}: not a line of JSON ({_reason(error)}); one is {{"tick": 0, "kind": "jump", "args": {{}}}}'
+            ) from None
         if not isinstance(entry, dict) or not {"tick", "kind"} <= entry.keys() <= {"tick", "kind", "args"}:
             raise CommandError(f"{where}: must be an object with tick, kind and args")
         try:
@@ -131,6 +133,15 @@ def commands_from_file(path: str | Path) -> list[Command]:
     """Reads a file of JSON lines. CommandError says which line is wrong, or why the file cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path}: cannot read commands ({error})") from None
+    except OSError as error:
+        raise CommandError(f"{path}: cannot read commands: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path}: cannot read commands: byte {error.start} is no UTF-8 text") from None
     return commands_from_lines(text.splitlines(), str(path))
+
+
+def _reason(error: Exception) -> str:
+    """What json says, without a line number of its own: it was given one line."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}"
+    return str(error)
