@@ -20,6 +20,7 @@ ACCENT = (255, 190, 110, 255)
 ALARM = (255, 128, 108, 255)
 GLASS = (12, 13, 18, 176)
 MIN_TEXT_PX = 11
+LEAST_TEXT_PX = 8  # of a table that would not fit into the picture otherwise
 TINTS = np.array([(40, 200, 60), (255, 150, 30), (255, 30, 30)], np.uint8)  # of REUSED, REGENERATED and STALE tiles
 WIDE_SPACE = "  "  # the typeface kerns a single space after a digit almost away
 
@@ -79,9 +80,10 @@ def panels(overlay: Overlay, width_px: int, height_px: int) -> list[Panel]:
         placed.append(Panel(rgba, margin, top))
         top += rgba.shape[0] + margin // 2
     if overlay.stats or overlay.bars:
-        placed.append(Panel(_table(overlay.stats, overlay.bars, text_px), margin, top))
+        rgba = _table(overlay.stats, overlay.bars, text_px, height_px - top - margin // 2)
+        placed.append(Panel(rgba, margin, top))
     if overlay.help:
-        rgba = _table(HELP, (), text_px)
+        rgba = _table(HELP, (), text_px, height_px - margin - margin // 2)
         placed.append(Panel(rgba, width_px - rgba.shape[1] - margin, margin))
     if overlay.notice:
         rgba = _line(overlay.notice, text_px, width_px - 2 * margin, ACCENT)
@@ -237,18 +239,23 @@ def _broken(text: str, font: ImageFont.FreeTypeFont, room_px: float) -> Iterable
 
 
 @lru_cache(maxsize=8)
-def _table(rows: Sequence[tuple[str, str]], bars: Sequence[tuple[str, float]], text_px: int) -> U8:
-    """Two columns, names quiet and values bright, then bars of shares: [h, w, 4]."""
+def _table(rows: Sequence[tuple[str, str]], bars: Sequence[tuple[str, float]], text_px: int, room_px: int) -> U8:
+    """Two columns, names quiet and values bright, then bars of shares: [h, w, 4]. In smaller letters where they would
+    not find room.
+    """
+    n_rows = len(rows) + len(bars)
+    if round(text_px * 1.45) * n_rows + 2 * round(text_px * 0.8) > room_px:
+        text_px = max(min(text_px, int(room_px / (1.25 * n_rows + 1.6))), LEAST_TEXT_PX)
     font = _font(text_px)
     names = [name for name, _ in rows] + [name for name, _ in bars]
     first = max(font.getlength(name) for name in names)
     second = max(
         [font.getlength(value.replace(" ", WIDE_SPACE)) for _, value in rows] + [text_px * 9.0 if bars else 0.0]
     )
-    pitch = round(text_px * 1.45)
     gap, pad = text_px, round(text_px * 0.8)
+    pitch = min(round(text_px * 1.45), max((room_px - 2 * pad) // n_rows, text_px + 1))
     width = round(first + second) + gap + 2 * pad
-    height = pitch * (len(rows) + len(bars)) + 2 * pad
+    height = pitch * n_rows + 2 * pad
     image, pen = _glass(width, height, text_px // 2)
     x = pad + first + gap
     for i, (name, value) in enumerate(rows):

@@ -112,3 +112,16 @@ def test_an_ending_stands_in_the_middle_and_fits(text: str) -> None:
     card = hud.panels(hud.Overlay(ending=("Home again", text)), 640, 360)[0]
     assert card.rgba.shape[1] <= 640 and abs(card.left_px + card.rgba.shape[1] / 2 - 320) <= 1
     assert card.top_px + card.rgba.shape[0] <= 360
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (1920, 1080)])
+def test_all_statistics_and_keys_find_room_in_the_picture(size: tuple[int, int]) -> None:
+    goals = (
+        ("Wish all four a good evening (E)", "0 of 4", False),
+        ("Put out the light behind the green door", "", False),
+    )
+    stats = tuple((f"row {k}", "28852 reused, 255 regenerated") for k in range(26))
+    bars = tuple((f"share {k}", 0.5) for k in range(4))
+    for panel in hud.panels(hud.Overlay(goals=goals, stats=stats, bars=bars, help=True), *size):
+        height, width = panel.rgba.shape[:2]
+        assert panel.top_px + height <= size[1] and panel.left_px + width <= size[0]
