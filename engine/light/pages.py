@@ -22,6 +22,7 @@ TEXELS_PX = 10  # edge of a page with its border, in texels
 PAGE_PX = 18  # in quarters of them, as the atlas has it
 STANDS_IN = -2  # a page shows a stand-in, as good as there is, until its turn comes
 LEAST_PART = np.float32(0.02)  # of a view, near or far, that light is divided by
+LEFT = np.float32(0.5)  # of light past the last texel before a corner, at least
 
 
 @leaf
@@ -117,7 +118,8 @@ def _put(atlas, band, v, u, c, value):
 def _go_on(page):
     """Let light go on past the last texel before a corner as it came: page [n, n, C], validity is the last channel.
 
-    Else it would be even from the middle of that texel to the corner, where light changes most.
+    Else it would be even from the middle of that texel to the corner, where light changes most. Where it falls steeply
+    half of it is left: it would be below nothing soon, and stains are what one sees of that.
     """
     n, there, last = len(page), page[:, :, -1].copy(), page.shape[2] - 1
     for v in range(n):
@@ -133,7 +135,7 @@ def _go_on(page):
                 if there[v + dv, u + du] > 0.0 and there[v + 2 * dv, u + 2 * du] > 0.0:
                     count += np.float32(1.0)
                     for c in range(last):
-                        page[v, u, c] += 2 * near[c] - far[c]
+                        page[v, u, c] += max(2 * near[c] - far[c], LEFT * near[c])
             if count > 0.0:
                 page[v, u, last] = 1.0
                 for c in range(last):

@@ -1,6 +1,7 @@
 """Surface pages: what is written into the atlases, and what of it pictures see."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,3 +139,12 @@ def test_pages_that_show_a_texel_are_those_of_the_nine_around_it() -> None:
         assert found == wanted & set(keys.tolist())
         shown += len(found)
     assert shown > 100
+
+
+def test_light_that_falls_steeply_towards_a_corner_does_not_go_on_below_nothing() -> None:
+    page = np.zeros((4, 4, 3), np.float32)
+    page[:, :3] = [[(1.0, 1.0, 1.0), (1.0, 0.7, 1.0), (0.9, 0.1, 1.0)]]  # two channels, and that it is there
+    pages._go_on(page)
+    assert page[:, 3, 0] == pytest.approx(0.8)  # as it came
+    assert page[:, 3, 1] == pytest.approx(0.05)  # and not -0.5
+    assert (page[..., 2] == 1.0).all()
