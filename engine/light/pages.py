@@ -22,7 +22,6 @@ TEXELS_PX = 10  # edge of a page with its border, in texels
 PAGE_PX = 18  # in quarters of them, as the atlas has it
 STANDS_IN = -2  # a page shows a stand-in, as good as there is, until its turn comes
 LEAST_PART = np.float32(0.02)  # of a view, near or far, that light is divided by
-LEFT = np.float32(0.5)  # of light past the last texel before a corner, at least
 
 
 @leaf
@@ -115,11 +114,11 @@ def _put(atlas, band, v, u, c, value):
 
 
 @njit(cache=True)
-def _go_on(page):
+def _go_on(page, n_slopes):
     """Let light go on past the last texel before a corner as it came: page [n, n, C], validity is the last channel.
 
-    Else it would be even from the middle of that texel to the corner, where light changes most. Where it falls steeply
-    half of it is left: it would be below nothing soon, and stains are what one sees of that.
+    Else it would be even from the middle of that texel to the corner, where light changes most. So do the first
+    n_slopes channels; the others stay even, as light of lamps must: where a shadow ends it would soon be below nothing.
     """
     n, there, last = len(page), page[:, :, -1].copy(), page.shape[2] - 1
     for v in range(n):
@@ -135,7 +134,7 @@ def _go_on(page):
                 if there[v + dv, u + du] > 0.0 and there[v + 2 * dv, u + 2 * du] > 0.0:
                     count += np.float32(1.0)
                     for c in range(last):
-                        page[v, u, c] += max(2 * near[c] - far[c], LEFT * near[c])
+                        page[v, u, c] += 2 * near[c] - far[c] if c < n_slopes else near[c]
             if count > 0.0:
                 page[v, u, last] = 1.0
                 for c in range(last):
@@ -189,8 +188,8 @@ def fill_pages(
                         whole[v, u, c] = min(max(e_near[row, c], np.float32(0.0)), e)
                         whole[v, u, 3 + c] = e - whole[v, u, c]
                     whole[v, u, 6], whole[v, u, 7] = crease[row].mean(), 1.0
-        _go_on(whole)
-        page = np.zeros((PAGE_PX, PAGE_PX, 4), np.float32)
+        _go_on(whole, 7)
+        page = np.zeros((PAGE_PX, PAGE_PX, 7), np.float32)
         for v in range(PAGE_PX):
             for u in range(PAGE_PX):
                 t = texels[i, (v + 1) // 2, (u + 1) // 2]
@@ -202,7 +201,7 @@ def fill_pages(
                 _between(whole, v, u, between)
                 own, mean = _part(crease[row, quarter]), _part(between[6])
                 near, far = own / mean, (1 - own) / (1 - mean)
-                page[v, u, 3] = 1.0
+                page[v, u, 6] = 1.0
                 shade, stays = shade_of_row[row], np.float32(1.0)
                 if shade >= 0:
                     stays = left[shade, quarter]
@@ -210,12 +209,13 @@ def fill_pages(
                     lamp = e_lamp[row, quarter, c]
                     if shade >= 0:
                         lamp = max(lamp - lost[shade, quarter, c], np.float32(0.0))
-                    page[v, u, c] = stays * (near * between[c] + far * between[3 + c]) + lamp
-        _go_on(page)
+                    page[v, u, c], page[v, u, 3 + c] = stays * (near * between[c] + far * between[3 + c]), lamp
+        _go_on(page, 3)
         for v in range(PAGE_PX):
             for u in range(PAGE_PX):
-                for c in range(4):
-                    differs[i] |= _put(atlas, band, v, x * PAGE_PX + u, c, page[v, u, c])
+                for c in range(3):
+                    differs[i] |= _put(atlas, band, v, x * PAGE_PX + u, c, page[v, u, c] + page[v, u, 3 + c])
+                differs[i] |= _put(atlas, band, v, x * PAGE_PX + u, 3, page[v, u, 6])
 
 
 @njit(cache=True)

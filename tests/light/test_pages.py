@@ -141,10 +141,11 @@ def test_pages_that_show_a_texel_are_those_of_the_nine_around_it() -> None:
     assert shown > 100
 
 
-def test_light_that_falls_steeply_towards_a_corner_does_not_go_on_below_nothing() -> None:
+def test_light_goes_on_towards_a_corner_as_it_came_and_that_of_lamps_stays_even() -> None:
+    """Of lamps it may end in a shadow, behind which a straight line goes below nothing."""
     page = np.zeros((4, 4, 3), np.float32)
-    page[:, :3] = [[(1.0, 1.0, 1.0), (1.0, 0.7, 1.0), (0.9, 0.1, 1.0)]]  # two channels, and that it is there
-    pages._go_on(page)
-    assert page[:, 3, 0] == pytest.approx(0.8)  # as it came
-    assert page[:, 3, 1] == pytest.approx(0.05)  # and not -0.5
+    page[:, :3] = [[(1.0, 1.0, 1.0), (0.9, 1.0, 1.0), (0.8, 0.1, 1.0)]]  # two channels, and that it is there
+    pages._go_on(page, 1)
+    assert page[:, 3, 0] == pytest.approx(0.7)
+    assert page[:, 3, 1] == pytest.approx(0.1)
     assert (page[..., 2] == 1.0).all()
