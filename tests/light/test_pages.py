@@ -60,7 +60,9 @@ def test_a_page_differs_where_half_floats_do(first: float, other: float, nudge: 
 
 
 def test_light_goes_on_past_the_last_texel_as_it_came() -> None:
-    """A plane of light that ends at a corner: linear up to it, between texels too; a texel by itself stays even."""
+    """A plane of light that ends at a corner: linear up to it, between texels too, but light of lamps is even from the
+    last point on; a texel by itself stays even.
+    """
     v, u = np.mgrid[:10, :10]
     there = ((u < 6) & (v > 3)) | ((u == 8) & (v == 1))
     texels = np.where(there, np.arange(100).reshape(10, 10), -1)
@@ -68,9 +70,11 @@ def test_light_goes_on_past_the_last_texel_as_it_came() -> None:
     quarter = np.array([[-0.25, -0.25], [0.25, -0.25], [-0.25, 0.25], [0.25, 0.25]]) @ [-1.0, 0.5]
     bounced = filled(texels, e, flat[:, :3], flat, np.zeros((100, 4, 3)))
     lamp = filled(texels, 0 * e, flat[:, :3], flat, e[:, None] + quarter[:, None])
+    y, x = np.mgrid[8:18, 0:12] / 2 + 0.25  # middles of quarters, in texels whose middles are whole numbers
+    np.testing.assert_allclose(bounced[8:, :12, 0], 9.0 - x + 0.5 * y, atol=1e-5)
+    np.testing.assert_allclose(lamp[8:, :11, 0], (9.0 - x + 0.5 * y)[:, :11], atol=1e-5)
+    assert (lamp[8:, 11] == lamp[8:, 10]).all() and (lamp[6, :11] == lamp[7, :11]).all()
     for page in (bounced, lamp):
-        y, x = np.mgrid[8:18, 0:12] / 2 + 0.25  # middles of quarters, in texels whose middles are whole numbers
-        np.testing.assert_allclose(page[8:, :12, 0], 9.0 - x + 0.5 * y, atol=1e-5)
         assert page[7:, 11, 3].all() and not page[7:, 12:, 3].any()  # nothing beyond,
         assert page[1:3, 15:17, 3].all() and (page[:5, :, 3] > 0).sum() <= 4 + 8  # and nothing across a diagonal
     assert (bounced[1:3, 15:17, 0] == e[18, 0]).all()
