@@ -92,9 +92,9 @@ class Begun:
     def __init__(self, world: str, size_px: tuple[int, int], look: str) -> None:
         """Begins to make both."""
         self.world = Ahead(lambda: load_world(world))
-        from engine.play import kernels
+        from engine.play.machine import kernels_are_compiled
 
-        self.kernels_are_compiled = kernels.are_compiled()  # before the renderer compiles them
+        self.kernels_are_compiled = kernels_are_compiled()  # before the renderer compiles them
         self.renderer = Ahead(lambda: renderer_for(size_px, look, try_out=True))
 
 

@@ -4,7 +4,6 @@ numba compiles a kernel when it is first called, for the kinds of arguments that
 So a small world is played in which everything happens: people seek ways, a door opens, lamps and hours change.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,24 +83,3 @@ def compile_all() -> Iterator[str]:
         yield "other looks" + how
         played.other_looks()
         played.renderer.release()
-
-
-def are_compiled() -> bool:
-    """Whether numba kept compiled kernels of an earlier start that are newer than their source."""
-    engine = Path(__file__).parent.parent
-    kept: dict[str, float] = {}  # name of the source file -> when its newest kernel was compiled
-    own = os.environ.get("NUMBA_CACHE_DIR")
-    for folder in [Path(own)] if own else [engine, Path.home() / ".cache" / "numba"]:
-        for kernel in folder.rglob("*.nbi"):
-            name = kernel.name.split(".")[0]
-            kept[name] = max(kept.get(name, 0.0), kernel.stat().st_mtime)
-    return all(kept.get(path.stem, 0.0) >= path.stat().st_mtime for path in sources(engine))
-
-
-def sources(engine: Path) -> list[Path]:
-    """The files with kernels that play needs: not the teacher's, nor slow definitions."""
-    return [
-        path
-        for path in engine.rglob("*.py")
-        if "teach" not in path.parts and "reference" not in path.stem and b"\n@njit" in path.read_bytes()
-    ]

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from engine.core.errors import DaguerreError
 from engine.play.headless import missing_display
@@ -20,9 +21,7 @@ def findings() -> dict[str, Finding]:
     """Everything worth knowing when a picture does not come, by topic. What fails is said in its place."""
     import numba
 
-    from engine.play import kernels
-
-    compiled = "compiled" if kernels.are_compiled() else "not all compiled yet; `daguerre doctor --compile` does it"
+    compiled = "compiled" if kernels_are_compiled() else "not all compiled yet; `daguerre doctor --compile` does it"
     return {
         "daguerre": version_of("daguerre"),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
@@ -87,3 +86,24 @@ def weights() -> Finding:
         return {"file": network.SHIPPED.name, "digest": network.load(network.SHIPPED).digest}
     except DaguerreError as error:
         return f"{error}; pictures use the classical look"
+
+
+def kernels_are_compiled() -> bool:
+    """Whether numba kept compiled kernels of an earlier start that are newer than their source."""
+    engine = Path(__file__).parent.parent
+    kept: dict[str, float] = {}  # name of the source file -> when its newest kernel was compiled
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in [Path(own)] if own else [engine, Path.home() / ".cache" / "numba"]:
+        for kernel in folder.rglob("*.nbi"):
+            name = kernel.name.split(".")[0]
+            kept[name] = max(kept.get(name, 0.0), kernel.stat().st_mtime)
+    return all(kept.get(path.stem, 0.0) >= path.stat().st_mtime for path in kernel_sources(engine))
+
+
+def kernel_sources(engine: Path) -> list[Path]:
+    """The files with kernels that play needs: not the teacher's, nor slow definitions."""
+    return [
+        path
+        for path in engine.rglob("*.py")
+        if "teach" not in path.parts and "reference" not in path.stem and b"\n@njit" in path.read_bytes()
+    ]

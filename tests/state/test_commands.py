@@ -75,7 +75,7 @@ def test_lines_become_commands_in_order() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("{", "not a line of JSON"),
+        ("{", r"not a line of JSON \(expecting .* at column 2\); one is"),
         ("[" * 100_000, "not a line of JSON"),
         ("[]", "must be an object"),
         ('{"tick": 0}', "must be an object"),
@@ -102,8 +102,10 @@ def test_files_are_read_and_missing_ones_named(tmp_path: Path) -> None:
     assert commands_from_file(file) == [Command(5, "jump", {})]
     with pytest.raises(CommandError, match="nowhere.jsonl: cannot read"):
         commands_from_file(tmp_path / "nowhere.jsonl")
+    with pytest.raises(CommandError, match="cannot read commands: is a directory"):
+        commands_from_file(tmp_path)
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(CommandError, match="cannot read"):
+    with pytest.raises(CommandError, match="cannot read commands: byte 0 is no UTF-8 text"):
         commands_from_file(file)
 
 
