@@ -1,11 +1,12 @@
-"""The camera: composes raster and light into frames, and draws only what changed since the last one.
+"""The camera: frames of a world, view after view.
 
-A frame is a function of the view and the weights alone. Whatever is kept between frames (meshes, light, shadow maps,
-screen tiles) is used only where drawing it again would give the same bits.
+A frame is a function of the view and the weights alone. What a canvas keeps from one frame to the next
+(engine/film/canvas.py) changes how long one takes, never a pixel; which canvas is gone on from is decided here.
 """
 
+import hashlib
 import time
-from dataclasses import dataclass
+from collections import deque
 from pathlib import Path
 
 import moderngl
@@ -13,49 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.looks import LOOKS
-from engine.film import tiles
-from engine.film.bodyglow import BodyGlow
-from engine.film.gloss import Gloss
+from engine.film.canvas import Canvas, Settings
 from engine.film.window import Window
-from engine.light.archive import Archive
 from engine.light.cache import LightCache
 from engine.light.network import SHIPPED, Network, load
-from engine.raster.atlas import Atlas
-from engine.raster.bodies import PosedBodies, Poser, differing
-from engine.raster.buffers import BodyMesh, StaticMesh
+from engine.light.worldlight import state_key
 from engine.raster.context import open_context
-from engine.raster.far import FarField
-from engine.raster.gbuffer import GBuffer, GBufferArrays, material_texture
-from engine.raster.meshes import Meshes, Remeshed
-from engine.raster.resolve import Resolve
-from engine.raster.shadow import SunShadow
-from engine.raster.visibility import Rect, Sight, clip_from_world, frustum_planes
-from engine.state.camera import Camera
-from engine.view import REGENERATED, STALE, Frame, View
+from engine.raster.gbuffer import GBufferArrays
+from engine.view import Frame, View
 
-BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
-BODIES_PER_FRAME = 8  # that stand as they did and get other light
-BRICKS_AHEAD = 2048  # and the light of the next window, of which nothing is seen yet
+BRICKS_AHEAD = 2048  # that the light of the next window takes through a pass in a frame: nothing is seen of it yet
 LEAST_AROUND_M = 16.0  # that a window shows around the camera while the next one is lit
-SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
+KEPT_TWICE_BYTES = 512 * 2**20  # light that takes more is not kept twice: that of a town of 128 m takes 390 MB
+STATES_LEFT = 64  # so many of the states that were gone on from are known when they return
+BRICKS_APART = 32  # a canvas that differs from a view in so many more than twice those of another is of no use for it
 
 F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """What the picture that lies in the targets was made of."""
-
-    camera: Camera  # a difference means all tiles
-    shading: tuple[object, ...]  # sky, look, ...: a difference means all tiles, but the G-buffer holds
-    posed: PosedBodies
-    body_light: F32
-    seen: Bool  # [B] bodies that may be in it: the light of others is not known
-
-
-class Renderer:
+class Renderer(Settings):
     """Makes frames of one size in one look; follows a world from view to view.
 
     Several may live side by side: each makes its own context current while it works.
@@ -80,46 +57,28 @@ class Renderer:
         the stats say how many pages and bodies still wait; so does light after a change, and the first light of a
         world, before which pictures are the raster look's. `light_behind` says for how many frames.
 
+        In exact mode a state of the world that returns (a door that opens and shuts again) is kept beside the one that
+        it takes turns with, where its light takes no more than KEPT_TWICE_BYTES: from then on it costs nothing.
+
         Raises GraphicsError without OpenGL, WeightsError if the look is neural and the weights cannot be used.
         """
-        self.cache = cache
-        self.antialias = True
-        self.archive: Archive | None = None  # of transport; not used without `cache`
-        self.frozen = False  # debugging: light stays what it was, whatever happens to the world
+        super().__init__(cache=cache, texels_per_frame=texels_per_frame)
         self.reset_every = 0  # debugging: forget all light before every so many frames; 0 never
         self._frames = 0
-        self.texels_per_frame = texels_per_frame
-        self.profile = False  # waits for the GPU after every stage, so that its time is told apart
         self._compares = compares
         self._owns_context = context is None
         self.context = open_context() if context is None else context
         self._network = weights if isinstance(weights, Network) else None
         self._weights = weights if isinstance(weights, Path) else SHIPPED
-        self._lights: dict[str, LightCache] = {}
-        self._atlases: dict[str, Atlas] = {}
-        self._meshes, self._poser = Meshes(), Poser()
         self._window = Window()
-        self._ahead: tuple[Window, LightCache] | None  # the next window, lit before it is shown
-        self._glow = BodyGlow()
-        self._far: FarField | None = None  # of a large world
-        self._far_of: object = None  # the world that it shows
+        self._ahead: tuple[Window, LightCache] | None = None  # the next window, lit before it is shown
+        self._size_px = self._checked(size_px)
         with self.context:
-            self._static, self._bodies = StaticMesh(self.context), BodyMesh(self.context)
-            self._far_static = StaticMesh(self.context)
-            self._shadow = SunShadow(self.context)
-        self._materials: tuple[object, moderngl.Texture] | None = None
-        self._sight: Sight  # of the last picture, see `_look`
-        self._grid_shape: tuple[int, ...] = ()
-        self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
-        self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
-        self._size_px = (0, 0)
-        self._gbuffer: GBuffer | None = None
-        self._resolve: Resolve
-        self._gloss: Gloss
-        self._is_lit = True  # by the light of the look: else it is being made, and pictures are the raster's
-        self.look = ""
+            self._canvas = Canvas(self.context, self, self._size_px, None)
+        self._other: Canvas | None = None  # that keeps a state which was seen to return
+        self._world: tuple[object, bytes] = (None, b"")  # voxels of the last world, and what tells them
+        self._left: deque[bytes] = deque(maxlen=STATES_LEFT)  # states that no canvas is of any more
         self.set_look(look)
-        self.size_px = size_px
 
     # ---- settings ----
 
@@ -127,18 +86,26 @@ class Renderer:
         """Change the look: "neural", "classical" or "raster". Raises WeightsError if the network cannot be had."""
         if look not in LOOKS:
             raise ValueError(f"look: {look!r} is not one of {', '.join(LOOKS)}")
-        if look != "raster" and look not in self._lights:
-            if look == "neural" and self._network is None:
-                self._network = load(self._weights)
-            self._lights[look] = self._new_light(look)
-            with self.context:
-                self._atlases[look] = Atlas(self.context)
+        if look == "neural" and self._network is None:
+            self._network = load(self._weights)
         self.look = look
+        with self.context:
+            self._forget_other()
+            if look != "raster" and self._canvas.light is None:
+                self._canvas.use(self._new_light())
+        self._canvas.wipe()
         self._ahead = None
-        self._drawn: _Drawn | None = None
 
-    def _new_light(self, look: str) -> LightCache:
-        return LightCache(self._network if look == "neural" else None, compares=self._compares)
+    def _new_light(self) -> LightCache:
+        return LightCache(self._network if self.look == "neural" else None, compares=self._compares)
+
+    def _checked(self, size_px: tuple[int, int]) -> tuple[int, int]:
+        width, height = int(size_px[0]), int(size_px[1])
+        with self.context:
+            limit = int(self.context.info["GL_MAX_TEXTURE_SIZE"])
+        if not (1 <= width <= limit and 1 <= height <= limit):
+            raise ValueError(f"size_px: {width} x {height} is not between 1 x 1 and {limit} x {limit}")
+        return width, height
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -147,44 +114,25 @@ class Renderer:
 
     @size_px.setter
     def size_px(self, size_px: tuple[int, int]) -> None:
-        width, height = int(size_px[0]), int(size_px[1])
-        with self.context:
-            limit = int(self.context.info["GL_MAX_TEXTURE_SIZE"])
-        if not (1 <= width <= limit and 1 <= height <= limit):
-            raise ValueError(f"size_px: {width} x {height} is not between 1 x 1 and {limit} x {limit}")
-        if (width, height) == self._size_px:
+        size_px = self._checked(size_px)
+        if size_px == self._size_px:
             return
-        self._size_px = (width, height)
+        self._size_px = size_px
         with self.context:
-            if self._gbuffer is not None:
-                self._gbuffer.release()
-                self._resolve.release()
-                self._gloss.release()
-            self._gbuffer = GBuffer(self.context, self._size_px)
-            self._resolve = Resolve(self.context, self._size_px)
-            self._gloss = Gloss(self.context, self._size_px)
-        self._screen = tiles.PagesOnScreen(self._size_px)
-        self._glossy = tiles.tile_grid(self._size_px)  # tiles that were drawn with their reflections
-        self._tiles = np.zeros(self._glossy.shape, np.uint8)
-        self._picture = np.zeros((height, width, 4), np.uint8)
-        self._rgb = np.zeros((height, width, 3), np.uint8)
-        self._surface = np.zeros((height, width, 4), np.uint32)  # the G-buffer as it was read last
-        self._drawn = None
-
-    @property
-    def _most_bricks(self) -> int | None:
-        return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
+            self._forget_other()
+            self._canvas.resize(size_px)
 
     @property
     def light(self) -> LightCache | None:
-        """The light cache of the look, None for the raster look."""
-        return self._lights.get(self.look)
+        """The light cache that the last frame was made with, None for the raster look."""
+        return self._canvas.light
 
     def invalidate(self) -> None:
         """Forget all light of the look and the last picture: the next one is made from nothing."""
-        self._drawn = self._ahead = None
-        if self.light is not None:
-            self.light.reset()
+        self._ahead = None
+        with self.context:
+            self._forget_other()
+        self._canvas.wipe(light_too=True)
 
     # ---- pictures ----
 
@@ -195,362 +143,117 @@ class Renderer:
         regenerated}.
         """
         start = time.perf_counter()
-        stats: dict[str, object] = {}
+        self._begin()
         view = self._through_window(view)
         with self.context:
-            drawn_tiles = self._draw(view, stats, picture=True)
-            if drawn_tiles:
-                self._resolve.read(self._picture)
-                self._rgb = np.empty((*self._picture.shape[:2], 3), np.uint8)
-                for channel in range(3):  # ten times as fast as all at once
-                    self._rgb[..., channel] = self._picture[..., channel]
-                self._rgb.setflags(write=False)
-            self._lap(stats, "read")
-        total = tiles.tile_grid(self._size_px).size
-        stats["tiles"] = {"reused": total - drawn_tiles, "regenerated": drawn_tiles}
-        stats["frame_ms"] = (time.perf_counter() - start) * 1e3
-        del stats["_lap"]
-        return Frame(self._rgb, view.tick, stats, self._tiles)
+            frame = self._canvas_for(view).picture(view, self._window)
+        frame.stats["frame_ms"] = (time.perf_counter() - start) * 1e3
+        return frame
 
     def render_linear(self, view: View, decorated: bool = False) -> F32:
         """Linear radiance [H, W, 3] before exposure and tone curve, one sample per pixel, edges as they are.
 
         `decorated` adds what a path tracer of the same scene does not have: the sun's disc, stars and fog.
         """
+        self._begin()
         view = self._window.of(view)
         with self.context:
-            self._draw(view, {}, picture=False)
-            assert self._gbuffer is not None and self._materials is not None
-            atlas = self._atlases.get(self.look) if self._is_lit else None
-            self._drawn = None  # the targets hold this view, but no picture was made of it
-            return self._resolve.linear(
-                view, self._gbuffer, self._shadow, self._materials[1], atlas, decorated, self._gloss.texture
-            )
+            return self._canvas_for(view).linear(view, self._window, decorated)
 
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
+        self._begin()
+        view = self._window.of(view)
         with self.context:
-            self._drawn = None
-            self._draw(self._window.of(view), {}, picture=False, whole=True)
-            self._drawn = None
-            assert self._gbuffer is not None
-            return self._gbuffer.arrays()
+            return self._canvas_for(view).gbuffer(view, self._window)
 
     def reflections(self, view: View) -> F32:
         """What glossy pixels reflect but for the sun, and the part of diffuse light that is left to them: [H, W, 4]."""
+        self._begin()
+        view = self._window.of(view)
         with self.context:
-            self._draw(self._window.of(view), {}, picture=False)
-            self._drawn = None
-            return self._gloss.values()
+            return self._canvas_for(view).reflections(view, self._window)
 
-    # ---- the frame, stage by stage ----
+    def _begin(self) -> None:
+        self._frames += 1
+        if not self.cache or (self.reset_every and self._frames % self.reset_every == 0):
+            self.invalidate()
 
     def _through_window(self, view: View) -> View:
         """The view through the window. In play the next window is lit over frames, and shown when it is done or the
         camera comes too near to the edge of this one.
         """
-        light, most_bricks = self.light, self._most_bricks
-        waits = most_bricks is not None and light is not None and light.is_built and not self.frozen
+        light = self.light
+        waits = self.most_bricks is not None and light is not None and light.is_built and not self.frozen
         if not waits or not self._window.reaches(view, LEAST_AROUND_M) or self._window.lies_right(view):
             self._ahead = None
             return self._window.of(view)
         if self._ahead is None:
-            self._ahead = Window(), self._new_light(self.look)
+            self._ahead = Window(), self._new_light()
         next_window, next_light = self._ahead
         through_next = next_window.of(view)
         next_light.update(through_next, BRICKS_AHEAD)
         if not next_light.is_built:
             return self._window.of(view, stays=True)
-        self._window, self._lights[self.look], self._ahead = next_window, next_light, None
+        self._window, self._ahead = next_window, None
+        with self.context:
+            self._canvas.use(next_light)
         return through_next
 
-    def _draw(self, view: View, stats: dict[str, object], picture: bool, whole: bool = False) -> int:
-        """Bring all targets up to date, with `whole` the whole G-buffer; returns how many tiles were drawn."""
-        assert self._gbuffer is not None
-        stats["ms"], stats["_lap"] = {}, time.perf_counter()
-        self._frames += 1
-        if not self.cache or (self.reset_every and self._frames % self.reset_every == 0):
-            self.invalidate()
-        self._follow_materials(view)
-        remeshed = self._follow_voxels(view)
-        self._follow_far(view)
-        posed = self._poser.pose(view)
-        self._lap(stats, "world")
-        light = self.light
-        if light is not None:
-            rests = self.frozen and light.is_of(view)
-            archive = self.archive if self.cache else None
-            light_stats = light.rest() if rests else light.update(view, self._most_bricks, archive)
-            stats["light_behind"] = light_stats.behind
-            self._lap(stats, "light")
-            if light.is_built != self._is_lit:
-                self._is_lit, self._drawn = light.is_built, None
-            light = light if light.is_built else None
-        is_another = self._is_another(view, remeshed)
-        sight = self._look(view, is_another, remeshed)
-        self._lap(stats, "gbuffer")
-        seen = sight.sees(posed.low, posed.high, self._all_px)
-        body_light = self._body_light(view, posed, light, seen)
-        self._bodies.update(posed, body_light)
-        self._lap(stats, "bodies")
-        shadow_moved = self._follow_shadow(view, posed, remeshed)
-        self._lap(stats, "shadow")
+    # ---- which canvas ----
 
-        geometry, shade, relit = self._changed_tiles(
-            view, posed, body_light, seen, None if is_another else remeshed, shadow_moved
-        )
-        assert self._materials is not None
-        fresh = self._drawn is None
-        rects = tiles.drawn_rects(geometry, self._size_px)
-        if rects or relit:
-            far = None if self._far is None else (self._far, self._far_static)
-            if not is_another:
-                sight = self._gbuffer.look(view.camera, self._meshes, self._static, rects, self._screen.keys)
-            self._gbuffer.draw(
-                sight,
-                view.previous_camera,
-                self._meshes,
-                self._static,
-                self._bodies,
-                self._materials[1],
-                rects,
-                far,
-                seen if relit else None,
-                whole,
-            )
-            self._lap(stats, "gbuffer")
-        screen = self._screen
-        if rects or relit or fresh:
-            self._surface, keys = self._gbuffer.read()
-            screen.see(keys, 48 * view.voxels.stamp.size)
-            self._lap(stats, "pages")
-        if light is not None:
-            light.decode(screen.keys, self.texels_per_frame, screen.area_px)
-            self._lap(stats, "decode")
-            slots = light.slots(screen.keys)
-            dirty = light.take_dirty_slots()
-            self._atlases[self.look].write(light.atlas, dirty, int(slots.max(initial=-1)))
-            repaged = screen.place(slots, view.voxels.stamp.shape, dirty)
-            if fresh or repaged.any():
-                self._resolve.write_slots(screen.slots)
-            shade |= repaged
-            self._lap(stats, "upload")
-            stats["probes"] = _split(light_stats.probes, light_stats.probes_regenerated)
-            stats["bricks"] = _split(light_stats.bricks, light_stats.bricks_regenerated)
-            stats["pages"] = _split(light_stats.pages, light_stats.pages_regenerated)
-            stats["pages_stale"], stats["bodies_stale"] = light_stats.pages_stale, light_stats.bodies_stale
-            stats["cache_mb"] = light.bytes / 1e6
-        elif self.light is not None:
-            stats["pages_stale"] = len(screen.keys)
-        shade |= self._gloss.update(view, self._surface, light, bool(rects) or relit, fresh)
-        self._lap(stats, "reflections")
-        stats["reflections"] = _split(len(self._gloss.rows), self._gloss.traced)
-        shade |= geometry | (self._gloss.tiles != self._glossy)  # two programs need not agree to the last bit
-        self._glossy = self._gloss.tiles
-        if picture and shade.any():
-            sky, surface = tiles.tile_contents(screen.coded)
-            plain = tiles.tile_grid(self._size_px, True) if shade.all() else shade & surface & ~self._glossy
-            parts = {
-                "sky": tiles.rects_of_tiles(shade & sky, self._size_px, shade.size),
-                "glossy": tiles.rects_of_tiles(shade & self._glossy, self._size_px, shade.size),
-                "plain": tiles.rects_of_tiles(plain, self._size_px, shade.size),
-            }
-            self._resolve.draw(
-                view,
-                self._gbuffer,
-                self._shadow,
-                self._materials[1],
-                None if light is None else self._atlases[self.look],
-                parts,
-                self.antialias,
-                self._gloss.texture,
-            )
-            self._lap(stats, "resolve")
-        self._drawn = _Drawn(view.camera, self._shading_key(view), posed, body_light, seen)
-        self._tiles = shade.astype(np.uint8) * REGENERATED
-        if light is not None:
-            self._tiles[screen.showing(light.stale_slots)] = STALE
-        return int(shade.sum())
-
-    @property
-    def _all_px(self) -> Rect:
-        return (0, 0, *self._size_px)
-
-    def _is_another(self, view: View, remeshed: Remeshed | None) -> bool:
-        """Whether all of the picture may differ from the last one."""
-        return self._drawn is None or remeshed is None or self._drawn.camera != view.camera
-
-    def _look(self, view: View, is_another: bool, remeshed: Remeshed | None) -> Sight:
-        """Who may be seen. Found out for the whole of a picture that `is_another`; while it is the same it holds, but
-        where voxels change: what hid somebody may have gone.
+    def _canvas_for(self, view: View) -> Canvas:
+        """The canvas that the view's picture goes on from: one of a state like it, if there is one. A state that was
+        left before and is there again may well do so often: it gets a canvas, and the one that was shown keeps its own.
         """
-        assert self._gbuffer is not None
-        if is_another:
-            self._sight = self._gbuffer.look(
-                view.camera, self._meshes, self._static, [self._all_px], self._screen.keys
-            )  # fmt: skip
-        elif remeshed is not None and len(remeshed.bricks):
-            self._sight = self._sight.without(remeshed.low, remeshed.high)
-        return self._sight
+        light = self._canvas.light
+        if light is None or not self.cache or self.frozen or self.texels_per_frame is not None:
+            self._forget_other()
+            return self._canvas
+        key, before = state_key(view, self._world_of(view)), self._canvas.state
+        if key != before:
+            if self._other is not None and self._other.state == key:
+                self._canvas, self._other = self._other, self._canvas
+            elif key in self._left and light.bytes <= KEPT_TWICE_BYTES:
+                self._keep_both(view, light)
+            else:
+                self._left.append(before)
+            self._canvas.state = key
+        return self._canvas
 
-    def _shadow_hulls(self, view: View, low: NDArray[np.floating], high: NDArray[np.floating]) -> F64:
-        """Points [n, 16, 3] whose hulls hold boxes [n, 3] (metres, world) and all the shadow they throw."""
-        assert self._shadow.frame is not None
-        pad = 4.0 * self._shadow.frame.texel_m + self._shadow.frame.offset_m
-        towards = np.asarray(view.sky.sun_direction, np.float64)
-        corners = tiles.box_corners(low.astype(np.float64) - pad, high.astype(np.float64) + pad)
-        return tiles.swept(corners, towards, self._floor_m, SHADOW_REACH_M)
+    def _world_of(self, view: View) -> bytes:
+        """128 bits that tell the voxels of the view's world as it was made."""
+        base, digest = self._world
+        if base is not view.voxels.base:
+            base = view.voxels.base
+            digest = hashlib.blake2b(base.tobytes(), digest_size=16).digest()
+            self._world = base, digest
+        return digest
 
-    def _clip(self, view: View) -> F64:
-        return clip_from_world(view.camera, self._size_px[0] / self._size_px[1])
-
-    def _lap(self, stats: dict[str, object], stage: str) -> None:
-        if self.profile:
-            self.context.finish()
-        now = time.perf_counter()
-        stats["ms"][stage] = stats["ms"].get(stage, 0.0) + (now - stats["_lap"]) * 1e3  # type: ignore
-        stats["_lap"] = now
-
-    def _follow_materials(self, view: View) -> None:
-        assert self._gbuffer is not None
-        self._gbuffer.follow_patterns(view.materials)
-        if self._materials is None or self._materials[0] is not view.materials:
-            if self._materials is not None:
-                self._materials[1].release()
-            self._materials = (view.materials, material_texture(self.context, view.materials))
-            self._drawn = None
-
-    def _follow_voxels(self, view: View) -> Remeshed | None:
-        """Which quads were made again, None for all of them."""
-        if self._base is not view.voxels.base or self._grid_shape != view.voxels.material.shape:
-            self._meshes = Meshes()
-            self._base, self._grid_shape = view.voxels.base, view.voxels.material.shape
-            self._screen = tiles.PagesOnScreen(self._size_px)
-        remeshed = self._meshes.update(view.voxels)
-        if remeshed is None:
-            self._static.release()
-            self._drawn = None
-        if remeshed is None or len(remeshed.bricks):
-            self._static.update(self._meshes)
-            low, high = self._meshes.bounds()
-            self._floor_m = float(low[2])
-            self._shadow.occupancy.follow(view.voxels, None if remeshed is None else remeshed.bricks, float(high[2]))
-        return remeshed
-
-    def _follow_far(self, view: View) -> None:
-        if view.land is None:
-            self._far = self._far_of = None
+    def _keep_both(self, view: View, light: LightCache) -> None:
+        """Show the view on another canvas than the last one: on one that knows what that does, or on the one that there
+        is beside it, if following the view is no more work for that.
+        """
+        other = None if self._other is None else self._other.light
+        if other is not None and other.bricks_apart(view) <= 2 * light.bricks_apart(view) + BRICKS_APART:
+            assert self._other is not None
+            self._left.append(self._other.state)
+            self._canvas, self._other = self._other, self._canvas
             return
-        if self._far is None or self._far_of is not view.land.base:
-            self._far, self._far_of = FarField(view.land), view.land.base
-            self._far_static.release()
-        if self._far.follow(view.land, self._window.low, self._window.high):
-            self._far_static.update(self._far.meshes)
-            self._drawn = None
+        self._forget_other()
+        knows = light.twin(view) if light.is_of(view) else self._new_light()
+        self._canvas, self._other = Canvas(self.context, self, self._size_px, knows), self._canvas
 
-    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: Remeshed | None) -> bool:
-        """Draw the shadow maps where needed; says whether the frame of the map moved (all shadows may differ)."""
-        if not view.sky.sun.any():
-            self._shadow.rest(remeshed is None or len(remeshed.bricks) > 0)
-            return False
-        before = self._shadow.frame
-        eye = np.asarray(view.camera.position)
-        self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, remeshed)
-        hulls = self._shadow_hulls(view, posed.low, posed.high)
-        planes = frustum_planes(self._clip(view), (0, 0, *self._size_px), self._size_px)
-        inside: Bool = np.greater(hulls @ planes[:, :3].T + planes[:, 3], 0.0)  # [B, 16, 5]
-        casts: Bool = np.all(np.any(inside, axis=1), axis=1)  # a hull all beyond one plane is not in the picture
-        self._shadow.update_bodies(posed, self._bodies, casts)
-        return self._shadow.frame is not before
-
-    def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool) -> F32:
-        """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them. Of bodies
-        [B] that are not seen it need not be known.
-        """
-        most = None if self._most_bricks is None else BODIES_PER_FRAME
-        if light is None:
-            e = np.zeros((len(posed.position), 3), np.float32)
-        else:
-            e = light.body_light(view, posed, most, seen)
-        self._glow.put_into(e, view, posed, light is not None)
-        return e
-
-    def _shading_key(self, view: View) -> tuple[object, ...]:
-        sky = view.sky
-        key: tuple[object, ...] = (
-            self.look, self.antialias, self._shadow.bodies_cast, sky.exposure, sky.fog_density,
-            *(a.tobytes() for a in (sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground)),
-        )  # fmt: skip
-        if self.look == "raster" or not self._is_lit:
-            key += (view.lamps.radiance.tobytes(), view.lamps.centre.tobytes(), view.lamps.size.tobytes())
-        return key
-
-    def _changed_tiles(
-        self,
-        view: View,
-        posed: PosedBodies,
-        body_light: F32,
-        seen: Bool,
-        remeshed: Remeshed | None,
-        shadow_moved: bool,
-    ) -> tuple[Bool, Bool, bool]:
-        """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart); and whether bodies in
-        other tiles have another light in the G-buffer. Of another picture altogether, `remeshed` None, all of them.
-        """
-        drawn = self._drawn
-        if drawn is None or remeshed is None:
-            return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
-        shade_all = shadow_moved or drawn.shading != self._shading_key(view)
-        geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
-        clip = self._clip(view)
-        moved_low, moved_high, relit_low, relit_high = _changed_boxes(drawn, posed, body_light, seen)
-        tiles.mark_hulls(shade, clip, self._size_px, tiles.box_corners(relit_low, relit_high))
-        moved_low, moved_high = np.concatenate([moved_low, remeshed.low]), np.concatenate([moved_high, remeshed.high])
-        tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(moved_low, moved_high))
-        if len(moved_low) and view.sky.sun.any() and not shade_all:
-            tiles.mark_hulls(shade, clip, self._size_px, self._shadow_hulls(view, moved_low, moved_high))
-        return geometry, shade, len(relit_low) > 0
+    def _forget_other(self) -> None:
+        if self._other is not None:
+            self._left.append(self._other.state)
+            self._other.release()
+            self._other = None
 
     def release(self) -> None:
         """Give all GPU memory back."""
         with self.context:
-            for atlas in self._atlases.values():
-                atlas.release()
-            for thing in (
-                self._static,
-                self._far_static,
-                self._bodies,
-                self._shadow,
-                self._resolve,
-                self._gbuffer,
-                self._gloss,
-            ):
-                if thing is not None:
-                    thing.release()
-            if self._materials is not None:
-                self._materials[1].release()
+            self._forget_other()
+            self._canvas.release()
         if self._owns_context:
             self.context.release()
-
-
-def _split(total: int, regenerated: int) -> dict[str, int]:
-    return {"reused": max(total - regenerated, 0), "regenerated": regenerated}
-
-
-def _changed_boxes(
-    drawn: _Drawn, posed: PosedBodies, body_light: F32, seen: Bool
-) -> tuple[F64, F64, F64, F64]:  # fmt: skip
-    """Boxes, old and new, of bodies whose shape or place differs, and of others whose light does."""
-    old = drawn.posed
-    if old.triangles is not posed.triangles:  # other bodies altogether
-        low = np.concatenate([old.low, posed.low]).astype(np.float64)
-        high = np.concatenate([old.high, posed.high]).astype(np.float64)
-        return low, high, low[:0], high[:0]
-    moved = differing(posed.first_vertex, old.position, posed.position)
-    relit = differing(posed.first_vertex, drawn.body_light, body_light) & drawn.seen & seen
-
-    def both(which: Bool) -> tuple[F64, F64]:
-        low = np.concatenate([old.low[which], posed.low[which]]).astype(np.float64)
-        return low, np.concatenate([old.high[which], posed.high[which]]).astype(np.float64)
-
-    return (*both(moved), *both(relit & ~moved))

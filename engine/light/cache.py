@@ -7,7 +7,9 @@ what the camera sees. Everything that is dirty is done before the frame and ligh
 equals a fresh one bit for bit. In play both have a budget, and come to the same light over some frames.
 """
 
+import sys
 from collections.abc import Generator, Iterator
+from copy import deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ BUDGET_BYTES = 256 * 2**20  # atlases and decoded texels, half each
 ANEW = 0.3  # a change of more than this part of all bricks costs more to follow than to begin anew
 MOST_LENT = 3  # while light in view is the first, other light rests for so many updates before it goes on for one
 IDLE = 4  # an idle update does a quarter of what it may
+UNLIKE = sys.maxsize  # bricks
 AFTER_EDIT = 4  # an update in which the light of an edit goes on does a quarter too, and so do its bodies and pages
 
 
@@ -63,8 +66,20 @@ class LightCache:
         self._met: tuple[object, object, Furniture] = (None, None, no_furniture())  # furniture, movers, all of both
 
     def is_of(self, view: View) -> bool:
-        """Whether light of the view's world is there at all."""
-        return self.is_built and self._base is view.voxels.base
+        """Whether there is light that can follow the view."""
+        return self.is_built and self.transport.is_like(view.voxels) and not self._is_another(view)
+
+    def bricks_apart(self, view: View) -> int:
+        """In how many bricks voxels of the view may be others than those of the light; UNLIKE if that cannot follow."""
+        return self.transport.changed_bricks(view.voxels) if self.is_of(view) else UNLIKE
+
+    def twin(self, view: View) -> "LightCache":
+        """Another cache that knows all that this one does of the view's world, and goes on from there by itself."""
+        looking, self._looking = self._looking, None
+        shared = (self.network, view.voxels.base, view.materials, view.prefabs, *view.prefabs)
+        twin = deepcopy(self, {id(thing): thing for thing in shared})
+        self._looking = looking
+        return twin
 
     def reset(self) -> None:
         """Forget everything; the next update builds it again from the view alone."""
@@ -86,8 +101,8 @@ class LightCache:
         self._movers = self._cast.of(view)
         rests = self._is_lent and most_bricks is not None
         self._is_lent, self._lent = False, self._lent + 1 if rests else 0
-        if self._is_another_world(view):
-            self.is_built, self._base, self._shape, self._behind = False, view.voxels.base, view.voxels.stamp.shape, 0
+        if self._begins_anew(view):
+            self.is_built, self._base, self._behind = False, view.voxels.base, 0
             self._drop()
             self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks, archive)
         if most_bricks is not None and not self.is_built:
@@ -117,16 +132,16 @@ class LightCache:
         for name in ("world", "decoded", "_body_light"):
             vars(self).pop(name, None)
 
-    def _is_another_world(self, view: View) -> bool:
-        """Stamps of bricks tell the edits of one world; another one has another blueprint. One that is edited all over
-        is as good as another.
-        """
-        voxels = view.voxels
-        if not self.is_built and self._going is None:
-            return True
-        if self._base is not voxels.base or self._shape != voxels.stamp.shape:
-            return True
-        return self.is_built and self.transport.changed_bricks(voxels) > ANEW * self.transport.surface.n_with_texels
+    def _begins_anew(self, view: View) -> bool:
+        """Whether what there is, or is being made, is of no use for the view."""
+        if self.is_built:
+            return not self.is_of(view)
+        return self._going is None or self._base is not view.voxels.base
+
+    def _is_another(self, view: View) -> bool:
+        """Whether voxels of a view like it are as good as another world's: a change all over is not followed."""
+        transport = self.transport
+        return transport.changed_bricks(view.voxels) > ANEW * transport.surface.n_with_texels
 
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""

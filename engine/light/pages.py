@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.compiled import leaf
 from engine.light.faces import PAGES_PER_BRICK, page_key, row_of, texel_at, texel_of
+from engine.light.setaside import SetAside
 
 SLOTS_PER_BAND = 56  # a band is one row of slots, uploaded as a whole; 56 lamp pages fill a texture 1024 wide
 BRICK_M = BRICK * VOXEL_M
@@ -241,7 +242,7 @@ def _pages_showing(place, n_bricks, block, slot, mark):
                     mark[found] = True
 
 
-class PageTable:
+class PageTable(SetAside):
     """Which page lies in which slot, and the atlas."""
 
     def __init__(self, n_bricks: int, n_slots: int) -> None:
@@ -255,18 +256,13 @@ class PageTable:
         self.filled_at = np.zeros(0, np.int32)  # [S] decode that wrote its content, -1 void
         self.checked = np.zeros(0, np.int32)  # [S] relight at which its content was right, -1 void, or STANDS_IN
         self.evicted = 0  # pages thrown out so far
-        # All that the atlas may become. It costs nothing until it is written to; to copy pages would hold up a frame.
-        self._room = {"atlas": np.zeros((self._most_bands, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)}
-        self.atlas = self._room["atlas"][:0]  # [bands, 18, 1008, 4] e
+        self.atlas = np.zeros((0, PAGE_PX, SLOTS_PER_BAND * PAGE_PX, 4), np.float32)  # [bands, 18, 1008, 4] e
+        self.set_aside(self._most_bands, "atlas")
         self._free: list[int] = []
 
     def _grow(self, n_bands: int) -> None:
-        old, more, bands = len(self.key_of_slot), n_bands * SLOTS_PER_BAND, len(self.atlas) + n_bands
-        room = self._room["atlas"]
-        if bands > len(room):  # one picture needs more
-            extra = np.zeros((bands - len(room), *room.shape[1:]), np.float32)
-            self._room["atlas"] = room = np.concatenate([room, extra])
-        self.atlas = room[:bands]
+        old, more = len(self.key_of_slot), n_bands * SLOTS_PER_BAND
+        self.make_room(len(self.atlas) + n_bands)
         for name in ("key_of_slot", "last_seen", "filled_at", "checked"):
             setattr(self, name, np.concatenate([getattr(self, name), np.full(more, -1, np.int32)]))
         self._free = list(range(old + more - 1, old - 1, -1)) + self._free

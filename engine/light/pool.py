@@ -27,6 +27,7 @@ from engine.light.rows import (
     state_around,
     waiting_of_pages,
 )
+from engine.light.setaside import SetAside
 from engine.light.shadows import lamps_cross
 from engine.light.standing import StandingBodies
 from engine.light.transport import Change, Transport
@@ -45,7 +46,7 @@ AGE_CAP = 8  # decodes after which a row that waits comes before all that wait f
 URGENT = 1 << 24  # urgency of a row whose light a change made void, beside its area in pixels
 
 
-class TexelPool:
+class TexelPool(SetAside):
     """Rows of decoded light; at most `limit` of them unless one picture needs more.
 
     Every row says at which relight its light was last found right, and in which decode it last changed, so that a
@@ -94,11 +95,8 @@ class TexelPool:
         self.changed_at = np.zeros(0, np.int32)  # [R] decode in which `e_indirect` or `e_lamp` changed
         self.is_caused = np.zeros(0, np.bool_)  # [R] void because the world changed, not new to the camera
         self.waits_since = np.zeros(0, np.int32)  # [R] decode that first left it void, -1 none
-        self._room = {
-            name: np.zeros((limit, *rows.shape[1:]), rows.dtype)
-            for name, rows in vars(self).items()
-            if isinstance(rows, np.ndarray) and name != "row_of_texel"
-        }  # [limit] what there may be of every array of rows
+        rows = [name for name, rows in vars(self).items() if isinstance(rows, np.ndarray) and name != "row_of_texel"]
+        self.set_aside(limit, *rows)
         self._is_new = np.zeros(n_texels, np.bool_)  # [T] came with a change, and nobody asked for it yet
         self.distinct = Distinct(n_texels)
 
@@ -205,7 +203,7 @@ class TexelPool:
         if more > 0:
             size = len(self.texel_of_row)
             more = max(more, min(size // 2, self.limit - size))
-            self._make_room(size + more)
+            self.make_room(size + more)
             self.texel_of_row[size:] = -1
             self._free = list(range(size + more - 1, size - 1, -1)) + self._free
         fresh = np.array([self._free.pop() for _ in range(len(missing))], np.int32)
@@ -220,15 +218,6 @@ class TexelPool:
         self.crease[fresh], self.crease_void[fresh] = 0.0, True
         self._is_new[missing] = False
         return self.row_of_texel[texels]
-
-    def _make_room(self, n: int) -> None:
-        """Make it n rows. Memory for the limit is set aside at once and costs nothing until it is written to; to move
-        all rows would hold up a frame.
-        """
-        for name, room in self._room.items():
-            if n > len(room):  # one picture needs more than the limit
-                self._room[name] = room = np.concatenate([room, np.zeros((n - len(room), *room.shape[1:]), room.dtype)])
-            setattr(self, name, room[:n])
 
     def waits(self) -> Bool:
         """Which rows [R] show a stand-in for light that is still to be worked out."""

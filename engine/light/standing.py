@@ -24,7 +24,7 @@ class StandingBodies:
 
     def stand(self, view: View) -> bool:
         """Whether all stands as it did."""
-        return _key(view) == self._key
+        return standing_key(view) == self._key
 
     def follow(self, view: View) -> FurnitureChange | None:
         """Note which furniture came, went or was moved; None if all stands as it did."""
@@ -32,7 +32,7 @@ class StandingBodies:
             return None
         made_of, self._made_of = self._made_of, (view.prefabs, view.materials)
         same = made_of[0] is view.prefabs and made_of[1] is view.materials
-        old, self._key = self.furniture, _key(view)
+        old, self._key = self.furniture, standing_key(view)
         self.furniture, self.albedo, self._at_home = furniture_of(view, self._at_home if same else None)
         moved = furniture_change(old, self.furniture)
         stays, was, n = moved.part >= 0, (self.sides, self.changed_at), len(self.albedo)
@@ -47,7 +47,7 @@ class StandingBodies:
         self.sides = sides
 
 
-def _key(view: View) -> tuple[object, ...]:
+def standing_key(view: View) -> tuple[object, ...]:
     """What furniture depends on."""
     bodies, stands = view.bodies, np.flatnonzero(view.bodies.stands)
     poses = (bodies.entity[stands], bodies.prefab[stands], bodies.position[stands], bodies.orientation[stands])

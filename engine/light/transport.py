@@ -63,6 +63,8 @@ class Transport:
         """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
+        self._base = voxels.base
+        self._compared: tuple[object, Bool] = (None, np.zeros(0, np.bool_))  # a base that it is not of, and where
         self.voxels = voxels_of(self.grid)
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
@@ -107,7 +109,7 @@ class Transport:
 
     def stands_at(self, voxels: VoxelView) -> None:
         """It was read from elsewhere: a grid with the same voxels has other stamps, and no ray was traced for it."""
-        self._stamp = voxels.stamp.copy()
+        self._stamp, self._base = voxels.stamp.copy(), voxels.base
         self.bounce_rays.take_traced()
 
     def first_change(self) -> Change:
@@ -117,13 +119,26 @@ class Transport:
         rows = np.flatnonzero(self.surface.page_key_of_row >= 0).astype(np.int32)
         return Change(low, high, texels, texels[:0], texels, rows, bricks)
 
+    def is_like(self, voxels: VoxelView) -> bool:
+        """Whether a grid is as large as the one that was read last: then that can follow it."""
+        return self._stamp.shape == voxels.stamp.shape and self._base.shape == voxels.base.shape
+
     def changed_bricks(self, voxels: VoxelView) -> int:
-        """In how many bricks a grid has another stamp than the one that was read last."""
-        return int(np.count_nonzero(voxels.stamp != self._stamp))
+        """In how many bricks a grid that is like it may hold others than the one that was read last."""
+        return int(np.count_nonzero(self._may_differ(voxels)))
+
+    def _may_differ(self, voxels: VoxelView) -> Bool:
+        """Bricks [BX, BY, BZ] with another stamp, or the same one in another world that differs there."""
+        differs = np.not_equal(voxels.stamp, self._stamp)
+        if voxels.base is self._base:
+            return differs
+        if self._compared[0] is not voxels.base:
+            self._compared = voxels.base, bricks_that_differ(self._base, voxels.base)
+        return differs | self._compared[1]
 
     def follow(self, voxels: VoxelView) -> Change | None:
         """Bring everything in step with the grid; None if no voxel differs."""
-        changed = np.argwhere(voxels.stamp != self._stamp)
+        changed = np.argwhere(self._may_differ(voxels))
         boxes = []
         for brick in changed:
             part = tuple(slice(b * BRICK, b * BRICK + BRICK) for b in brick)
@@ -132,6 +147,7 @@ class Transport:
                 boxes.append((brick * BRICK + differs.min(0), brick * BRICK + differs.max(0) + 1))
             self.grid[part] = voxels.material[part]
         self._stamp[:] = voxels.stamp
+        self._base, self._compared = voxels.base, (None, self._compared[1])
         if not boxes:
             return None
         low, high = joined_boxes(np.array([a for a, _ in boxes]), np.array([b for _, b in boxes]))
@@ -198,6 +214,12 @@ class Transport:
         self._boxes.append((low, high))
         while sum(len(boxes) for boxes, _ in self._boxes) > MOST_BOXES:
             del self._boxes[0]
+
+
+def bricks_that_differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Bool:
+    """In which bricks two grids of voxels [X, Y, Z] are not the same: [X/8, Y/8, Z/8]."""
+    x, y, z = (n // BRICK for n in one.shape)
+    return np.asarray((one != other).reshape(x, BRICK, y, BRICK, z, BRICK).any((1, 3, 5)))
 
 
 def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:

@@ -4,6 +4,7 @@ Transport, lamps, the sun, furniture, and the radiance that follows from them. `
 done; here is how. Only what its sources are may be late (`relight`), where voxels and bodies stand never is.
 """
 
+import hashlib
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from engine.light.ggx import bounced_albedo
 from engine.light.lamps import LampChange, LampTransport
 from engine.light.probelight import ProbeLight
 from engine.light.relight import NO_PAGES, Direct, Dirty, Relight, Scene, passes_for_world
-from engine.light.standing import StandingBodies
+from engine.light.standing import StandingBodies, standing_key
 from engine.light.sunshine import NO_TEXELS, Sunshine
 from engine.light.transport import Change, Transport
 from engine.view import SkyView, View
@@ -44,6 +45,7 @@ class WorldLight:
         self.transport = transport
         self.relit = relit
         self.bounced = bounced_albedo(view.materials)  # [M, 3]
+        self._base = view.voxels.base  # of the world that `passes` are for
         self.passes = passes_for_world(view.voxels, self.bounced)
         self.lamps = LampTransport()
         self.lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3] that is shown
@@ -78,6 +80,11 @@ class WorldLight:
     def follow_voxels(self, view: View) -> Change | None:
         """Bring transport up to date; None if no voxel differs."""
         change = self.transport.follow(view.voxels)
+        if view.voxels.base is not self._base:
+            self._base = view.voxels.base
+            passes, self.passes = self.passes, passes_for_world(view.voxels, self.bounced)
+            if passes != self.passes:
+                self._sources = None
         if change is not None:
             self.sun.make_room(self.transport.surface.capacity)
         return change
@@ -231,6 +238,18 @@ class WorldLight:
     def direct(self) -> Direct:
         """Light that texels get straight from sources, as it is shown."""
         return Direct(self.lamps.e, self.sun.share, self.sky.sun, self.sky.sun_direction)
+
+
+def state_key(view: View, world: bytes) -> bytes:
+    """128 bits that tell all that the light of a view is made of, but for what moves; `world` tells its voxels before
+    any was changed.
+    """
+    told = hashlib.blake2b(digest_size=16)
+    voxels = world, view.voxels.stamp.tobytes()
+    for field in (*voxels, *_sources(view), *_lamps_key(view), *standing_key(view)):
+        content = field if isinstance(field, bytes) else repr(field).encode()
+        told.update(b"%d:" % len(content) + content)
+    return told.digest()
 
 
 def _sources(view: View) -> _Sources:

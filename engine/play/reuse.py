@@ -5,7 +5,7 @@ In every row a share of the world's bricks changes, one voxel in each, and the p
 is taken. Masks stand for block-sparse networks (SIGE, Li et al. 2022): what reads something that was done again is
 done again, pass by pass, whether it differs or not. The filter stands for caches that compare whole frames
 (StreamDiffusion's similarity filter): it shows the old picture as long as the new one is similar enough, which costs
-nothing and is wrong; its stale pixels are counted.
+nothing and is wrong; its stale pixels are counted. What *returns* changes back and forth, and has done so before.
 """
 
 import dataclasses
@@ -28,6 +28,7 @@ from engine.state.world import new_state
 from engine.view import VoxelView
 
 SHARES = (0.0, 0.01, 0.05, 0.15, 0.5, 1.0)  # of the bricks that hold any voxel
+RETURNS = 1 << 40  # in the stamp of a brick that does
 SIMILAR = 0.98  # cosine of two pictures from which on the filter shows the old one
 
 Ints = NDArray[np.signedinteger[Any]]
@@ -41,8 +42,8 @@ def reuse(
     shares: tuple[float, ...] = SHARES,
 ) -> list[dict[str, Any]]:
     """Rows {camera, changed, share, bricks, ours_ms, full_ms, ratio, masks_ms, masks_ratio, max_error, filter_skips,
-    filter_stale_px, cache_mb, tables {name: bytes}} for 0 to 100 % of the bricks changed, together or scattered, under
-    a still and a moving camera.
+    filter_stale_px, cache_mb, tables {name: bytes}} for 0 to 100 % of the bricks changed, together or scattered, and
+    for the least of these shares that returns, under a still and a moving camera.
 
     Times are medians of the processor time of `rounds` pictures, each made in turn by all; ratios are what the others
     take against ours; errors are in steps of 255.
@@ -56,15 +57,15 @@ def reuse(
     camera = rail.at(0.0)
     start = extract(blueprint, state, camera=camera, previous_camera=camera)
     versions = _Versions(start.voxels, np.asarray(camera.position))
-    one_edit = dataclasses.replace(start, voxels=versions.changed(1.0 / versions.count(1.0), False))
+    one_edit = dataclasses.replace(start, voxels=versions.changed(1.0 / versions.count(1.0), "together"))
     for renderer in (cached, masks, full):
         renderer.render(start)
         renderer.render(one_edit)  # the first that follows a change loads what it takes for that
     rows, second = [], 0.0
     for moving in (False, True):
-        for scattered in (False, True):
-            for share in shares:
-                name = f"{'moving' if moving else 'still'}, {share:.0%} {'scattered' if scattered else 'together'}"
+        for changed in ("together", "scattered", "returns"):
+            for share in shares if changed != "returns" else shares[1:2]:
+                name = f"{'moving' if moving else 'still'}, {share:.0%} {changed}"
                 say(f"{world.blueprint.name}: {name}")
                 times: dict[Renderer, list[float]] = {cached: [], masks: [], full: []}
                 worst, stale, skips = 0, [], 0
@@ -72,11 +73,15 @@ def reuse(
                 still = dataclasses.replace(start, camera=eye, previous_camera=eye, voxels=versions.now)
                 masks.render(still)
                 before = cached.render(still).rgb.copy()
+                for _ in range(2 if changed == "returns" else 0):
+                    before = cached.render(
+                        dataclasses.replace(still, voxels=versions.changed(share, changed))
+                    ).rgb.copy()
                 for _ in range(rounds):
                     second += 1 / 30 if moving else 0.0
                     eye = rail.at(second)
                     view = dataclasses.replace(
-                        start, camera=eye, previous_camera=eye, voxels=versions.changed(share, scattered)
+                        start, camera=eye, previous_camera=eye, voxels=versions.changed(share, changed)
                     )
                     pictures = []
                     for renderer, took in times.items():
@@ -93,7 +98,7 @@ def reuse(
                 rows.append(
                     {
                         "camera": "moving" if moving else "still",
-                        "changed": "scattered" if scattered else "together",
+                        "changed": changed,
                         "share": share,
                         "bricks": versions.count(share),
                         "ours_ms": round(ours_ms, 3),
@@ -134,14 +139,17 @@ class _Versions:
         """How many bricks a share of all of them is."""
         return round(share * len(self._near))
 
-    def changed(self, share: float, scattered: bool) -> VoxelView:
-        """The grid after one more turn: in each brick a voxel is gone, or back again."""
-        for brick in (self._far if scattered else self._near)[: self.count(share)]:
+    def changed(self, share: float, how: str) -> VoxelView:
+        """The grid after one more turn, "together", "scattered" or "returns": in each brick a voxel is gone, or back
+        again. The stamps of what returns say that it does.
+        """
+        for brick in (self._near if how == "together" else self._far)[: self.count(share)]:
             box = tuple(slice(b * BRICK, (b + 1) * BRICK) for b in brick)
             at = tuple(np.argwhere(self._first[box])[-1])
             now = self._material[box]
             now[at] = 0 if now[at] else self._first[box][at]
-            self._stamp[tuple(brick)] += 1
+            self._stamp[tuple(brick)] ^= RETURNS if how == "returns" else 0
+            self._stamp[tuple(brick)] += how != "returns"
         return self.now
 
 

@@ -23,7 +23,7 @@ def pair(request, gl):
     kept, fresh = (Renderer(SIZE, look=request.param, context=gl) for _ in range(2))
 
     def whole(view):
-        fresh._drawn = None
+        fresh._canvas._drawn = None
         return fresh.render(view).rgb
 
     yield kept, whole
@@ -115,6 +115,87 @@ def test_walking_away_and_coming_back_gives_the_same_pixels(pair):
         away = Camera((20.0 - 2 * step, 4.5 + step, 2.4), 2.3 + step, 0.1)
         kept.render(dataclasses.replace(view, camera=away, previous_camera=away))
     assert np.array_equal(kept.render(view).rgb, first)
+
+
+def states():
+    """Views of one world in states that may return, all from one place."""
+    day = views.courtyard("day")
+    return [day, without_a_step(day), dimmer(day), fewer_bodies(day), later(day), dimmer(without_a_step(day))]
+
+
+@pytest.mark.parametrize("look", ["neural", "classical"])
+def test_a_state_that_returns_costs_nothing_from_then_on(gl, look):
+    renderer, fresh = (Renderer(SIZE, look, context=gl) for _ in range(2))
+    day, stepped = states()[:2]
+    right = []
+    for view in (day, stepped):
+        fresh.invalidate()
+        right.append(fresh.render(view).rgb.copy())
+    assert (right[0] != right[1]).any()
+    renderer.render(day)
+    for turn in range(1, 8):
+        frame = renderer.render((day, stepped)[turn % 2])
+        np.testing.assert_array_equal(frame.rgb, right[turn % 2])
+        if turn > 2:  # the third is the first that was there before and whose place somebody else has
+            assert frame.stats["tiles"]["regenerated"] == frame.stats["pages"]["regenerated"] == 0
+            assert renderer.light.stats.rays_traced == 0 and not renderer.light.stats.relit
+    renderer.release()
+    fresh.release()
+
+
+def test_whatever_returns_the_pictures_are_those_of_a_new_renderer(gl):
+    """States, places of a person and cameras in any order; now and then one canvas follows to what another was."""
+    size, random = (96, 54), np.random.default_rng(2)
+    renderer, fresh = (Renderer(size, "neural", context=gl) for _ in range(2))
+    known, right, canvases = states(), {}, set()
+    for _ in range(80):
+        state, step, way = int(random.integers(len(known))), int(random.integers(2)), int(random.integers(2))
+        view = moved_person(known[state], 0.5) if step else known[state]
+        view = turned(view) if way else view
+        if (state, step, way) not in right:
+            fresh.invalidate()
+            right[state, step, way] = fresh.render(view).rgb.copy()
+        np.testing.assert_array_equal(renderer.render(view).rgb, right[state, step, way])
+        canvases.add(id(renderer._canvas))
+    assert len(canvases) > 1
+    renderer.release()
+    fresh.release()
+
+
+def test_what_returns_is_kept_within_the_budget_and_only_where_light_is_exact(gl, monkeypatch):
+    day, stepped = states()[:2]
+
+    def turns(renderer):
+        """Whether it keeps another state after some turns."""
+        for view in (day, stepped, day, stepped):
+            renderer.render(view)
+        return renderer._other is not None
+
+    renderer = Renderer((96, 54), "classical", context=gl)
+    assert turns(renderer)
+    pictures = [renderer.render(view).rgb.copy() for view in (day, stepped)]
+    renderer.size_px = (64, 36)
+    assert renderer._other is None and renderer.render(day).rgb.shape == (36, 64, 3) and turns(renderer)
+    renderer.size_px = (96, 54)
+    assert turns(renderer)
+    np.testing.assert_array_equal([renderer.render(view).rgb for view in (day, stepped)], pictures)
+    renderer.set_look("raster")
+    assert renderer._other is None and not turns(renderer)
+    renderer.set_look("classical")
+    assert turns(renderer)
+    renderer.invalidate()
+    assert renderer._other is None and turns(renderer)
+    renderer.frozen = True
+    assert not turns(renderer)
+    renderer.frozen, renderer.texels_per_frame = False, 500
+    assert not turns(renderer)
+    renderer.texels_per_frame = None
+    monkeypatch.setattr("engine.film.camera.KEPT_TWICE_BYTES", renderer.light.bytes // 2)
+    assert not turns(renderer)
+    renderer.release()
+    cold = Renderer((96, 54), "classical", cache=False, context=gl)
+    assert not turns(cold)
+    cold.release()
 
 
 def test_without_the_cache_the_pixels_are_the_same(gl):
@@ -232,11 +313,11 @@ def test_hidden_bodies_are_not_lit_until_they_may_show(gl):
         return rgb
 
     def are_lit():
-        return [kept._drawn.body_light[kept._drawn.posed.body == b].any() for b in range(2)]
+        return [kept._canvas._drawn.body_light[kept._canvas._drawn.posed.body == b].any() for b in range(2)]
 
     view = behind_a_wall()
     for _ in range(2):  # the first picture knows of no wall yet
-        kept._drawn = None
+        kept._canvas._drawn = None
         assert np.array_equal(kept.render(view).rgb, fresh(view))
     assert are_lit() == [False, True]
     assert kept.render(view).stats["tiles"]["regenerated"] == 0
@@ -247,7 +328,7 @@ def test_hidden_bodies_are_not_lit_until_they_may_show(gl):
         holed = views.with_voxels(view, hole)
         assert np.array_equal(kept.render(holed).rgb, fresh(holed)) and are_lit() == lit
         assert np.array_equal(kept.render(view).rgb, fresh(view))
-        kept._drawn = None
+        kept._canvas._drawn = None
         assert np.array_equal(kept.render(view).rgb, fresh(view)) and are_lit() == [False, True]
     open_ground = views.with_voxels(view, behind_a_wall(wall=False).voxels.material)
     assert np.array_equal(kept.render(open_ground).rgb, fresh(open_ground))
@@ -266,7 +347,7 @@ def test_who_fills_the_picture_leaves_nothing_behind_when_it_steps_aside(gl):
     for across in (0.0, 0.6, -0.7, 3.0):
         stands = views.bodies([(0, (6.7, 6.0 + across, 0.1), 0.4, None)])
         view = dataclasses.replace(view, bodies=stands, previous_camera=view.camera)
-        fresh._drawn = None
+        fresh._canvas._drawn = None
         picture = kept.render(view)
         assert np.array_equal(picture.rgb, fresh.render(view).rgb)
         if across:
@@ -308,7 +389,7 @@ def test_a_page_whose_texels_were_thrown_out_shows_no_lamp_that_went_out_meanwhi
     n_rows = one.light.decoded.pool.n_rows
     one.release()
     few = Renderer(size, context=gl)
-    few._lights["neural"] = LightCache(few._network, budget_bytes=int(2 * ROW_BYTES * n_rows * 2.1))
+    few._canvas.use(LightCache(few._network, budget_bytes=int(2 * ROW_BYTES * n_rows * 2.1)))
     for x, light in ((10.0, off), (30.0, lamp), (20.0, off), (45.0, off), (30.0, off)):
         picture = few.render(above(x, light)).rgb
         assert picture.any() == (light is lamp), x

@@ -144,7 +144,7 @@ def test_in_play_the_next_window_is_lit_before_it_is_shown(gl) -> None:
     def rests(x: float) -> int:
         for n in range(1, 400):
             through(walker, x)
-            if walker._ahead is None and walker._is_lit and not walker.light.stale_slots.size:
+            if walker._ahead is None and walker._canvas.is_lit and not walker.light.stale_slots.size:
                 return n
         raise AssertionError("it is never lit")
 
@@ -154,7 +154,7 @@ def test_in_play_the_next_window_is_lit_before_it_is_shown(gl) -> None:
     assert (walker._window.low == first).all() and walker._ahead is not None
     while walker._ahead is not None:
         picture, frames = through(walker, 65.0), frames + 1
-        assert walker._is_lit
+        assert walker._canvas.is_lit
         assert np.abs(picture.astype(int) - lit).mean() < 3.0  # nothing flashes, whatever window it is
     assert frames > 3 and (walker._window.low != first).any()
     rests(65.0)

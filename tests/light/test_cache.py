@@ -228,6 +228,90 @@ def test_the_tables_of_a_world_go_before_those_of_the_next_are_made(most_bricks:
     assert_same(cache, fresh(other))
 
 
+def test_the_same_world_read_again_costs_nothing() -> None:
+    """As when its file is saved as it was: other arrays with the same voxels."""
+    cache = warm(view_of(plaza(), LAMPS))
+    transport, again = cache.transport, view_of(plaza(), LAMPS)
+    for view in (again, with_voxels(again, plaza()), view_of(plaza(), LAMPS)):
+        stats = cache.update(view)
+        cache.decode(all_pages(cache))
+        assert cache.transport is transport and cache._relit.texels_done == 0
+        assert stats.rays_traced == stats.texels_regenerated == stats.pages_regenerated == 0
+    assert_same(cache, fresh(again))
+
+
+@pytest.mark.parametrize("most_bricks", [None, 60])
+def test_a_world_that_is_read_again_with_a_change_is_followed(most_bricks: int | None) -> None:
+    """It is told from the one before by voxels: stamps say only what was edited in each."""
+    random = np.random.default_rng(4)
+    worlds = [view_of(edited(random, view_of(plaza())).voxels.material, LAMPS) for _ in range(3)]
+    cache = warm(worlds[0])
+    transport = cache.transport
+    for turn in range(12):
+        view = worlds[int(random.integers(3))]
+        for _ in range(int(random.integers(3))):
+            view = edited(random, view)
+        cache.update(view, most_bricks)
+        if most_bricks is None or turn % 4 == 3:
+            finished(cache, view, 60)
+            assert_same(cache, fresh(view))
+    assert cache.transport is transport
+
+
+def test_a_world_that_is_read_again_in_other_colours_is_gathered_as_often_as_it_needs() -> None:
+    """How often follows from the world as it was made, and so from which one that is."""
+    white, grey = plaza(), plaza()
+    grey[:18][grey[:18] == 3] = 1
+    albedo = np.array([0.0, 0.3, 0.3, 0.95], np.float32)[:, None].repeat(3, 1)
+    paint = dataclasses.replace(view_of(white).materials, albedo=albedo)
+    views = [dataclasses.replace(view_of(grid, LAMPS), materials=paint) for grid in (white, grey)]
+    cache = warm(views[0])
+    transport, passes = cache.transport, {cache.world.passes}
+    for view in (views[1], with_voxels(views[1], white), views[0], with_voxels(views[0], grey), views[1]):
+        cache.update(view)
+        passes.add(cache.world.passes)
+        assert_same(cache, fresh(view))
+    assert cache.transport is transport and len(passes) == 2
+
+
+def tables_of(thing: object, found: dict[int, np.ndarray], seen: set[int]) -> dict[int, np.ndarray]:
+    """All arrays that can be written to through a thing, by where they begin."""
+    if id(thing) in seen:
+        return found
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        if thing.flags.writeable and thing.size:
+            found[thing.__array_interface__["data"][0]] = thing
+    elif isinstance(thing, dict):
+        tables_of(list(thing.values()), found, seen)
+    elif isinstance(thing, list | tuple | set):
+        for part in thing:
+            tables_of(part, found, seen)
+    elif hasattr(thing, "__dict__") and not isinstance(thing, type):
+        tables_of(vars(thing), found, seen)
+    return found
+
+
+def test_a_twin_knows_all_and_goes_on_by_itself() -> None:
+    random, view = np.random.default_rng(6), with_crates(view_of(plaza(), LAMPS), (13.0, 7.0, 0.5))
+    cache = warm(view)
+    twin = cache.twin(view)
+    assert twin.tables() == cache.tables()
+    shared = tables_of((view, cache.network), {}, set())
+    mine, its = (tables_of(one, {}, set()) for one in (cache, twin))
+    assert len(mine) > 100 and set(mine) & set(its) <= set(shared)
+    stats = twin.update(view)
+    twin.decode(all_pages(twin))
+    assert not stats.relit and stats.rays_traced == stats.pages_regenerated == 0
+    for one in (twin, cache, twin, cache):
+        other = edited(random, with_crates(view, random.uniform(1, 14, 3)))
+        one.update(other)
+        assert_same(one, fresh(other))
+    for one in (twin, cache):
+        one.update(view)
+        assert_same(one, fresh(view))
+
+
 def test_a_crate_that_is_moved_takes_its_shadow_from_what_the_sun_bounces_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """By day, through a night in which it is moved, and not if one dropped what the sun has to do with furniture."""
     plain, dark = view_of(plaza()), sky(sun=0.0)

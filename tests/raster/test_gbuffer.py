@@ -61,7 +61,7 @@ def test_all_channels_agree_with_the_reference(renderer, name):
     x, y, z = camera.position
     moved = dataclasses.replace(camera, position=(x + 0.04, y, z), yaw=camera.yaw + 0.008)
     view = dataclasses.replace(views.courtyard("dusk", camera), previous_camera=moved)
-    body_light = renderer._body_light(view, renderer._poser.pose(view), renderer.light, None)
+    body_light = renderer._canvas._body_light(view, renderer._canvas._poser.pose(view), renderer.light, None)
     wanted = reference.channels(view, SIZE, body_light)
     got = renderer.gbuffer(view)
     inner = away_from_edges(wanted)
@@ -87,7 +87,7 @@ def test_scaled_and_moved_patterns_agree_with_the_reference(renderer):
     plain = dataclasses.replace(view, materials=dataclasses.replace(view.materials, pattern=np.array(new, np.uint8)))
     view = dataclasses.replace(view, materials=cut)
     wanted = reference.channels(
-        view, SIZE, renderer._body_light(view, renderer._poser.pose(view), renderer.light, None)
+        view, SIZE, renderer._canvas._body_light(view, renderer._canvas._poser.pose(view), renderer.light, None)
     )
     got, before = renderer.gbuffer(view), renderer.gbuffer(plain)
     off = disagreement(got.albedo, wanted.albedo)[away_from_edges(wanted)]

@@ -124,9 +124,8 @@ def test_a_body_casts_a_shadow_and_takes_it_along(renderer):
 def maps(renderer):
     """Both maps as they are: [2, px, px]."""
     with renderer.context:
-        return [
-            np.frombuffer(m.read(), np.uint32).copy() for m in (renderer._shadow.static_map, renderer._shadow.body_map)
-        ]
+        shadow = renderer._canvas._shadow
+        return [np.frombuffer(m.read(), np.uint32).copy() for m in (shadow.static_map, shadow.body_map)]
 
 
 def test_maps_that_follow_bodies_and_edits_hold_what_whole_ones_would(renderer, gl):
