@@ -140,8 +140,9 @@ class LightCache:
 
     def _is_another(self, view: View) -> bool:
         """Whether voxels of a view like it are as good as another world's: a change all over is not followed."""
-        transport = self.transport
-        return transport.changed_bricks(view.voxels) > ANEW * transport.surface.n_with_texels
+        transport, voxels = self.transport, view.voxels
+        n_most = ANEW * transport.surface.n_with_texels
+        return transport.changed_bricks(voxels) > n_most or transport.is_scattered(voxels)
 
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""

@@ -17,7 +17,7 @@ from engine.light.movers import Movers
 from engine.light.network import Network
 from engine.light.pool import ROW_BYTES, TexelPool
 from engine.light.shade import Shade
-from engine.light.transport import MOST_BOXES, Change, change_of_boxes
+from engine.light.transport import FEW_BOXES, Change, change_of_boxes
 from engine.light.worldlight import WorldLight
 
 F32 = NDArray[np.float32]
@@ -69,7 +69,7 @@ class DecodedPages:
     def follow_furniture(self, moved: FurnitureChange) -> None:
         """Void what furniture that came, went or moved makes void; before lamps follow it."""
         low, high = moved.low, moved.high
-        if len(low) > MOST_BOXES:
+        if len(low) > FEW_BOXES:
             low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
         self.pool.follow(change_of_boxes(low, high), self.world.transport, self.world.lamps, moved.part)
         self.table.look_again()

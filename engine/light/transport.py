@@ -31,7 +31,9 @@ Bool = NDArray[np.bool_]
 BOX_MARGIN_M = 2e-3  # rays that graze a changed box count as crossing it
 TRACED_PASSES = 9  # to trace the rays of all texels costs as much as so many passes (town: 1.17 s of .126)
 PLACE_PASSES = 4  # to find the surface costs as much as so many passes of a relight, and to place probes too
-MOST_BOXES = 64  # more boxes cost more to test than one that holds them all
+MOST_BOXES = 512  # of a change that is followed: more cost more to test than everything does
+FEW_BOXES = 192  # so many are not worth to be put together
+DENSE = 0.5  # part of a box that boxes fill, from which on it costs less to test than these do
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,13 @@ class Transport:
         """In how many bricks a grid that is like it may hold others than the one that was read last."""
         return int(np.count_nonzero(self._may_differ(voxels)))
 
+    def is_scattered(self, voxels: VoxelView) -> bool:
+        """Whether a grid that is like it may differ in too many places, apart from each other, to be followed."""
+        if self.changed_bricks(voxels) <= MOST_BOXES:
+            return False
+        corner = np.argwhere(self._may_differ(voxels)) * BRICK
+        return len(boxes_around(corner, corner + BRICK)[0]) > MOST_BOXES
+
     def _may_differ(self, voxels: VoxelView) -> Bool:
         """Bricks [BX, BY, BZ] with another stamp, or the same one in another world that differs there."""
         differs = np.not_equal(voxels.stamp, self._stamp)
@@ -154,8 +163,8 @@ class Transport:
         occupied = self._occupied(changed)
         gap = follow_gaps(self.grid, self.voxels.gap, occupied.shape[2], low, high)
         self.voxels = Voxels(self.grid, occupied, gap)
-        if len(low) > MOST_BOXES:
-            low, high = low.min(0, keepdims=True), high.max(0, keepdims=True)
+        if len(low) > FEW_BOXES:
+            low, high = boxes_around(low, high)
         return self._note_change(low, high, *self._rebuild_surface(changed))
 
     def _occupied(self, changed: Ints) -> Bool:
@@ -236,6 +245,23 @@ def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:
         first, last = np.append(True, ~goes_on), np.append(~goes_on, True)
         low, high = low[first], np.where(np.arange(3) == axis, high[last], high[first])
     return low, high
+
+
+def boxes_around(low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Fewer boxes that hold boxes low..high [n, 3] voxels, which do not overlap: one around those that fill a good part
+    of it, DENSE, counted in bricks, else some around either half of them.
+    """
+    whole_low, whole_high = low.min(0, keepdims=True), high.max(0, keepdims=True)
+    if len(low) == 1 or _bricks_in(low, high) >= DENSE * _bricks_in(whole_low, whole_high):
+        return whole_low, whole_high
+    order = np.argsort(low[:, int((whole_high - whole_low).argmax())], kind="stable")
+    halves = [boxes_around(low[half], high[half]) for half in np.array_split(order, 2)]
+    return np.concatenate([a for a, _ in halves]), np.concatenate([b for _, b in halves])
+
+
+def _bricks_in(low: Ints, high: Ints) -> int:
+    """How many bricks boxes [n, 3] voxels may fill, together."""
+    return int(np.prod(-(-(high - low) // BRICK), 1).sum())
 
 
 def _grown(mask: Bool) -> Bool:

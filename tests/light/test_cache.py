@@ -8,6 +8,7 @@ import pytest
 
 from engine.light import furniture, gather, pool
 from engine.light import lamps as lamps_module
+from engine.light import transport as transport_module
 from engine.light.bounces import BounceRays
 from engine.light.cache import FIRST, LightCache
 from engine.light.faces import page_key
@@ -238,6 +239,24 @@ def test_the_same_world_read_again_costs_nothing() -> None:
         assert cache.transport is transport and cache._relit.texels_done == 0
         assert stats.rays_traced == stats.texels_regenerated == stats.pages_regenerated == 0
     assert_same(cache, fresh(again))
+
+
+@pytest.mark.parametrize(("few", "most"), [(64, 512), (2, 512), (2, 4)])
+def test_changes_in_many_places_equal_a_fresh_world(few: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Followed box by box, put together, or begun anew as too many."""
+    monkeypatch.setattr(transport_module, "FEW_BOXES", few)
+    monkeypatch.setattr(transport_module, "MOST_BOXES", most)
+    random, view = np.random.default_rng(9), view_of(plaza(), LAMPS)
+    cache = warm(view)
+    transport = cache.transport
+    for n in (3, 8, 20, 20):
+        grid = view.voxels.material.copy()
+        for x, y, z in random.integers((0, 0, 1), (64, 64, 20), (n, 3)):
+            grid[x, y, z] = random.choice([0, 1, 2])
+        view = with_voxels(view, grid)
+        cache.update(view)
+        assert_same(cache, fresh(view))
+    assert (cache.transport is transport) == (most > 4)
 
 
 @pytest.mark.parametrize("most_bricks", [None, 60])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.light.transport import Transport, bricks_that_differ, joined_boxes
+from engine.light.transport import Transport, boxes_around, bricks_that_differ, joined_boxes
 from tests.light.scenes_for_light import plaza, view_of, with_voxels
 
 
@@ -44,6 +44,21 @@ def test_bricks_that_differ_are_those_in_which_any_voxel_does(seed: int, n: int,
         box = tuple(slice(8 * b, 8 * b + 8) for b in brick)
         right[brick] = (one[box] != other[box]).any()
     np.testing.assert_array_equal(bricks_that_differ(one, other), right)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([1, 2, 5, 40]))
+def test_boxes_around_others_hold_them_all_and_are_no_more(seed: int, n: int, spread: int) -> None:
+    random = np.random.default_rng(seed)
+    bricks = np.unique(random.integers(0, spread, (n, 3)), axis=0) * 8
+    low = bricks + random.integers(0, 4, bricks.shape)
+    high = bricks + random.integers(4, 9, bricks.shape)
+    low, high = joined_boxes(low, high)
+    around_low, around_high = boxes_around(low, high)
+    inside = (around_low[:, None] <= low) & (high <= around_high[:, None])
+    assert (inside.all(2).sum(0) >= 1).all()
+    assert len(around_low) <= len(low)
+    if spread == 1 or len(np.unique(bricks, axis=0)) == spread**3:  # all of a block differs
+        assert len(around_low) == 1
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 27))
