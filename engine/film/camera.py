@@ -214,7 +214,7 @@ class Renderer(Settings):
         if key != before:
             if self._other is not None and self._other.state == key:
                 self._canvas, self._other = self._other, self._canvas
-            elif key in self._left and light.bytes <= KEPT_TWICE_BYTES:
+            elif key in self._left and not light.is_being_made and light.bytes <= KEPT_TWICE_BYTES:
                 self._keep_both(view, light)
             else:
                 self._left.append(before)

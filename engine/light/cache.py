@@ -69,12 +69,19 @@ class LightCache:
         """Whether there is light that can follow the view."""
         return self.is_built and self.transport.is_like(view.voxels) and not self._is_another(view)
 
+    @property
+    def is_being_made(self) -> bool:
+        """Whether light is on its way that is spread over updates."""
+        return self._going is not None
+
     def bricks_apart(self, view: View) -> int:
         """In how many bricks voxels of the view may be others than those of the light; UNLIKE if that cannot follow."""
         return self.transport.changed_bricks(view.voxels) if self.is_of(view) else UNLIKE
 
     def twin(self, view: View) -> "LightCache":
-        """Another cache that knows all that this one does of the view's world, and goes on from there by itself."""
+        """Another cache that knows all that this one does of the view's world, and goes on from there by itself. Not
+        while light is being made.
+        """
         looking, self._looking = self._looking, None
         shared = (self.network, view.voxels.base, view.materials, view.prefabs, *view.prefabs)
         twin = deepcopy(self, {id(thing): thing for thing in shared})

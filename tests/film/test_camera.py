@@ -162,6 +162,27 @@ def test_whatever_returns_the_pictures_are_those_of_a_new_renderer(gl):
     fresh.release()
 
 
+def test_what_returns_while_light_is_on_its_way_is_followed(gl, monkeypatch):
+    """The budget mode leaves light half made; the exact one that comes after it makes it whole."""
+    day, stepped = states()[:2]
+    renderer, fresh = (Renderer((96, 54), "neural", context=gl) for _ in range(2))
+    right = fresh.render(day).rgb.copy()
+    for view in (day, stepped):
+        renderer.render(view)
+    monkeypatch.setattr("engine.film.canvas.BRICKS_PER_FRAME", 20)
+    renderer.texels_per_frame = 50
+    renderer.render(later(stepped))
+    renderer.render(later(stepped))
+    assert renderer.light.is_being_made
+    renderer.texels_per_frame = None
+    np.testing.assert_array_equal(renderer.render(day).rgb, right)
+    for view in (stepped, day, stepped):
+        renderer.render(view)
+    np.testing.assert_array_equal(renderer.render(day).rgb, right)
+    renderer.release()
+    fresh.release()
+
+
 def test_what_returns_is_kept_within_the_budget_and_only_where_light_is_exact(gl, monkeypatch):
     day, stepped = states()[:2]
 
