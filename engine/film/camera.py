@@ -241,7 +241,7 @@ class Renderer(Settings):
             self._canvas, self._other = self._other, self._canvas
             return
         self._forget_other()
-        knows = light.twin(view) if light.is_of(view) else self._new_light()
+        knows = light.twin(view) if light.can_follow(view) else self._new_light()
         self._canvas, self._other = Canvas(self.context, self, self._size_px, knows), self._canvas
 
     def _forget_other(self) -> None:

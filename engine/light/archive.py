@@ -48,6 +48,8 @@ KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Transport, Surface, Probes, BounceRays, RaysOfPages, Voxels, Faces, Extents)
 }
 
+LEFT_OUT = {"base", "_compared"}  # of the world that a transport is of: whoever reads it has that
+
 
 class Archive:
     """A folder of transports. Those least recently used go when all together are larger than `most_bytes`."""
@@ -208,7 +210,8 @@ def _told(thing: Any, arrays: list[Array]) -> Any:
         return {"array": len(arrays) - 1}
     if type(thing).__name__ in KINDS:
         fields = thing._asdict() if hasattr(thing, "_asdict") else vars(thing)
-        return {"kind": type(thing).__name__, "fields": {k: _told(v, arrays) for k, v in fields.items()}}
+        told = {k: _told(v, arrays) for k, v in fields.items() if k not in LEFT_OUT}
+        return {"kind": type(thing).__name__, "fields": told}
     if isinstance(thing, dict):
         return {"pairs": [[_told(k, arrays), _told(v, arrays)] for k, v in thing.items()]}
     if isinstance(thing, list | tuple):

@@ -66,7 +66,11 @@ class LightCache:
         self._met: tuple[object, object, Furniture] = (None, None, no_furniture())  # furniture, movers, all of both
 
     def is_of(self, view: View) -> bool:
-        """Whether there is light that can follow the view."""
+        """Whether light of the view's world is there at all."""
+        return self.is_built and self.transport.base is view.voxels.base
+
+    def can_follow(self, view: View) -> bool:
+        """Whether there is light that to bring up to date is no more work than to make it from nothing."""
         return self.is_built and self.transport.is_like(view.voxels) and not self._is_another(view)
 
     @property
@@ -76,7 +80,7 @@ class LightCache:
 
     def bricks_apart(self, view: View) -> int:
         """In how many bricks voxels of the view may be others than those of the light; UNLIKE if that cannot follow."""
-        return self.transport.changed_bricks(view.voxels) if self.is_of(view) else UNLIKE
+        return self.transport.changed_bricks(view.voxels) if self.can_follow(view) else UNLIKE
 
     def twin(self, view: View) -> "LightCache":
         """Another cache that knows all that this one does of the view's world, and goes on from there by itself. Not
@@ -142,7 +146,7 @@ class LightCache:
     def _begins_anew(self, view: View) -> bool:
         """Whether what there is, or is being made, is of no use for the view."""
         if self.is_built:
-            return not self.is_of(view)
+            return not self.can_follow(view)
         return self._going is None or self._base is not view.voxels.base
 
     def _is_another(self, view: View) -> bool:
@@ -372,7 +376,7 @@ class LightCache:
             for name, table in vars(thing).items() if thing is not None else ():
                 if isinstance(table, Faces | Extents):
                     found[f"{part}.{name}"] = sum(array.nbytes for array in table)
-                elif isinstance(table, np.ndarray):
+                elif isinstance(table, np.ndarray) and table is not transport.base:
                     found[f"{part}.{name.strip('_')}"] = table.nbytes
         voxels = transport.voxels
         found["transport.occupied"], found["transport.gap"] = voxels.occupied.nbytes, voxels.gap.nbytes

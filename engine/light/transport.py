@@ -65,7 +65,7 @@ class Transport:
         """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
-        self._base = voxels.base
+        self.base = voxels.base  # of the world that it is of
         self._compared: tuple[object, Bool] = (None, np.zeros(0, np.bool_))  # a base that it is not of, and where
         self.voxels = voxels_of(self.grid)
         self.surface = Surface(self.voxels, is_empty=True)
@@ -111,7 +111,7 @@ class Transport:
 
     def stands_at(self, voxels: VoxelView) -> None:
         """It was read from elsewhere: a grid with the same voxels has other stamps, and no ray was traced for it."""
-        self._stamp, self._base = voxels.stamp.copy(), voxels.base
+        self._stamp, self.base, self._compared = voxels.stamp.copy(), voxels.base, (None, np.zeros(0, np.bool_))
         self.bounce_rays.take_traced()
 
     def first_change(self) -> Change:
@@ -123,7 +123,7 @@ class Transport:
 
     def is_like(self, voxels: VoxelView) -> bool:
         """Whether a grid is as large as the one that was read last: then that can follow it."""
-        return self._stamp.shape == voxels.stamp.shape and self._base.shape == voxels.base.shape
+        return self._stamp.shape == voxels.stamp.shape and self.base.shape == voxels.base.shape
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid that is like it may hold others than the one that was read last."""
@@ -139,10 +139,10 @@ class Transport:
     def _may_differ(self, voxels: VoxelView) -> Bool:
         """Bricks [BX, BY, BZ] with another stamp, or the same one in another world that differs there."""
         differs = np.not_equal(voxels.stamp, self._stamp)
-        if voxels.base is self._base:
+        if voxels.base is self.base:
             return differs
         if self._compared[0] is not voxels.base:
-            self._compared = voxels.base, bricks_that_differ(self._base, voxels.base)
+            self._compared = voxels.base, bricks_that_differ(self.base, voxels.base)
         return differs | self._compared[1]
 
     def follow(self, voxels: VoxelView) -> Change | None:
@@ -156,7 +156,7 @@ class Transport:
                 boxes.append((brick * BRICK + differs.min(0), brick * BRICK + differs.max(0) + 1))
             self.grid[part] = voxels.material[part]
         self._stamp[:] = voxels.stamp
-        self._base, self._compared = voxels.base, (None, self._compared[1])
+        self.base, self._compared = voxels.base, (None, np.zeros(0, np.bool_))
         if not boxes:
             return None
         low, high = joined_boxes(np.array([a for a, _ in boxes]), np.array([b for _, b in boxes]))

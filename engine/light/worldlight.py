@@ -45,7 +45,6 @@ class WorldLight:
         self.transport = transport
         self.relit = relit
         self.bounced = bounced_albedo(view.materials)  # [M, 3]
-        self._base = view.voxels.base  # of the world that `passes` are for
         self.passes = passes_for_world(view.voxels, self.bounced)
         self.lamps = LampTransport()
         self.lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3] that is shown
@@ -79,9 +78,9 @@ class WorldLight:
 
     def follow_voxels(self, view: View) -> Change | None:
         """Bring transport up to date; None if no voxel differs."""
+        is_another_world = self.transport.base is not view.voxels.base
         change = self.transport.follow(view.voxels)
-        if view.voxels.base is not self._base:
-            self._base = view.voxels.base
+        if is_another_world:
             passes, self.passes = self.passes, passes_for_world(view.voxels, self.bounced)
             if passes != self.passes:
                 self._sources = None

@@ -162,6 +162,21 @@ def test_whatever_returns_the_pictures_are_those_of_a_new_renderer(gl):
     fresh.release()
 
 
+def test_where_light_is_frozen_no_change_of_the_world_melts_it(gl):
+    day = views.courtyard("day")
+    grid = day.voxels.material.copy()
+    grid[:, :, 2:6] = 1  # more than is ever followed
+    renderer = Renderer((96, 54), "classical", context=gl)
+    renderer.render(day)
+    renderer.frozen, transport, stamp = True, renderer.light.transport, renderer.light.light_stamp
+    renderer.render(views.with_voxels(day, grid))
+    assert renderer.light.transport is transport and renderer.light.light_stamp == stamp
+    renderer.frozen = False
+    renderer.render(views.with_voxels(day, grid))
+    assert renderer.light.transport is not transport
+    renderer.release()
+
+
 def test_what_returns_while_light_is_on_its_way_is_followed(gl, monkeypatch):
     """The budget mode leaves light half made; the exact one that comes after it makes it whole."""
     day, stepped = states()[:2]

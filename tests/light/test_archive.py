@@ -77,6 +77,32 @@ def test_a_world_that_returns_traces_nothing(
     assert again.tables() == first.tables()
 
 
+def test_what_was_read_follows_a_world_that_is_saved_again(tmp_path: Path) -> None:
+    """A file holds voxels once, and knows of no world as it was made: that is told by who reads it."""
+    view = dusk()
+    first, _ = lit(view, Archive(tmp_path))
+    voxels = view.voxels.base.tobytes()
+    assert sum(bytes(chunk) == voxels for chunk in _chunks(first.transport)) == 1
+    again, none = lit(view, Archive(tmp_path))
+    assert none == 0 and again.transport.base is view.voxels.base
+    grid = plaza()
+    grid[50:56, 30, 2:10] = 2
+    saved = view_of(grid, LAMPS, view.sky)
+    for cache in (first, again):
+        transport = cache.transport
+        cache.update(saved)
+        assert cache.transport is transport
+        np.testing.assert_array_equal(cache.radiance, first.radiance)
+    plain, _ = lit(saved, None)
+    keys = plain.transport.surface.keys()
+    pictures = []
+    for cache in (plain, again):
+        cache.decode(keys)
+        slots = cache.slots(keys)
+        pictures.append([cache.atlas[s // 56, :, s % 56 * 18 : s % 56 * 18 + 18] for s in slots.tolist()])
+    np.testing.assert_array_equal(*pictures)
+
+
 def test_an_edited_world_is_another(tmp_path: Path) -> None:
     lit(dusk(), Archive(tmp_path))
     view = edited(dusk(), 0)
