@@ -122,8 +122,11 @@ class Transport:
         return Change(low, high, texels, texels[:0], texels, rows, bricks)
 
     def is_like(self, voxels: VoxelView) -> bool:
-        """Whether a grid is as large as the one that was read last: then that can follow it."""
-        return self._stamp.shape == voxels.stamp.shape and self.base.shape == voxels.base.shape
+        """Whether a grid can be followed: as large as the one that was read last, and it is known of both how they were
+        made, or they are of one world.
+        """
+        knows = self.base is voxels.base or (self.base.shape == voxels.base.shape and self.base.size > 0)
+        return knows and self._stamp.shape == voxels.stamp.shape
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid that is like it may hold others than the one that was read last."""

@@ -135,7 +135,7 @@ class WorldLight:
         """
         late = most_bricks if change is None or not self.is_lit else None  # else new voxels would wait for light
         sources, before, sky = _sources(view), self._sources, view.sky
-        if before is not None and sources.materials != before.materials:
+        if before is None or sources.materials != before.materials:
             self.bounced = bounced_albedo(view.materials)
             self.passes = passes_for_world(view.voxels, self.bounced)
         if late is not None and self.is_lit:

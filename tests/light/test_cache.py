@@ -241,6 +241,19 @@ def test_the_same_world_read_again_costs_nothing() -> None:
     assert_same(cache, fresh(again))
 
 
+def test_worlds_that_nobody_knows_how_they_were_made_are_others_each() -> None:
+    """Then stamps tell nothing of one in another."""
+    view = view_of(plaza(), LAMPS)
+    grid = plaza()
+    grid[50:56, 30, 2:10] = 2
+    cache = LightCache(random_network())
+    for material in (plaza(), grid, plaza()):
+        unsaid = dataclasses.replace(view.voxels, material=material, base=np.zeros((0, 0, 0), np.uint8))
+        other = dataclasses.replace(view, voxels=unsaid)
+        cache.update(other)
+        assert_same(cache, fresh(other))
+
+
 @pytest.mark.parametrize(("few", "most"), [(64, 512), (2, 512), (2, 4)])
 def test_changes_in_many_places_equal_a_fresh_world(few: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Followed box by box, put together, or begun anew as too many."""
@@ -284,9 +297,11 @@ def test_a_world_that_is_read_again_in_other_colours_is_gathered_as_often_as_it_
     albedo = np.array([0.0, 0.3, 0.3, 0.95], np.float32)[:, None].repeat(3, 1)
     paint = dataclasses.replace(view_of(white).materials, albedo=albedo)
     views = [dataclasses.replace(view_of(grid, LAMPS), materials=paint) for grid in (white, grey)]
+    views.append(dataclasses.replace(views[1], materials=repainted(paint, 0.6)))
     cache = warm(views[0])
     transport, passes = cache.transport, {cache.world.passes}
-    for view in (views[1], with_voxels(views[1], white), views[0], with_voxels(views[0], grey), views[1]):
+    edits = with_voxels(views[1], white), with_voxels(views[0], grey)
+    for view in (views[1], edits[0], views[0], views[2], views[0], edits[1], views[1]):
         cache.update(view)
         passes.add(cache.world.passes)
         assert_same(cache, fresh(view))
