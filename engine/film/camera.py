@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.core.looks import LOOKS
 from engine.film.canvas import Canvas, Settings
 from engine.film.window import Window
-from engine.light.cache import LightCache
+from engine.light.cache import UNLIKE, LightCache
 from engine.light.network import SHIPPED, Network, load
 from engine.light.worldlight import state_key
 from engine.raster.context import open_context
@@ -78,6 +78,8 @@ class Renderer(Settings):
         self._other: Canvas | None = None  # that keeps a state which was seen to return
         self._world: tuple[object, bytes] = (None, b"")  # voxels of the last world, and what tells them
         self._left: deque[bytes] = deque(maxlen=STATES_LEFT)  # states that no canvas is of any more
+        self._n_left = 0  # so far
+        self._aside = 0  # of them when the other canvas was put aside
         self.set_look(look)
 
     # ---- settings ----
@@ -213,11 +215,9 @@ class Renderer(Settings):
         key, before = state_key(view, self._world_of(view)), self._canvas.state
         if key != before:
             if self._other is not None and self._other.state == key:
-                self._canvas, self._other = self._other, self._canvas
-            elif key in self._left and not light.is_being_made and light.bytes <= KEPT_TWICE_BYTES:
-                self._keep_both(view, light)
-            else:
-                self._left.append(before)
+                self._swap(self._other)
+            elif not (key in self._left and self._keep_both(view, light)):
+                self._leave(before)
             self._canvas.state = key
         return self._canvas
 
@@ -230,23 +230,36 @@ class Renderer(Settings):
             self._world = base, digest
         return digest
 
-    def _keep_both(self, view: View, light: LightCache) -> None:
-        """Show the view on another canvas than the last one: on one that knows what that does, or on the one that there
-        is beside it, if following the view is no more work for that.
+    def _keep_both(self, view: View, light: LightCache) -> bool:
+        """Show the view on another canvas than the last one: on the one that there is beside it, if following the view
+        is hardly more work for that, or on a new one that knows what the last one does. Returns whether it could be: a
+        canvas that keeps something else stays for a while.
         """
-        other = None if self._other is None else self._other.light
-        if other is not None and other.bricks_apart(view) <= 2 * light.bricks_apart(view) + BRICKS_APART:
-            assert self._other is not None
-            self._left.append(self._other.state)
-            self._canvas, self._other = self._other, self._canvas
-            return
+        if light.is_being_made or light.bytes > KEPT_TWICE_BYTES:
+            return False
+        if (other := self._other) is not None:
+            apart = UNLIKE if other.light is None else other.light.bricks_apart(view)
+            if apart <= 2 * light.bricks_apart(view) + BRICKS_APART:
+                self._leave(other.state)
+                self._swap(other)
+                return True
+            if self._n_left - self._aside < STATES_LEFT:
+                return False
         self._forget_other()
         knows = light.twin(view) if light.can_follow(view) else self._new_light()
-        self._canvas, self._other = Canvas(self.context, self, self._size_px, knows), self._canvas
+        self._swap(Canvas(self.context, self, self._size_px, knows))
+        return True
+
+    def _swap(self, shown: Canvas) -> None:
+        self._canvas, self._other, self._aside = shown, self._canvas, self._n_left
+
+    def _leave(self, state: bytes) -> None:
+        self._left.append(state)
+        self._n_left += 1
 
     def _forget_other(self) -> None:
         if self._other is not None:
-            self._left.append(self._other.state)
+            self._leave(self._other.state)
             self._other.release()
             self._other = None
 

@@ -132,8 +132,10 @@ class LightCache:
             self._looking, self._share = None, 1 if change is None else AFTER_EDIT
             self._going = self.world.relight(view, change, most_bricks, moved)
             self._go_on(most_bricks)
-        elif most_bricks is not None and not rests:
-            self._look_ahead(most_bricks // IDLE)
+        else:
+            self.world.show_lamps(view)  # they may have been others while the light that is there was made
+            if most_bricks is not None and not rests:
+                self._look_ahead(most_bricks // IDLE)
         return self._ended(self.world.waits(view))
 
     def _drop(self) -> None:
@@ -146,14 +148,13 @@ class LightCache:
     def _begins_anew(self, view: View) -> bool:
         """Whether what there is, or is being made, is of no use for the view."""
         if self.is_built:
-            return not self.can_follow(view)
+            return not self.can_follow(view) or self.transport.is_scattered(view.voxels)
         return self._going is None or self._base is not view.voxels.base
 
     def _is_another(self, view: View) -> bool:
         """Whether voxels of a view like it are as good as another world's: a change all over is not followed."""
-        transport, voxels = self.transport, view.voxels
-        n_most = ANEW * transport.surface.n_with_texels
-        return transport.changed_bricks(voxels) > n_most or transport.is_scattered(voxels)
+        transport = self.transport
+        return transport.changed_bricks(view.voxels) > ANEW * transport.surface.n_with_texels
 
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""

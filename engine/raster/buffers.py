@@ -49,7 +49,7 @@ class StaticMesh:
         self._indices = np.empty(0, np.uint32)
         self._index: moderngl.Buffer | None = None
         self._buffers: dict[tuple[int, int], tuple[int, moderngl.Buffer]] = {}
-        self._arrays: dict[tuple[tuple[int, int], int], moderngl.VertexArray] = {}
+        self._arrays: dict[tuple[tuple[int, int], moderngl.Program], moderngl.VertexArray] = {}
 
     def update(self, meshes: Meshes) -> None:
         """Send the chunks whose quads changed."""
@@ -93,7 +93,7 @@ class StaticMesh:
                 self._array(target, place).render(moderngl.TRIANGLES, vertices=last - first, first=first)
 
     def _array(self, target: moderngl.Program, place: tuple[int, int]) -> moderngl.VertexArray:
-        key = (place, target.glo)
+        key = (place, target)
         if key not in self._arrays:
             named = [("3u2", "in_position"), ("1u2", "in_packed"), ("1u4", "in_key")]
             layout = " ".join(form if name in target else _skipped(form) for form, name in named)
@@ -158,7 +158,7 @@ class BodyMesh:
         self._first_index = np.zeros(1, np.int64)  # [B + 1] body b has the indices first_index[b] : first_index[b + 1]
         self._vertices: moderngl.Buffer | None = None
         self._index: moderngl.Buffer | None = None
-        self._arrays: dict[int, moderngl.VertexArray] = {}
+        self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._skin: moderngl.Buffer | None = None  # uv and tint
         self._pictures: dict[int, tuple[Picture, moderngl.Texture]] = {}
         self._white: moderngl.Texture | None = None
@@ -255,7 +255,7 @@ class BodyMesh:
     def _array(self, target: moderngl.Program) -> moderngl.VertexArray | None:
         if not self.count or self._vertices is None:
             return None
-        array = self._arrays.get(target.glo)
+        array = self._arrays.get(target)
         if array is None:
             named = [
                 ("3f4", "in_position"),
@@ -272,7 +272,7 @@ class BodyMesh:
                 tinted = "in_tint" in target
                 content.append((self._skin, "2f4 3f4" if tinted else "2f4 12x", *("in_uv", "in_tint")[: 1 + tinted]))
             array = self.context.vertex_array(target, content, self._index, index_element_size=4)
-            self._arrays[target.glo] = array
+            self._arrays[target] = array
         return array
 
     def release(self) -> None:

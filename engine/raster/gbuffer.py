@@ -268,7 +268,9 @@ class GBuffer:
         )
 
     def release(self) -> None:
-        """Give the targets back."""
+        """Give the targets and programs back."""
+        for made in (*self._programs.values(), self._occluders):
+            made.release()
         for thing in (
             self._target,
             self._whole_target,

@@ -297,8 +297,12 @@ class Resolve:
         return np.ascontiguousarray(data.reshape(height, width, 4)[..., :3])
 
     def release(self) -> None:
-        """Give the targets back."""
+        """Give the targets and programs back."""
         for thing in (
+            *self._arrays.values(),
+            *self._programs.values(),
+            self._antialias,
+            self._inner,
             self._shade_target,
             self._finish_target,
             self._done_only,

@@ -247,6 +247,8 @@ class SunShadow:
         self.context.disable(moderngl.DEPTH_TEST)
 
     def release(self) -> None:
-        """Give the maps back."""
-        for thing in (self._static, self._body, self.static_map, self.body_map, self.body_cells, self.occupancy):
+        """Give the maps and programs back."""
+        programs = self._voxels, self._bodies, self._holes
+        maps = self._static, self._body, self.static_map, self.body_map, self.body_cells, self.occupancy
+        for thing in (*programs, *maps):
             thing.release()

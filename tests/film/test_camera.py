@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import moderngl
 import numpy as np
 import pytest
 
@@ -119,22 +120,22 @@ def test_walking_away_and_coming_back_gives_the_same_pixels(pair):
 
 def states():
     """Views of one world in states that may return, all from one place."""
-    day = views.courtyard("day")
-    return [day, without_a_step(day), dimmer(day), fewer_bodies(day), later(day), dimmer(without_a_step(day))]
+    dusk = views.courtyard("dusk")
+    return [dusk, without_a_step(dusk), dimmer(dusk), fewer_bodies(dusk), later(dusk), dimmer(without_a_step(dusk))]
 
 
 @pytest.mark.parametrize("look", ["neural", "classical"])
 def test_a_state_that_returns_costs_nothing_from_then_on(gl, look):
     renderer, fresh = (Renderer(SIZE, look, context=gl) for _ in range(2))
-    day, stepped = states()[:2]
+    dusk, stepped = states()[:2]
     right = []
-    for view in (day, stepped):
+    for view in (dusk, stepped):
         fresh.invalidate()
         right.append(fresh.render(view).rgb.copy())
     assert (right[0] != right[1]).any()
-    renderer.render(day)
+    renderer.render(dusk)
     for turn in range(1, 8):
-        frame = renderer.render((day, stepped)[turn % 2])
+        frame = renderer.render((dusk, stepped)[turn % 2])
         np.testing.assert_array_equal(frame.rgb, right[turn % 2])
         if turn > 2:  # the third is the first that was there before and whose place somebody else has
             assert frame.stats["tiles"]["regenerated"] == frame.stats["pages"]["regenerated"] == 0
@@ -162,6 +163,47 @@ def test_whatever_returns_the_pictures_are_those_of_a_new_renderer(gl):
     fresh.release()
 
 
+def test_a_renderer_gives_back_all_that_it_made(gl, monkeypatch):
+    """Also of canvases and sizes that went before."""
+    made = []
+    for kind in ("texture", "depth_texture", "texture3d", "buffer", "framebuffer", "renderbuffer", "depth_renderbuffer",
+                 "program", "vertex_array"):  # fmt: skip
+        real = getattr(moderngl.Context, kind, None)
+        if real is not None:
+            monkeypatch.setattr(
+                moderngl.Context, kind, lambda *a, _real=real, **k: made.append(_real(*a, **k)) or made[-1]
+            )
+    dusk, stepped = states()[:2]
+    renderer = Renderer((96, 54), "classical", context=gl)
+    for _ in range(2):
+        for view in (dusk, stepped, dusk, stepped):
+            renderer.render(view)
+        assert renderer._other is not None
+        renderer.size_px = (64, 36) if renderer.size_px == (96, 54) else (96, 54)
+    renderer.render(dusk)
+    assert len(made) > 50
+    renderer.release()
+    left = [thing for thing in made if type(thing.mglo).__name__ != "InvalidObject"]
+    assert not left
+
+
+def test_a_far_state_keeps_its_canvas_while_two_near_ones_take_turns(gl, monkeypatch):
+    """Three states in turns: no turn makes a canvas of its own for ever."""
+    monkeypatch.setattr("engine.film.camera.BRICKS_APART", -1)  # one brick is far from none
+    dusk = views.courtyard("dusk")
+    far, known = without_a_step(dusk), [dusk, dimmer(dusk)]
+    renderer, fresh = (Renderer((96, 54), "classical", context=gl) for _ in range(2))
+    right = [fresh.render(view).rgb.copy() for view in (far, *known)]
+    canvases = set()
+    for _ in range(5):
+        for view, picture in zip((far, *known), right, strict=True):
+            np.testing.assert_array_equal(renderer.render(view).rgb, picture)
+            canvases.add(renderer._canvas)
+    assert len(canvases) == 2
+    renderer.release()
+    fresh.release()
+
+
 def test_where_light_is_frozen_no_change_of_the_world_melts_it(gl):
     day = views.courtyard("day")
     grid = day.voxels.material.copy()
@@ -179,10 +221,10 @@ def test_where_light_is_frozen_no_change_of_the_world_melts_it(gl):
 
 def test_what_returns_while_light_is_on_its_way_is_followed(gl, monkeypatch):
     """The budget mode leaves light half made; the exact one that comes after it makes it whole."""
-    day, stepped = states()[:2]
+    dusk, stepped = states()[:2]
     renderer, fresh = (Renderer((96, 54), "neural", context=gl) for _ in range(2))
-    right = fresh.render(day).rgb.copy()
-    for view in (day, stepped):
+    right = fresh.render(dusk).rgb.copy()
+    for view in (dusk, stepped):
         renderer.render(view)
     monkeypatch.setattr("engine.film.canvas.BRICKS_PER_FRAME", 20)
     renderer.texels_per_frame = 50
@@ -190,31 +232,31 @@ def test_what_returns_while_light_is_on_its_way_is_followed(gl, monkeypatch):
     renderer.render(later(stepped))
     assert renderer.light.is_being_made
     renderer.texels_per_frame = None
-    np.testing.assert_array_equal(renderer.render(day).rgb, right)
-    for view in (stepped, day, stepped):
+    np.testing.assert_array_equal(renderer.render(dusk).rgb, right)
+    for view in (stepped, dusk, stepped):
         renderer.render(view)
-    np.testing.assert_array_equal(renderer.render(day).rgb, right)
+    np.testing.assert_array_equal(renderer.render(dusk).rgb, right)
     renderer.release()
     fresh.release()
 
 
 def test_what_returns_is_kept_within_the_budget_and_only_where_light_is_exact(gl, monkeypatch):
-    day, stepped = states()[:2]
+    dusk, stepped = states()[:2]
 
     def turns(renderer):
         """Whether it keeps another state after some turns."""
-        for view in (day, stepped, day, stepped):
+        for view in (dusk, stepped, dusk, stepped):
             renderer.render(view)
         return renderer._other is not None
 
     renderer = Renderer((96, 54), "classical", context=gl)
     assert turns(renderer)
-    pictures = [renderer.render(view).rgb.copy() for view in (day, stepped)]
+    pictures = [renderer.render(view).rgb.copy() for view in (dusk, stepped)]
     renderer.size_px = (64, 36)
-    assert renderer._other is None and renderer.render(day).rgb.shape == (36, 64, 3) and turns(renderer)
+    assert renderer._other is None and renderer.render(dusk).rgb.shape == (36, 64, 3) and turns(renderer)
     renderer.size_px = (96, 54)
     assert turns(renderer)
-    np.testing.assert_array_equal([renderer.render(view).rgb for view in (day, stepped)], pictures)
+    np.testing.assert_array_equal([renderer.render(view).rgb for view in (dusk, stepped)], pictures)
     renderer.set_look("raster")
     assert renderer._other is None and not turns(renderer)
     renderer.set_look("classical")

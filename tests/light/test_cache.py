@@ -241,6 +241,24 @@ def test_the_same_world_read_again_costs_nothing() -> None:
     assert_same(cache, fresh(again))
 
 
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_lamps_that_were_others_for_a_frame_while_light_was_made_shine_as_they_are_again(is_exact: bool) -> None:
+    """Light of the first lamps is done when they are back; what they shed themselves was that of the others."""
+    view = view_of(plaza(), LAMPS)
+
+    def dimmed(level: float) -> View:
+        radiance = view.lamps.full_radiance * np.float32(level)
+        return dataclasses.replace(view, lamps=dataclasses.replace(view.lamps, radiance=radiance))
+
+    cache = warm(dimmed(1.0))
+    for level in (0.5, 0.0):
+        cache.update(dimmed(level), 5)
+    for _ in range(2):
+        cache.update(dimmed(0.5), None if is_exact else 10**6)
+    finished(cache, dimmed(0.5), 10**6)
+    assert_same(cache, fresh(dimmed(0.5)))
+
+
 def test_worlds_that_nobody_knows_how_they_were_made_are_others_each() -> None:
     """Then stamps tell nothing of one in another."""
     view = view_of(plaza(), LAMPS)
