@@ -83,8 +83,8 @@ class LightCache:
         return self.transport.changed_bricks(view.voxels) if self.can_follow(view) else UNLIKE
 
     def twin(self, view: View) -> "LightCache":
-        """Another cache that knows all that this one does of the view's world, and goes on from there by itself. Not
-        while light is being made.
+        """Another cache that knows all that this one does, and goes on from there by itself: with the view first, whose
+        world, materials and prefabs both share. Not while light is being made.
         """
         looking, self._looking = self._looking, None
         shared = (self.network, view.voxels.base, view.materials, view.prefabs, *view.prefabs)
