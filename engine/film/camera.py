@@ -27,6 +27,7 @@ BRICKS_AHEAD = 2048  # that the light of the next window takes through a pass in
 LEAST_AROUND_M = 16.0  # that a window shows around the camera while the next one is lit
 KEPT_TWICE_BYTES = 512 * 2**20  # light that takes more is not kept twice: that of a town of 128 m takes 390 MB
 STATES_LEFT = 64  # so many of the states that were gone on from are known when they return
+LEFT_ASIDE = 8  # states that are left before a canvas that nobody came back to is given up for another
 BRICKS_APART = 32  # a canvas that differs from a view in so many more than twice those of another is of no use for it
 
 F32 = NDArray[np.float32]
@@ -243,7 +244,7 @@ class Renderer(Settings):
                 self._leave(other.state)
                 self._swap(other)
                 return True
-            if self._n_left - self._aside < STATES_LEFT:
+            if self._n_left - self._aside < LEFT_ASIDE:
                 return False
         self._forget_other()
         knows = light.twin(view) if light.can_follow(view) else self._new_light()
