@@ -210,7 +210,8 @@ class Renderer(Settings):
         left before and is there again may well do so often: it gets a canvas, and the one that was shown keeps its own.
         """
         light = self._canvas.light
-        if light is None or not self.cache or self.frozen or self.texels_per_frame is not None:
+        is_exact = self.cache and not self.frozen and self.texels_per_frame is None
+        if light is None or not is_exact or view.land is not None:  # one window of a large world takes enough memory
             self._forget_other()
             return self._canvas
         key, before = state_key(view, self._world_of(view)), self._canvas.state

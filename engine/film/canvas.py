@@ -434,6 +434,7 @@ class Canvas:
                 thing.release()
         if self._materials is not None:
             self._materials[1].release()
+        self._lights.clear()  # at once: renderer and canvas know each other, which only a search for garbage would end
 
 
 def _split(total: int, regenerated: int) -> dict[str, int]:

@@ -70,7 +70,11 @@ class LightCache:
         return self.is_built and self.transport.base is view.voxels.base
 
     def can_follow(self, view: View) -> bool:
-        """Whether there is light that to bring up to date is no more work than to make it from nothing."""
+        """Whether there is light that to bring up to date is no more work than to make it from nothing. That of one
+        window of a large world never is for the next: nearly everything is somewhere else.
+        """
+        if view.land is not None and not self.is_of(view):
+            return False
         return self.is_built and self.transport.is_like(view.voxels) and not self._is_another(view)
 
     @property
