@@ -434,7 +434,9 @@ class Canvas:
                 thing.release()
         if self._materials is not None:
             self._materials[1].release()
-        self._lights.clear()  # at once: renderer and canvas know each other, which only a search for garbage would end
+        # Renderer and canvas know each other, which only a search for garbage would end.
+        self.settings = Settings(self.settings.look)
+        self._lights.clear()
 
 
 def _split(total: int, regenerated: int) -> dict[str, int]:
