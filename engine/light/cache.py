@@ -73,9 +73,11 @@ class LightCache:
         """Whether there is light that to bring up to date is no more work than to make it from nothing. That of one
         window of a large world never is for the next: nearly everything is somewhere else.
         """
-        if view.land is not None and not self.is_of(view):
+        if not self.is_built or (view.land is not None and not self.is_of(view)):
             return False
-        return self.is_built and self.transport.is_like(view.voxels) and not self._is_another(view)
+        transport = self.transport
+        n_most = ANEW * transport.surface.n_with_texels
+        return transport.is_like(view.voxels) and transport.changed_bricks(view.voxels) <= n_most
 
     @property
     def is_being_made(self) -> bool:
@@ -154,11 +156,6 @@ class LightCache:
         if self.is_built:
             return not self.can_follow(view) or self.transport.is_scattered(view.voxels)
         return self._going is None or self._base is not view.voxels.base
-
-    def _is_another(self, view: View) -> bool:
-        """Whether voxels of a view like it are as good as another world's: a change all over is not followed."""
-        transport = self.transport
-        return transport.changed_bricks(view.voxels) > ANEW * transport.surface.n_with_texels
 
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
