@@ -30,12 +30,18 @@ _UNSAID = np.zeros((0, 0, 0), np.uint8)
 
 @dataclass(frozen=True)
 class VoxelView:
-    """The static grid as it is now. A brick's `stamp` tells its content: same `base`, equal stamps, equal voxels."""
+    """The static grid as it is now. A brick's `stamp` tells its content: same `origin`, equal stamps, equal voxels."""
 
     material: U8  # [X, Y, Z] material index, 0 = air; read-only
-    stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in the blueprint, else a 63-bit hash of its voxels
+    stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in `origin`, else a 63-bit hash of its voxels
     # [X, Y, Z] as in the blueprint: the same array as long as it is the same world; empty where nobody knows.
     base: U8 = field(default_factory=lambda: _UNSAID)
+    # [X, Y, Z] the blueprint, or that of a world like it (engine/film/knownworlds.py); left out, `base`.
+    origin: U8 = field(default_factory=lambda: _UNSAID)
+
+    def __post_init__(self) -> None:
+        if not self.origin.size:
+            object.__setattr__(self, "origin", self.base)
 
 
 @dataclass(frozen=True)

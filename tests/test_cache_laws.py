@@ -200,3 +200,26 @@ def test_two_worlds_of_one_shape_take_turns(make: Callable[..., Renderer]) -> No
         frame = renderer.render(views[turn])
         np.testing.assert_array_equal(frame.rgb, alone[turn])
         assert (frame.stats["tiles"]["regenerated"] == 0) == (n > 2), "there is a canvas for each by then"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_second_identical_world_costs_nothing(name: str, make: Callable[..., Renderer]) -> None:
+    """Another reading of its file, with a life of its own: as it was opened, and after the same was built in both."""
+    renderer = make()
+    worlds = [started(name, 20.0) for _ in range(2)]
+    camera = opening(*worlds[0]).camera
+    low = ((np.asarray(camera.position) + 4.0 * camera.axes()[0]) * 4).astype(int)
+    edit = {"low": low.tolist(), "high": (low + [2, 2, 4]).tolist(), "material": 1}
+    for is_built in (False, True):
+        pictures, rays = [], []
+        for loaded, state in worlds:
+            commands = [Command(state.tick, "set_voxels", edit)] if is_built else []
+            step(loaded.blueprint, state, commands, loaded.script)
+            pictures.append(renderer.render(opening(loaded, state)))
+            assert renderer.light is not None
+            rays.append(renderer.light.stats.rays_traced)
+        assert rays[0] > 0 == rays[1]
+        for kind in ("bricks", "probes", "pages", "tiles"):
+            assert pictures[1].stats[kind]["regenerated"] == 0, kind  # type: ignore[index]
+        np.testing.assert_array_equal(pictures[0].rgb, make().render(opening(*worlds[1])).rgb)
+        np.testing.assert_array_equal(pictures[0].rgb, pictures[1].rgb)

@@ -4,7 +4,6 @@ A frame is a function of the view and the weights alone. What a canvas keeps fro
 (engine/film/canvas.py) changes how long one takes, never a pixel; which canvas is gone on from is decided here.
 """
 
-import hashlib
 import time
 from collections import deque
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.core.looks import LOOKS
 from engine.film.canvas import Canvas, Settings
+from engine.film.knownworlds import KnownWorlds
 from engine.film.window import Window
 from engine.light.cache import UNLIKE, LightCache
 from engine.light.network import SHIPPED, Network, load
@@ -71,13 +71,12 @@ class Renderer(Settings):
         self.context = open_context() if context is None else context
         self._network = weights if isinstance(weights, Network) else None
         self._weights = weights if isinstance(weights, Path) else SHIPPED
-        self._window = Window()
+        self._window, self._known = Window(), KnownWorlds()
         self._ahead: tuple[Window, LightCache] | None = None  # the next window, lit before it is shown
         self._size_px = self._checked(size_px)
         with self.context:
             self._canvas = Canvas(self.context, self, self._size_px, None)
         self._other: Canvas | None = None  # that keeps a state which was seen to return
-        self._world: tuple[object, bytes] = (None, b"")  # voxels of the last world, and what tells them
         self._left: deque[bytes] = deque(maxlen=STATES_LEFT)  # states that no canvas is of any more
         self._n_left = 0  # so far
         self._aside = 0  # of them when the other canvas was put aside
@@ -146,8 +145,7 @@ class Renderer(Settings):
         regenerated}.
         """
         start = time.perf_counter()
-        self._begin()
-        view = self._through_window(view)
+        view = self._through_window(self._begin(view))
         with self.context:
             frame = self._canvas_for(view).picture(view, self._window)
         frame.stats["frame_ms"] = (time.perf_counter() - start) * 1e3
@@ -158,29 +156,28 @@ class Renderer(Settings):
 
         `decorated` adds what a path tracer of the same scene does not have: the sun's disc, stars and fog.
         """
-        self._begin()
-        view = self._window.of(view)
+        view = self._window.of(self._begin(view))
         with self.context:
             return self._canvas_for(view).linear(view, self._window, decorated)
 
     def gbuffer(self, view: View) -> GBufferArrays:
         """All channels of a view's G-buffer (engine/raster/gbuffer.py has the table)."""
-        self._begin()
-        view = self._window.of(view)
+        view = self._window.of(self._begin(view))
         with self.context:
             return self._canvas_for(view).gbuffer(view, self._window)
 
     def reflections(self, view: View) -> F32:
         """What glossy pixels reflect but for the sun, and the part of diffuse light that is left to them: [H, W, 4]."""
-        self._begin()
-        view = self._window.of(view)
+        view = self._window.of(self._begin(view))
         with self.context:
             return self._canvas_for(view).reflections(view, self._window)
 
-    def _begin(self) -> None:
+    def _begin(self, view: View) -> View:
+        """The view as it is known (knownworlds.py)."""
         self._frames += 1
         if not self.cache or (self.reset_every and self._frames % self.reset_every == 0):
             self.invalidate()
+        return self._known.of(view)
 
     def _through_window(self, view: View) -> View:
         """The view through the window. In play the next window is lit over frames, and shown when it is done or the
@@ -214,7 +211,7 @@ class Renderer(Settings):
         if light is None or not is_exact or view.land is not None:  # one window of a large world takes enough memory
             self._forget_other()
             return self._canvas
-        key, before = state_key(view, self._world_of(view)), self._canvas.state
+        key, before = state_key(view), self._canvas.state
         if key != before:
             if self._other is not None and self._other.state == key:
                 self._swap(self._other)
@@ -222,15 +219,6 @@ class Renderer(Settings):
                 self._leave(before)
             self._canvas.state = key
         return self._canvas
-
-    def _world_of(self, view: View) -> bytes:
-        """128 bits that tell the voxels of the view's world as it was made."""
-        base, digest = self._world
-        if base is not view.voxels.base:
-            base = view.voxels.base
-            digest = hashlib.blake2b(base.tobytes(), digest_size=16).digest()
-            self._world = base, digest
-        return digest
 
     def _keep_both(self, view: View, light: LightCache) -> bool:
         """Show the view on another canvas than the last one: on the one that there is beside it, if following the view

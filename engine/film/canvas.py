@@ -87,7 +87,7 @@ class Canvas:
         self._materials: tuple[object, moderngl.Texture] | None = None
         self._sight: Sight  # of the last picture, see `_look`
         self._grid_shape: tuple[int, ...] = ()
-        self._base: NDArray[np.uint8] | None = None  # of the world that is drawn
+        self._origin: NDArray[np.uint8] | None = None  # of the world that is drawn
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self.state = b""  # of the world, that its last picture shows; see `Renderer`
         self.is_lit = True  # by the light of the look: else it is being made, and pictures are the raster's
@@ -337,9 +337,9 @@ class Canvas:
 
     def _follow_voxels(self, view: View) -> Remeshed | None:
         """Which quads were made again, None for all of them."""
-        if self._base is not view.voxels.base or self._grid_shape != view.voxels.material.shape:
+        if self._origin is not view.voxels.origin or self._grid_shape != view.voxels.material.shape:
             self._meshes = Meshes()
-            self._base, self._grid_shape = view.voxels.base, view.voxels.material.shape
+            self._origin, self._grid_shape = view.voxels.origin, view.voxels.material.shape
             self._screen = tiles.PagesOnScreen(self._size_px)
         remeshed = self._meshes.update(view.voxels)
         if remeshed is None:

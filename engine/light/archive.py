@@ -48,7 +48,7 @@ KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Transport, Surface, Probes, BounceRays, RaysOfPages, Voxels, Faces, Extents)
 }
 
-LEFT_OUT = {"base", "_compared"}  # of the world that a transport is of: whoever reads it has that
+LEFT_OUT = {"origin"}  # of the world that a transport is of: whoever reads it has that
 
 
 class Archive:

@@ -67,7 +67,7 @@ class LightCache:
 
     def is_of(self, view: View) -> bool:
         """Whether light of the view's world is there at all."""
-        return self.is_built and self.transport.base is view.voxels.base
+        return self.is_built and self.transport.origin is view.voxels.origin
 
     def can_follow(self, view: View) -> bool:
         """Whether there is light that to bring up to date is no more work than to make it from nothing. That of one
@@ -93,7 +93,8 @@ class LightCache:
         world, materials and prefabs both share. Not while light is being made.
         """
         looking, self._looking = self._looking, None
-        shared = (self.network, view.voxels.base, view.materials, view.prefabs, *view.prefabs)
+        voxels = (self.world.base, self.transport.origin, view.voxels.base)
+        shared = (self.network, *voxels, view.materials, view.prefabs, *view.prefabs)
         twin = deepcopy(self, {id(thing): thing for thing in shared})
         self._looking = looking
         return twin
@@ -119,7 +120,7 @@ class LightCache:
         rests = self._is_lent and most_bricks is not None
         self._is_lent, self._lent = False, self._lent + 1 if rests else 0
         if self._begins_anew(view):
-            self.is_built, self._base, self._behind = False, view.voxels.base, 0
+            self.is_built, self._origin, self._behind = False, view.voxels.origin, 0
             self._drop()
             self._looking, self._share, self._going = None, 1, self._first_light(view, most_bricks, archive)
         if most_bricks is not None and not self.is_built:
@@ -155,7 +156,7 @@ class LightCache:
         """Whether what there is, or is being made, is of no use for the view."""
         if self.is_built:
             return not self.can_follow(view) or self.transport.is_scattered(view.voxels)
-        return self._going is None or self._base is not view.voxels.base
+        return self._going is None or self._origin is not view.voxels.origin
 
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
@@ -378,7 +379,7 @@ class LightCache:
             for name, table in vars(thing).items() if thing is not None else ():
                 if isinstance(table, Faces | Extents):
                     found[f"{part}.{name}"] = sum(array.nbytes for array in table)
-                elif isinstance(table, np.ndarray) and table is not transport.base:
+                elif isinstance(table, np.ndarray) and table is not transport.origin and table is not world.base:
                     found[f"{part}.{name.strip('_')}"] = table.nbytes
         voxels = transport.voxels
         found["transport.occupied"], found["transport.gap"] = voxels.occupied.nbytes, voxels.gap.nbytes

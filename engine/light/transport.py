@@ -65,8 +65,7 @@ class Transport:
         """
         self.grid = np.ascontiguousarray(voxels.material).copy()  # [X, Y, Z] what has been read so far
         self._stamp = voxels.stamp.copy()
-        self.base = voxels.base  # of the world that it is of
-        self._compared: tuple[object, Bool] = (None, np.zeros(0, np.bool_))  # a base that it is not of, and where
+        self.origin = voxels.origin  # what its stamps are of
         self.voxels = voxels_of(self.grid)
         self.surface = Surface(self.voxels, is_empty=True)
         self.probes = Probes(self.voxels, is_empty=True)
@@ -111,7 +110,7 @@ class Transport:
 
     def stands_at(self, voxels: VoxelView) -> None:
         """It was read from elsewhere: a grid with the same voxels has other stamps, and no ray was traced for it."""
-        self._stamp, self.base, self._compared = voxels.stamp.copy(), voxels.base, (None, np.zeros(0, np.bool_))
+        self._stamp, self.origin = voxels.stamp.copy(), voxels.origin
         self.bounce_rays.take_traced()
 
     def first_change(self) -> Change:
@@ -122,35 +121,23 @@ class Transport:
         return Change(low, high, texels, texels[:0], texels, rows, bricks)
 
     def is_like(self, voxels: VoxelView) -> bool:
-        """Whether a grid can be followed: as large as the one that was read last, and it is known of both how they were
-        made, or they are of one world.
-        """
-        knows = self.base is voxels.base or (self.base.shape == voxels.base.shape and self.base.size > 0)
-        return knows and self._stamp.shape == voxels.stamp.shape
+        """Whether a grid can be followed: its stamps are of what those of the grid are that was read last."""
+        return self.origin is voxels.origin and self._stamp.shape == voxels.stamp.shape
 
     def changed_bricks(self, voxels: VoxelView) -> int:
-        """In how many bricks a grid that is like it may hold others than the one that was read last."""
-        return int(np.count_nonzero(self._may_differ(voxels)))
+        """In how many bricks a grid that is like it holds others than the one that was read last."""
+        return int(np.count_nonzero(voxels.stamp != self._stamp))
 
     def is_scattered(self, voxels: VoxelView) -> bool:
-        """Whether a grid that is like it may differ in too many places, apart from each other, to be followed."""
+        """Whether a grid that is like it differs in too many places, apart from each other, to be followed."""
         if self.changed_bricks(voxels) <= MOST_BOXES:
             return False
-        corner = np.argwhere(self._may_differ(voxels)) * BRICK
+        corner = np.argwhere(voxels.stamp != self._stamp) * BRICK
         return len(boxes_around(corner, corner + BRICK)[0]) > MOST_BOXES
-
-    def _may_differ(self, voxels: VoxelView) -> Bool:
-        """Bricks [BX, BY, BZ] with another stamp, or the same one in another world that differs there."""
-        differs = np.not_equal(voxels.stamp, self._stamp)
-        if voxels.base is self.base:
-            return differs
-        if self._compared[0] is not voxels.base:
-            self._compared = voxels.base, bricks_that_differ(self.base, voxels.base)
-        return differs | self._compared[1]
 
     def follow(self, voxels: VoxelView) -> Change | None:
         """Bring everything in step with the grid; None if no voxel differs."""
-        changed = np.argwhere(self._may_differ(voxels))
+        changed = np.argwhere(voxels.stamp != self._stamp)
         boxes = []
         for brick in changed:
             part = tuple(slice(b * BRICK, b * BRICK + BRICK) for b in brick)
@@ -159,7 +146,6 @@ class Transport:
                 boxes.append((brick * BRICK + differs.min(0), brick * BRICK + differs.max(0) + 1))
             self.grid[part] = voxels.material[part]
         self._stamp[:] = voxels.stamp
-        self.base, self._compared = voxels.base, (None, np.zeros(0, np.bool_))
         if not boxes:
             return None
         low, high = joined_boxes(np.array([a for a, _ in boxes]), np.array([b for _, b in boxes]))
@@ -226,13 +212,6 @@ class Transport:
         self._boxes.append((low, high))
         while sum(len(boxes) for boxes, _ in self._boxes) > MOST_BOXES:
             del self._boxes[0]
-
-
-def bricks_that_differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Bool:
-    """In which bricks two grids of voxels [X, Y, Z] are not the same: [X/8, Y/8, Z/8]."""
-    x, y, z = (n // BRICK for n in one.shape)
-    rows = [np.ascontiguousarray(grid).view(np.uint64) for grid in (one, other)]  # of a brick's voxels at a time
-    return np.asarray((rows[0] != rows[1]).reshape(x, BRICK, y, BRICK, z).any((1, 3)))
 
 
 def joined_boxes(low: Ints, high: Ints) -> tuple[Ints, Ints]:

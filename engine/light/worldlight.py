@@ -45,6 +45,7 @@ class WorldLight:
         self.transport = transport
         self.relit = relit
         self.bounced = bounced_albedo(view.materials)  # [M, 3]
+        self.base = view.voxels.base
         self.passes = passes_for_world(view.voxels, self.bounced)
         self.lamps = LampTransport()
         self.lamp_radiance = np.zeros((0, 3), np.float32)  # [L, 3] that is shown
@@ -78,9 +79,9 @@ class WorldLight:
 
     def follow_voxels(self, view: View) -> Change | None:
         """Bring transport up to date; None if no voxel differs."""
-        is_another_world = self.transport.base is not view.voxels.base
         change = self.transport.follow(view.voxels)
-        if is_another_world:
+        if self.base is not view.voxels.base:
+            self.base = view.voxels.base
             passes, self.passes = self.passes, passes_for_world(view.voxels, self.bounced)
             if passes != self.passes:
                 self._sources = None
@@ -239,12 +240,12 @@ class WorldLight:
         return Direct(self.lamps.e, self.sun.share, self.sky.sun, self.sky.sun_direction)
 
 
-def state_key(view: View, world: bytes) -> bytes:
-    """128 bits that tell all that the light of a view is made of, but for what moves; `world` tells its voxels before
-    any was changed.
+def state_key(view: View) -> bytes:
+    """128 bits that tell all that the light of a view is made of, but for what moves. Origin of the voxels, materials
+    and prefabs go by object: equal ones are one (film/knownworlds.py).
     """
     told = hashlib.blake2b(digest_size=16)
-    voxels = world, view.voxels.stamp.tobytes()
+    voxels = id(view.voxels.origin), view.voxels.stamp.tobytes()
     for field in (*voxels, *_sources(view), *_lamps_key(view), *standing_key(view)):
         content = field if isinstance(field, bytes) else repr(field).encode()
         told.update(b"%d:" % len(content) + content)

@@ -130,7 +130,7 @@ class VoxelGrid:
             now = self.material[box]
             stamp = 0
             if (now != self.base[box]).any():
-                stamp = int.from_bytes(blake2b(now.tobytes(), digest_size=8).digest(), "little") >> 1 or 1
+                stamp = stamp_of(now)
             self.stamp[bx, by, bz] = stamp
             index = (bx * self.stamp.shape[1] + by) * self.stamp.shape[2] + bz
             if stamp:
@@ -179,3 +179,8 @@ class VoxelGrid:
         if i0 < 0 or j0 < 0 or k0 < 0 or i1 > nx or j1 > ny:
             return True
         return bool(np.count_nonzero(self.material[i0:i1, j0:j1, k0 : min(k1, nz)]))
+
+
+def stamp_of(voxels: U8) -> int:
+    """The stamp of a brick that holds some voxels [8, 8, 8] and is not as in the blueprint: 63 bits, never 0."""
+    return int.from_bytes(blake2b(voxels.tobytes(), digest_size=8).digest(), "little") >> 1 or 1

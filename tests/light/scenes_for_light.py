@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from engine.film.knownworlds import bricks_that_differ
 from engine.light import gather
 from engine.light.features import SceneFeatures
 from engine.light.furniture import no_furniture
@@ -15,6 +16,7 @@ from engine.light.trace import Voxels, voxels_of
 from engine.light.transport import Transport
 from engine.state.blueprint import Materials
 from engine.state.camera import Camera
+from engine.state.voxels import stamp_of
 from engine.view import Bodies, Lamps, SkyView, View, VoxelView
 from tests.worlds_for_tests import STONE, box_prefab
 
@@ -63,11 +65,15 @@ def view_of(grid: np.ndarray, light: Lamps | None = None, outside: SkyView | Non
 
 
 def with_voxels(view: View, grid: np.ndarray) -> View:
-    """The view after its grid became `grid`; stamps of bricks that differ change."""
+    """The view after its grid became `grid`."""
     old = view.voxels
-    n = old.stamp.shape
-    differs = (old.material != grid).reshape(n[0], 8, n[1], 8, n[2], 8).any(axis=(1, 3, 5))
-    return dataclasses.replace(view, voxels=VoxelView(grid, old.stamp + differs * (old.stamp.max() + 1), old.base))
+    if not old.base.size:
+        differs = bricks_that_differ(old.material, grid)
+        return dataclasses.replace(view, voxels=VoxelView(grid, old.stamp + differs * (old.stamp.max() + 1)))
+    stamp = np.zeros(old.stamp.shape, np.int64)
+    for brick in np.argwhere(bricks_that_differ(old.base, grid)).tolist():
+        stamp[tuple(brick)] = stamp_of(grid[tuple(slice(8 * b, 8 * b + 8) for b in brick)])
+    return dataclasses.replace(view, voxels=VoxelView(grid, stamp, old.base))
 
 
 def plaza() -> np.ndarray:

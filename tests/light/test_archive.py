@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine.core.disk import Disk
+from engine.film.knownworlds import KnownWorlds
 from engine.light.archive import CHUNK_BYTES, MAGIC, Archive, _chunks, _told
 from engine.light.cache import LightCache
 from engine.light.transport import Transport
@@ -78,19 +79,20 @@ def test_a_world_that_returns_traces_nothing(
 
 
 def test_what_was_read_follows_a_world_that_is_saved_again(tmp_path: Path) -> None:
-    """A file holds voxels once, and knows of no world as it was made: that is told by who reads it."""
-    view = dusk()
+    """A file holds voxels once, and does not know what their stamps are of: that is told by who reads it."""
+    known = KnownWorlds()
+    view = known.of(dusk())
     first, _ = lit(view, Archive(tmp_path))
     voxels = view.voxels.base.tobytes()
     assert sum(bytes(chunk) == voxels for chunk in _chunks(first.transport)) == 1
     again, none = lit(view, Archive(tmp_path))
-    assert none == 0 and again.transport.base is view.voxels.base
+    assert none == 0 and again.transport.origin is view.voxels.origin
     grid = plaza()
     grid[50:56, 30, 2:10] = 2
     saved = view_of(grid, LAMPS, view.sky)
     for cache in (first, again):
         transport = cache.transport
-        cache.update(saved)
+        cache.update(known.of(saved))
         assert cache.transport is transport
         np.testing.assert_array_equal(cache.radiance, first.radiance)
     plain, _ = lit(saved, None)

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
+from engine.film.knownworlds import KnownWorlds
 from engine.light import furniture, gather, pool
 from engine.light import lamps as lamps_module
 from engine.light import transport as transport_module
@@ -20,7 +21,7 @@ from engine.light.probes import DISTANCE_UNIT, Probes
 from engine.light.relight import PASSES, Direct, Dirty, Relight, Scene
 from engine.light.transport import Transport
 from engine.state.blueprint import Materials
-from engine.view import View
+from engine.view import View, VoxelView
 from tests.light.scenes_for_light import (
     lamps,
     plaza,
@@ -231,12 +232,13 @@ def test_the_tables_of_a_world_go_before_those_of_the_next_are_made(most_bricks:
 
 def test_the_same_world_read_again_costs_nothing() -> None:
     """As when its file is saved as it was: other arrays with the same voxels."""
-    cache = warm(view_of(plaza(), LAMPS))
+    known = KnownWorlds()
+    cache = warm(known.of(view_of(plaza(), LAMPS)))
     transport, again = cache.transport, view_of(plaza(), LAMPS)
     for view in (again, with_voxels(again, plaza()), view_of(plaza(), LAMPS)):
-        stats = cache.update(view)
+        stats = cache.update(known.of(view))
         cache.decode(all_pages(cache))
-        assert cache.transport is transport and cache._relit.texels_done == 0
+        assert cache.transport is transport and not stats.relit
         assert stats.rays_traced == stats.texels_regenerated == stats.pages_regenerated == 0
     assert_same(cache, fresh(again))
 
@@ -266,8 +268,7 @@ def test_worlds_that_nobody_knows_how_they_were_made_are_others_each() -> None:
     grid[50:56, 30, 2:10] = 2
     cache = LightCache(random_network())
     for material in (plaza(), grid, plaza()):
-        unsaid = dataclasses.replace(view.voxels, material=material, base=np.zeros((0, 0, 0), np.uint8))
-        other = dataclasses.replace(view, voxels=unsaid)
+        other = dataclasses.replace(view, voxels=VoxelView(material, view.voxels.stamp, np.zeros((0, 0, 0), np.uint8)))
         cache.update(other)
         assert_same(cache, fresh(other))
 
@@ -292,18 +293,18 @@ def test_changes_in_many_places_equal_a_fresh_world(few: int, most: int, monkeyp
 
 @pytest.mark.parametrize("most_bricks", [None, 60])
 def test_a_world_that_is_read_again_with_a_change_is_followed(most_bricks: int | None) -> None:
-    """It is told from the one before by voxels: stamps say only what was edited in each."""
-    random = np.random.default_rng(4)
+    """It is told in terms of the one before: stamps say only what was edited in each."""
+    random, known = np.random.default_rng(4), KnownWorlds()
     worlds = [view_of(edited(random, view_of(plaza())).voxels.material, LAMPS) for _ in range(3)]
-    cache = warm(worlds[0])
+    cache = warm(known.of(worlds[0]))
     transport = cache.transport
     for turn in range(12):
         view = worlds[int(random.integers(3))]
         for _ in range(int(random.integers(3))):
             view = edited(random, view)
-        cache.update(view, most_bricks)
+        cache.update(known.of(view), most_bricks)
         if most_bricks is None or turn % 4 == 3:
-            finished(cache, view, 60)
+            finished(cache, known.of(view), 60)
             assert_same(cache, fresh(view))
     assert cache.transport is transport
 
@@ -316,11 +317,12 @@ def test_a_world_that_is_read_again_in_other_colours_is_gathered_as_often_as_it_
     paint = dataclasses.replace(view_of(white).materials, albedo=albedo)
     views = [dataclasses.replace(view_of(grid, LAMPS), materials=paint) for grid in (white, grey)]
     views.append(dataclasses.replace(views[1], materials=repainted(paint, 0.6)))
-    cache = warm(views[0])
+    known = KnownWorlds()
+    cache = warm(known.of(views[0]))
     transport, passes = cache.transport, {cache.world.passes}
     edits = with_voxels(views[1], white), with_voxels(views[0], grey)
     for view in (views[1], edits[0], views[0], views[2], views[0], edits[1], views[1]):
-        cache.update(view)
+        cache.update(known.of(view))
         passes.add(cache.world.passes)
         assert_same(cache, fresh(view))
     assert cache.transport is transport and len(passes) == 2

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.light.transport import Transport, boxes_around, bricks_that_differ, joined_boxes
+from engine.light.transport import Transport, boxes_around, joined_boxes
 from tests.light.scenes_for_light import plaza, view_of, with_voxels
 
 
@@ -30,20 +30,6 @@ def test_a_box_that_bricks_cut_up_is_one_again(sides: list[tuple[int, int]]) -> 
     high = np.minimum(low + [n for _, n in sides], 24)
     joined = joined_boxes(*in_bricks(low, high))
     np.testing.assert_array_equal(joined, [[low], [high]])
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.booleans())
-def test_bricks_that_differ_are_those_in_which_any_voxel_does(seed: int, n: int, reversed_axes: bool) -> None:
-    random = np.random.default_rng(seed)
-    one = random.integers(0, 255, (16, 24, 32)).astype(np.uint8)
-    one = np.asfortranarray(one) if reversed_axes else one
-    other, right = one.copy(), np.zeros((2, 3, 4), np.bool_)
-    for voxel in random.integers(0, one.shape, (n, 3)):
-        other[tuple(voxel)] ^= 128
-        brick = tuple(voxel // 8)
-        box = tuple(slice(8 * b, 8 * b + 8) for b in brick)
-        right[brick] = (one[box] != other[box]).any()
-    np.testing.assert_array_equal(bricks_that_differ(one, other), right)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([1, 2, 5, 40]))
