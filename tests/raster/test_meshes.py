@@ -176,6 +176,25 @@ def test_nothing_is_meshed_again_when_nothing_changed():
     assert versions == [chunk.version for chunk in kept.chunks.values()]
 
 
+def test_where_much_of_a_world_changed_all_of_it_is_meshed_again(monkeypatch):
+    rng = np.random.default_rng(1)
+    monkeypatch.setattr(meshes, "FEW_BRICKS", 4)
+    grid = rng.integers(0, 2, (160, 80, 16)).astype(np.uint8)
+    stamp, kept = np.zeros((20, 10, 2), np.int64), meshes.Meshes()
+    kept.update(VoxelView(grid, stamp))
+    assert kept.table.n_bricks == 400
+    for n_changed in (4, 20, 21, 400, 0):
+        grid, stamp = grid.copy(), stamp.copy()
+        for brick in rng.permutation(np.argwhere(stamp >= 0))[:n_changed].tolist():
+            grid[tuple(8 * b for b in brick)] ^= 1
+            stamp[tuple(brick)] += 1
+        remeshed = kept.update(VoxelView(grid, stamp))
+        assert (remeshed is None) == (n_changed > meshes.FOLLOWED * 400)
+        fresh = meshes.Meshes()
+        fresh.update(VoxelView(grid, stamp))
+        assert quads_of(kept) == quads_of(fresh)
+
+
 def test_an_empty_world_has_no_quads_but_bounds():
     kept = meshes.Meshes()
     kept.update(VoxelView(np.zeros((8, 8, 8), np.uint8), np.zeros((1, 1, 1), np.int64)))
