@@ -153,14 +153,33 @@ def run_to(
     recorded: "list[Command]",
     after_tick: "Callable[[State], None]" = lambda state: None,
 ) -> "State":
-    """The state at `last_tick`, with each command given at its tick; a script that fails on the way is reported."""
+    """The state at `last_tick`, with each command given at its tick; a script that fails on the way is reported, and so
+    are commands of other ticks.
+    """
     from engine.sim.step import step
 
     by_tick: dict[int, list[Command]] = {}
     for command in recorded:
         by_tick.setdefault(command.tick, []).append(command)
+    noted(_left_out(recorded, state.tick, last_tick))
     while state.tick < last_tick:
         state = step(loaded.blueprint, state, by_tick.get(state.tick, []), loaded.script)
         report_failures(state)
         after_tick(state)
     return state
+
+
+def _left_out(recorded: "list[Command]", first_tick: int, last_tick: int) -> list[str]:
+    """What is to be said of commands that no tick from the first to before the last takes."""
+    late = sum(command.tick >= last_tick for command in recorded)
+    early = sum(command.tick < first_tick for command in recorded)
+    found = []
+    if early:
+        found.append(f"commands of ticks before {first_tick} were not given ({early} of {len(recorded)})")
+    if late:
+        end = max(command.tick for command in recorded) + 1
+        found.append(
+            f"commands of tick {last_tick} and later were not given ({late} of {len(recorded)}); "
+            f"with {end} ticks all are"
+        )
+    return found

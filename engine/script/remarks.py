@@ -45,6 +45,9 @@ def check_handlers(draft: Draft, box: Sandbox, shown: str) -> None:
             place = draft.said_at.get(("on", event, name)) or draft.said_at.get(("on", event)) or (shown, 0, 0)
             text = box.texts.get(place[0], "")
             if function is None:
+                if name == "lambda":
+                    message = f"on('{event}', ...) takes a function with a name: write def ... and its name here"
+                    raise error_at(message, place, text)
                 why = (
                     "starts with an underscore, which hides it"
                     if name.startswith("_")

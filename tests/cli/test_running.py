@@ -40,6 +40,17 @@ def test_run_follows_inputs_and_prints_digests_on_the_way(daguerre: Daguerre, tm
     assert walked.err.split()[-1] == json.loads(walked.out)["digest"]
 
 
+def test_commands_that_no_tick_takes_are_told_of(daguerre: Daguerre, tmp_path: Path) -> None:
+    lines = [f'{{"tick": {tick}, "kind": "move", "args": {{"forward": 1.0}}}}\n' for tick in (3, 63, 64, 90)]
+    (tmp_path / "in.jsonl").write_text("".join(lines))
+    answer = daguerre("run", "gallery", "--ticks", "64", "--inputs", "in.jsonl", "--save", "s.snap", "--json")
+    late = "note: commands of tick 64 and later were not given (2 of 4); with 91 ticks all are\n"
+    assert answer.code == 0 and answer.err == late
+    answer = daguerre("run", "gallery", "--ticks", "91", "--load", "s.snap", "--inputs", "in.jsonl", "--json")
+    assert answer.err == "note: commands of ticks before 64 were not given (2 of 4)\n"
+    assert daguerre("run", "gallery", "--ticks", "91", "--inputs", "in.jsonl", "--json").err == ""
+
+
 def test_a_handler_that_fails_is_named_and_the_world_goes_on(daguerre: Daguerre, tmp_path: Path) -> None:
     text = Path(WORLD).read_text() + '\ndef stumble():\n    fail("ouch")\n\non("start", "stumble")\n'
     (tmp_path / "limping.star").write_text(text)
