@@ -6,6 +6,7 @@ give the same bits.
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import moderngl
 import numpy as np
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from engine.film import tiles
 from engine.film.bodyglow import BodyGlow
+from engine.film.drawn import Drawn, shading_of
 from engine.film.gloss import Gloss
 from engine.film.window import Window
 from engine.light.archive import Archive
 from engine.light.cache import LightCache
 from engine.raster.atlas import Atlas
-from engine.raster.bodies import PosedBodies, Poser, differing
+from engine.raster.bodies import PosedBodies, Poser
 from engine.raster.buffers import BodyMesh, StaticMesh
 from engine.raster.far import FarField
 from engine.raster.gbuffer import GBuffer, GBufferArrays, material_texture
@@ -26,7 +28,6 @@ from engine.raster.meshes import Meshes, Remeshed
 from engine.raster.resolve import Resolve
 from engine.raster.shadow import SunShadow
 from engine.raster.visibility import Rect, Sight, clip_from_world, frustum_planes
-from engine.state.camera import Camera
 from engine.view import REGENERATED, STALE, Frame, View
 
 BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
@@ -56,17 +57,6 @@ class Settings:
         return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """What the picture that lies in the targets was made of."""
-
-    camera: Camera  # a difference means all tiles
-    shading: tuple[object, ...]  # sky, look, ...: a difference means all tiles, but the G-buffer holds
-    posed: PosedBodies
-    body_light: F32
-    seen: Bool  # [B] bodies that may be in it: the light of others is not known
-
-
 class Canvas:
     """What one picture after another is drawn on: the targets, and all that the next picture can go on from."""
 
@@ -91,7 +81,7 @@ class Canvas:
         self._floor_m = 0.0  # metres: the lowest thing drawn, where shadows end
         self.state = b""  # of the world, that its last picture shows; see `Renderer`
         self.is_lit = True  # by the light of the look: else it is being made, and pictures are the raster's
-        self._drawn: _Drawn | None = None
+        self._drawn: Drawn | None = None
         self._gbuffer: GBuffer | None = None
         self._resolve: Resolve
         self._gloss: Gloss
@@ -208,12 +198,15 @@ class Canvas:
         body_light = self._body_light(view, posed, light, seen)
         self._bodies.update(posed, body_light)
         self._lap(stats, "bodies")
-        shadow_moved = self._follow_shadow(view, posed, remeshed)
+        self._follow_shadow(view, posed, remeshed)
         self._lap(stats, "shadow")
 
-        geometry, shade, relit = self._changed_tiles(
-            view, posed, body_light, seen, None if is_another else remeshed, shadow_moved
-        )
+        drawn, now = self._drawn, self._to_be_drawn(view, posed, body_light, seen)
+        if drawn is None or is_another or remeshed is None:
+            geometry, shade, relit = tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
+        else:
+            hulls = partial(self._shadow_hulls, view) if view.sky.sun.any() else None
+            geometry, shade, relit = drawn.changed_tiles(now, self._size_px, self._clip(view), remeshed, hulls)
         assert self._materials is not None
         fresh = self._drawn is None
         rects = tiles.drawn_rects(geometry, self._size_px)
@@ -281,7 +274,7 @@ class Canvas:
                 self._gloss.texture,
             )
             self._lap(stats, "resolve")
-        self._drawn = _Drawn(view.camera, self._shading_key(view), posed, body_light, seen)
+        self._drawn = now
         self._tiles = shade.astype(np.uint8) * REGENERATED
         if light is not None:
             self._tiles[screen.showing(light.stale_slots)] = STALE
@@ -363,12 +356,11 @@ class Canvas:
             self._far_static.update(self._far.meshes)
             self._drawn = None
 
-    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: Remeshed | None) -> bool:
-        """Draw the shadow maps where needed; says whether the frame of the map moved (all shadows may differ)."""
+    def _follow_shadow(self, view: View, posed: PosedBodies, remeshed: Remeshed | None) -> None:
+        """Draw the shadow maps where needed."""
         if not view.sky.sun.any():
             self._shadow.rest(remeshed is None or len(remeshed.bricks) > 0)
-            return False
-        before = self._shadow.frame
+            return
         eye = np.asarray(view.camera.position)
         self._shadow.update_static(view.sky.sun_direction, self._meshes, self._static, eye, remeshed)
         hulls = self._shadow_hulls(view, posed.low, posed.high)
@@ -376,7 +368,6 @@ class Canvas:
         inside: Bool = np.greater(hulls @ planes[:, :3].T + planes[:, 3], 0.0)  # [B, 16, 5]
         casts: Bool = np.all(np.any(inside, axis=1), axis=1)  # a hull all beyond one plane is not in the picture
         self._shadow.update_bodies(posed, self._bodies, casts)
-        return self._shadow.frame is not before
 
     def _body_light(self, view: View, posed: PosedBodies, light: LightCache | None, seen: Bool) -> F32:
         """What BodyMesh.update wants: e at vertices, for emissive materials the radiance that leaves them. Of bodies
@@ -390,41 +381,13 @@ class Canvas:
         self._glow.put_into(e, view, posed, light is not None)
         return e
 
-    def _shading_key(self, view: View) -> tuple[object, ...]:
-        sky = view.sky
-        key: tuple[object, ...] = (
-            self.settings.look, self.settings.antialias, self._shadow.bodies_cast, sky.exposure, sky.fog_density,
-            *(a.tobytes() for a in (sky.sun_direction, sky.sun, sky.zenith, sky.horizon, sky.glow, sky.ground)),
-        )  # fmt: skip
-        if self.settings.look == "raster" or not self.is_lit:
-            key += (view.lamps.radiance.tobytes(), view.lamps.centre.tobytes(), view.lamps.size.tobytes())
-        return key
-
-    def _changed_tiles(
-        self,
-        view: View,
-        posed: PosedBodies,
-        body_light: F32,
-        seen: Bool,
-        remeshed: Remeshed | None,
-        shadow_moved: bool,
-    ) -> tuple[Bool, Bool, bool]:
-        """Tiles whose G-buffer must be drawn again, and tiles whose light must (pages apart); and whether bodies in
-        other tiles have another light in the G-buffer. Of another picture altogether, `remeshed` None, all of them.
-        """
-        drawn = self._drawn
-        if drawn is None or remeshed is None:
-            return tiles.tile_grid(self._size_px, True), tiles.tile_grid(self._size_px, True), False
-        shade_all = shadow_moved or drawn.shading != self._shading_key(view)
-        geometry, shade = tiles.tile_grid(self._size_px), tiles.tile_grid(self._size_px, shade_all)
-        clip = self._clip(view)
-        moved_low, moved_high, relit_low, relit_high = _changed_boxes(drawn, posed, body_light, seen)
-        tiles.mark_hulls(shade, clip, self._size_px, tiles.box_corners(relit_low, relit_high))
-        moved_low, moved_high = np.concatenate([moved_low, remeshed.low]), np.concatenate([moved_high, remeshed.high])
-        tiles.mark_hulls(geometry, clip, self._size_px, tiles.box_corners(moved_low, moved_high))
-        if len(moved_low) and view.sky.sun.any() and not shade_all:
-            tiles.mark_hulls(shade, clip, self._size_px, self._shadow_hulls(view, moved_low, moved_high))
-        return geometry, shade, len(relit_low) > 0
+    def _to_be_drawn(self, view: View, posed: PosedBodies, body_light: F32, seen: Bool) -> Drawn:
+        """What the picture of a view is made of."""
+        settings, lamps = self.settings, view.lamps
+        others: tuple[object, ...] = (settings.look, settings.antialias, self._shadow.bodies_cast)
+        if settings.look == "raster" or not self.is_lit:
+            others += tuple(a.tobytes() for a in (lamps.radiance, lamps.centre, lamps.size))
+        return Drawn(view.camera, shading_of(view, *others), self._shadow.frame, posed, body_light, seen)
 
     def release(self) -> None:
         """Give all GPU memory back."""
@@ -441,22 +404,3 @@ class Canvas:
 
 def _split(total: int, regenerated: int) -> dict[str, int]:
     return {"reused": max(total - regenerated, 0), "regenerated": regenerated}
-
-
-def _changed_boxes(
-    drawn: _Drawn, posed: PosedBodies, body_light: F32, seen: Bool
-) -> tuple[F64, F64, F64, F64]:  # fmt: skip
-    """Boxes, old and new, of bodies whose shape or place differs, and of others whose light does."""
-    old = drawn.posed
-    if old.triangles is not posed.triangles:  # other bodies altogether
-        low = np.concatenate([old.low, posed.low]).astype(np.float64)
-        high = np.concatenate([old.high, posed.high]).astype(np.float64)
-        return low, high, low[:0], high[:0]
-    moved = differing(posed.first_vertex, old.position, posed.position)
-    relit = differing(posed.first_vertex, drawn.body_light, body_light) & drawn.seen & seen
-
-    def both(which: Bool) -> tuple[F64, F64]:
-        low = np.concatenate([old.low[which], posed.low[which]]).astype(np.float64)
-        return low, np.concatenate([old.high[which], posed.high[which]]).astype(np.float64)
-
-    return (*both(moved), *both(relit & ~moved))
