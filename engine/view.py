@@ -34,14 +34,23 @@ class VoxelView:
 
     material: U8  # [X, Y, Z] material index, 0 = air; read-only
     stamp: I64  # [X/8, Y/8, Z/8] of each brick: 0 = as in `origin`, else a 63-bit hash of its voxels
-    # [X, Y, Z] as in the blueprint: the same array as long as it is the same world; empty where nobody knows.
+    # [X, Y, Z] as in the blueprint: the same array as long as it is the same world. Left out, all are of one world.
     base: U8 = field(default_factory=lambda: _UNSAID)
-    # [X, Y, Z] the blueprint, or that of a world like it (engine/film/knownworlds.py); left out, `base`.
-    origin: U8 = field(default_factory=lambda: _UNSAID)
+    origin: U8 = field(init=False)  # [X, Y, Z] what stamps are of: `base`, but in a view that was `told`
 
     def __post_init__(self) -> None:
-        if not self.origin.size:
-            object.__setattr__(self, "origin", self.base)
+        object.__setattr__(self, "origin", self.base)
+
+    @classmethod
+    def told(cls, material: U8, stamp: I64, base: U8, origin: U8) -> "VoxelView":
+        """A grid with stamps that are of another world, which it resembles (engine/film/knownworlds.py)."""
+        view = cls(material, stamp, base)
+        object.__setattr__(view, "origin", origin)
+        return view
+
+    def copy(self) -> "VoxelView":
+        """The same as it is now, which no step of its world changes."""
+        return self.told(self.material.copy(), self.stamp.copy(), self.base, self.origin)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 T = TypeVar("T")
 
-MOST_KNOWN = 2  # worlds, and as many sets of materials and of prefabs: a renderer keeps two states at most
+MOST_KNOWN = 4  # worlds, and as many sets of materials and of prefabs
 MOST_TOLD = 16  # worlds that are told in terms of those
 MOST_APART = 0.3  # part of the filled bricks in which a world may differ from one that it is told in terms of
 
@@ -71,7 +71,7 @@ class KnownWorlds:
         stamp = voxels.stamp.copy()
         now = stamp.reshape(-1)[told.brick]
         stamp.reshape(-1)[told.brick] = np.where(now == 0, told.stamp, np.where(now == told.origin_stamp, 0, now))
-        return VoxelView(voxels.material, stamp, voxels.base if len(told.brick) else told.origin, told.origin)
+        return VoxelView.told(voxels.material, stamp, voxels.base if len(told.brick) else told.origin, told.origin)
 
     def _met(self, base: U8) -> _Told | None:
         """How a world that was never seen is told; None if it is like none."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from engine.light import gather
 from engine.light.compiled import leaf
 from engine.light.crossing import boxes_of, code_to_reach, look_at, rays_that_touch
+from engine.light.distinct import each_once
 from engine.light.extents import (
     BANDS,
     bands_in_reach,
@@ -247,7 +248,7 @@ class BounceRays:
         """Voxels differ in boxes low..high [n, 3] metres, so that some texels are new, some went, and some pages differ
         by these.
         """
-        texels = np.union1d(fresh, gone).astype(np.int32)
+        texels = each_once(fresh, gone)
         if self.readers is not None:
             rays = (texels[:, None] * N_RAYS + np.arange(N_RAYS)).ravel().astype(np.int32)
             nowhere = np.full(len(rays), -1, np.int32)
@@ -287,7 +288,7 @@ class BounceRays:
             yield
         found[void] = True
         self._void[:] = 0
-        if rays is not None and before is not None and len(rays) < FOLLOWED * self.met.size:
+        if rays is not None and before is not None and self._can_follow(rays, surface):
             self._follow_readers(rays, before, surface)
         elif self.keeps_readers:
             yield from self._list_readers(surface, most_texels and LISTED * most_texels)
@@ -318,16 +319,28 @@ class BounceRays:
         _rows_met(rays, self.met, surface.place, surface.faces, ny, nz, rows)
         return rows
 
+    def _pages_that_differ(self, surface: Surface) -> Bool:
+        """Which pages [n_pages] gained or lost texels since readers were up to date."""
+        differs = np.zeros(len(surface.page_key_of_row), np.bool_)
+        for rows in self._rows:
+            differs[rows] = True
+        return differs
+
+    def _can_follow(self, rays: I32, surface: Surface) -> bool:
+        """Whether, with some rays [n] traced again, to bring readers up to date takes less than to list them."""
+        assert self.readers is not None
+        known = np.flatnonzero(self._pages_that_differ(surface)[: len(self.readers.count)])
+        return len(rays) + int(self.readers.count[known].sum()) < FOLLOWED * self.met.size
+
     def _follow_readers(self, rays: I32, before: I32, surface: Surface) -> None:
         """Some rays [n] ended on pages `before` [n] until now, unless these differ: of those all rays are listed anew,
         for who knows what a number that was given out anew belonged to.
         """
-        readers, differs = self.readers, np.zeros(len(surface.page_key_of_row), np.bool_)
+        readers, differs = self.readers, self._pages_that_differ(surface)
         assert readers is not None
-        for rows in self._rows:
-            differs[rows] = True
         known = np.flatnonzero(differs[: len(readers.count)]).astype(np.int32)
-        strayed = np.setdiff1d(readers.of(known), rays).astype(np.int32)
+        read = readers.of(known)
+        strayed = np.sort(read[~np.isin(read, rays)])
         readers.empty(known)
         before = np.where((before >= 0) & differs[before], -1, before)
         before = np.concatenate([before, np.full(len(strayed), -1, np.int32)])

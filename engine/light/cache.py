@@ -10,6 +10,7 @@ equals a fresh one bit for bit. In play both have a budget, and come to the same
 import sys
 from collections.abc import Generator, Iterator
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +162,7 @@ class LightCache:
     def _first_light(self, view: View, most_bricks: int | None, archive: Archive | None) -> Iterator[int]:
         """Make all there is of a view from nothing; yields the work done, in bricks that go through a pass."""
         if most_bricks is not None:
+            view = replace(view, voxels=view.voxels.copy())  # the grid moves on with its world, and the stamps may not
             yield FIRST * most_bricks  # the first frame waits for nothing
         transport = yield from self._transport(view, most_bricks, archive)
         self.world = world = WorldLight(view, transport, self._relit)

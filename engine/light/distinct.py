@@ -13,6 +13,14 @@ I32 = NDArray[np.int32]
 FEW = 24  # fewer than one in so many of a world's texels
 
 
+def each_once(*parts: I32) -> I32:
+    """All numbers of some arrays, each once, in order. As numpy's `unique`, which since version 2.3 hashes integers: of
+    five million that takes 25 times as long (5.4 s), of a thousand 16 times.
+    """
+    found = np.sort(np.concatenate(parts))
+    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
+
+
 @njit(cache=True)
 def _tell_apart(texels, value, place, found, largest):
     """Texels [n, k] but for -1, each once, and the largest value [n] that it comes with: found, largest [n k], of which

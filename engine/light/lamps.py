@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from engine.light.compiled import leaf
+from engine.light.distinct import each_once
 from engine.light.fixtures import fixture_share, is_unshaded, point_on_face, rays_to_face
 from engine.light.formfactor import FAINT, NODES, LampShapes, box_factors
 from engine.light.furniture import MOST_NEAR, Furniture, body_keys, is_unblocked, no_furniture
@@ -519,7 +520,7 @@ class LampTransport:
             surface.place, surface.faces, surface.has_texels, low, high, reach, boxes[near, :3], boxes[near, 3:], mark,
             lamp + 1, found,
         )  # fmt: skip
-        fresh = np.unique(np.concatenate([change.fresh for change in changes]))
+        fresh = each_once(*(change.fresh for change in changes))
         lit, redone = self._light(lamp, np.concatenate([found[:n], fresh]))
         now, factor_now, void = _mended(texels, factor, mark, lamp + 1, lit, redone)
         self._dirty += [void, lit]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.light import creases, decode, gather
 from engine.light.crossing import Boxes, boxes_of, rays_cross
-from engine.light.distinct import Distinct
+from engine.light.distinct import Distinct, each_once
 from engine.light.keeping import unpacked
 from engine.light.lamps import ALL, LAMPS_PER_TEXEL, LIST, LampChange, LampTransport, fine_factors, fine_light
 from engine.light.network import Network
@@ -135,7 +135,7 @@ class TexelPool(SetAside):
         beside = change.fresh
         if len(change.rows):
             beside = transport.surface.within(change.low - BESIDE_M, change.high + BESIDE_M)
-        around = self.row_of_texel[np.union1d(beside, change.texels)]
+        around = self.row_of_texel[each_once(beside, change.texels)]
         around = around[around >= 0]
         self.around_void[around] = True
         self.checked[around] = self.e_at[around] = self.gain_at[around] = -1  # other texels are beside them

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK
 from engine.light.compiled import leaf
+from engine.light.distinct import each_once
 from engine.light.faces import PAGE_TEXELS, PAGES_PER_BRICK, Faces, count_bits, row_of, texels_of
 from engine.light.trace import Voxels
 
@@ -416,7 +417,7 @@ class Surface:
     def within(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.int32]:
         """Numbers of the texels whose voxel's centre lies in one of the boxes low..high [n, 3] metres, growing."""
         found = [_texels_within(self.faces, self.place, self.n_bricks, a, b) for a, b in zip(low, high, strict=True)]
-        return np.unique(np.concatenate([np.zeros(0, np.int32), *found]))
+        return each_once(np.zeros(0, np.int32), *found)
 
     @property
     def n_texels(self) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.core.units import BRICK, VOXEL_M
 from engine.light.bounces import BounceRays
+from engine.light.distinct import each_once
 from engine.light.gaps import follow_gaps
 from engine.light.probes import CELL_VOXELS, NEAR_VOXELS, Probes
 from engine.light.surface import Surface
@@ -193,7 +194,7 @@ class Transport:
             cells = _grown(cells)
         around = probes.probe_of_cell[cells]
         probes.join(self.voxels, around[around >= 0])
-        texels = np.union1d(surface.within(low, high), fresh).astype(np.int32)
+        texels = each_once(surface.within(low, high), fresh)
         n_bricks = len(np.unique(np.ravel_multi_index(tuple(surface.place[texels, :3].T // BRICK), surface.n_bricks)))
         return Change(low, high, fresh, gone, texels, rows, n_bricks)
 

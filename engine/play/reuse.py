@@ -160,7 +160,7 @@ class _Versions:
 
 def _read_again(view: View) -> View:
     """The same view of another world with the same content."""
-    voxels = dataclasses.replace(view.voxels, base=view.voxels.base.copy(), origin=np.zeros((0, 0, 0), np.uint8))
+    voxels = dataclasses.replace(view.voxels, base=view.voxels.base.copy())
     return dataclasses.replace(
         view, voxels=voxels, materials=deepcopy(view.materials), prefabs=deepcopy(view.prefabs)
     )  # fmt: skip

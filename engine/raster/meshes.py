@@ -23,6 +23,7 @@ CHUNK = 8  # bricks along a chunk's edge, in x and y; a chunk reaches through th
 # follow 2, 10 and 20 % of its bricks took .26 to .38, .42 to .58 and .66 to .93 s, together or scattered.
 FOLLOWED = 0.05
 FEW_BRICKS = 64  # are followed in any world
+MANY_QUADS = 16384  # that come or go: to draw all of the picture takes less than to find out where they are in it
 SIDES = 6  # 0 +x, 1 -x, 2 +y, 3 -y, 4 +z, 5 -z
 
 VERTEX = np.dtype(
@@ -281,8 +282,8 @@ class Meshes:
         self._version = 0
 
     def update(self, voxels: VoxelView) -> Remeshed | None:
-        """Bring the quads up to date. Returns what became of them, or None after a full start: the first, and where
-        so many bricks changed that it takes less.
+        """Bring the quads up to date. Returns what became of them, or None where all may differ: at the start, and
+        where so much changed that to tell takes longer.
         """
         stamp = voxels.stamp
         if (
@@ -303,22 +304,25 @@ class Meshes:
         bricks = bricks[((bricks >= 0) & (bricks < stamp.shape)).all(1)].astype(np.int32)
         self._version += 1
         index = np.ravel_multi_index(tuple(bricks.T), stamp.shape)
-        differing = [np.empty((0, 8), np.int32)]
+        lists: list[tuple[I32, I32]] = []  # of quads before and now
         for cx, cy in {(int(x), int(y)) for x, y in bricks[:, :2] // CHUNK}:
             ours = bricks[(bricks[:, 0] // CHUNK == cx) & (bricks[:, 1] // CHUNK == cy)]
             quads = quads_of_bricks(voxels.material, ours)
             if (cx, cy) in self.chunks:
                 old = self.chunks[cx, cy].quads
                 meshed_again = np.isin(old[:, 0] // 48, index)
-                differing.append(_either(old[meshed_again], quads))
+                lists.append((old[meshed_again], quads))
                 stays, quads = old[~meshed_again], _in_order(quads)  # these are of other pages
                 quads = np.insert(stays, np.searchsorted(stays[:, 0], quads[:, 0]), quads, axis=0)
             else:
-                differing.append(quads)
+                lists.append((quads[:0], quads))
                 quads = _in_order(quads)
             self.chunks[cx, cy] = _chunk_of_quads(quads, self._version)
         self.table = _table_of_chunks(self.chunks)
-        return Remeshed(bricks, *_boxes_of_quads(np.concatenate(differing)))
+        if sum(len(old) + len(new) for old, new in lists) > MANY_QUADS:
+            return None
+        differing = [_either(old, new) for old, new in lists]
+        return Remeshed(bricks, *_boxes_of_quads(np.concatenate([np.empty((0, 8), np.int32), *differing])))
 
     def _fill(self, material: NDArray[np.uint8]) -> None:
         self._version += 1

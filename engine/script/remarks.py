@@ -46,7 +46,7 @@ def check_handlers(draft: Draft, box: Sandbox, shown: str) -> None:
             text = box.texts.get(place[0], "")
             if function is None:
                 if name == "lambda":
-                    message = f"on('{event}', ...) takes a function with a name: write def ... and its name here"
+                    message = f"on('{event}', ...) takes a handler with a name: write it as a def, and its name here"
                     raise error_at(message, place, text)
                 why = (
                     "starts with an underscore, which hides it"

@@ -85,7 +85,7 @@ def test_worlds_unlike_any_that_is_known_are_known_themselves_and_the_oldest_is_
     assert known.of(copies[2]).voxels.origin is views[2].voxels.base
     assert known.of(copies[0]).voxels is copies[0].voxels
     assert known.of(copies[2]).voxels.origin is views[2].voxels.base
-    assert known.of(copies[1]).voxels is copies[1].voxels  # the others were seen after it
+    assert known.of(copies[3]).voxels is copies[3].voxels  # all others were seen after it
 
 
 def test_worlds_of_another_size_and_those_that_nobody_knows_how_they_were_made_are_left_alone() -> None:
@@ -96,6 +96,17 @@ def test_worlds_of_another_size_and_those_that_nobody_knows_how_they_were_made_a
     view = view_of(grid.copy())
     unsaid = dataclasses.replace(view, voxels=VoxelView(grid.copy(), view.voxels.stamp))
     assert known.of(unsaid).voxels is unsaid.voxels
+
+
+def test_a_view_of_another_world_has_its_stamps() -> None:
+    """`replace` keeps no origin; a copy does, and stays what it is."""
+    told = VoxelView.told(plaza(), np.ones((8, 8, 3), np.int64), plaza(), plaza())
+    other = plaza()
+    assert dataclasses.replace(told, base=other).origin is other
+    copy = told.copy()
+    told.material[:], told.stamp[:] = 7, 7
+    assert copy.origin is told.origin and copy.base is told.base
+    assert np.array_equal(copy.material, plaza()) and (copy.stamp == 1).all()
 
 
 def test_things_are_the_same_if_all_that_they_hold_is() -> None:

@@ -1125,6 +1125,28 @@ def test_a_world_that_changes_while_its_first_light_is_made_is_lit_as_it_is_then
     assert_same(cache, fresh(view))
 
 
+@pytest.mark.parametrize("ahead", ["grid", "stamps"])
+def test_a_grid_that_moves_on_before_its_first_light_is_begun_is_lit_as_it_is_then(ahead: str) -> None:
+    """A view's grid goes on with its world after the update that it was given to, and its stamps may not, or they alone
+    do: so it is with those of a world that is told in terms of another, and with a grid that two worlds share.
+    """
+    view = view_of(plaza(), LAMPS)
+    walled = plaza()
+    walled[50:56, 30, 2:10] = 2
+    grid, other = plaza(), with_voxels(view, walled)
+    stamp = view.voxels.stamp.copy()
+    cache = LightCache(random_network())
+    cache.update(dataclasses.replace(view, voxels=VoxelView(grid, stamp, view.voxels.base)), 60)
+    if ahead == "grid":
+        grid[:] = walled
+        finished(cache, view, 60)
+        assert_same(cache, fresh(view))
+    else:
+        stamp[:] = other.voxels.stamp
+        finished(cache, other, 60)
+        assert_same(cache, fresh(other))
+
+
 def test_another_lamp_shows_at_once_and_its_bounces_follow() -> None:
     view = view_of(plaza(), LAMPS)
     cache, most = warm(view), 30

@@ -176,20 +176,22 @@ def test_nothing_is_meshed_again_when_nothing_changed():
     assert versions == [chunk.version for chunk in kept.chunks.values()]
 
 
-def test_where_much_of_a_world_changed_all_of_it_is_meshed_again(monkeypatch):
+def test_where_much_of_a_world_changed_nobody_is_told_what(monkeypatch):
     rng = np.random.default_rng(1)
     monkeypatch.setattr(meshes, "FEW_BRICKS", 4)
+    monkeypatch.setattr(meshes, "MANY_QUADS", 10**6)
     grid = rng.integers(0, 2, (160, 80, 16)).astype(np.uint8)
     stamp, kept = np.zeros((20, 10, 2), np.int64), meshes.Meshes()
     kept.update(VoxelView(grid, stamp))
     assert kept.table.n_bricks == 400
-    for n_changed in (4, 20, 21, 400, 0):
+    for n_changed, many in ((4, 10**6), (20, 10**6), (21, 10**6), (400, 10**6), (0, 10**6), (1, 100)):
+        monkeypatch.setattr(meshes, "MANY_QUADS", many)
         grid, stamp = grid.copy(), stamp.copy()
         for brick in rng.permutation(np.argwhere(stamp >= 0))[:n_changed].tolist():
             grid[tuple(8 * b for b in brick)] ^= 1
             stamp[tuple(brick)] += 1
         remeshed = kept.update(VoxelView(grid, stamp))
-        assert (remeshed is None) == (n_changed > meshes.FOLLOWED * 400)
+        assert (remeshed is None) == (n_changed > meshes.FOLLOWED * 400 or many == 100)
         fresh = meshes.Meshes()
         fresh.update(VoxelView(grid, stamp))
         assert quads_of(kept) == quads_of(fresh)

@@ -56,7 +56,7 @@ BAD_LINES = [
     ('stairs((0, 0, 1), (2, 2, 2), "stone", rises = "up")', "rises cannot be 'up'"),
     ('say("hello")', "works in handlers only"),
     ('on("use", "nobody")', "names the handler 'nobody', which is no function of this file"),
-    ('on("use", lambda who: 1)', "on('use', ...) takes a function with a name"),
+    ('on("use", lambda who: 1)', "on('use', ...) takes a handler with a name"),
     ("x = 1 +", "the line ends too early"),
     (f'sphere((1, 1, 1), 1{"0" * 40}, "stone")', "does not fit into 64 bits"),
     ("fil()", "there is no 'fil'; did you mean 'fill'?"),
