@@ -22,7 +22,15 @@ from engine.cli.options import (
 )
 from engine.cli.speech import answer, say
 from engine.cli.watching import watch
-from engine.cli.worlds import file_name, load_world, new_state, read_inputs, report_failures, world_of
+from engine.cli.worlds import (
+    file_name,
+    load_world,
+    new_state,
+    read_inputs,
+    report_failures,
+    tell_left_out,
+    world_of,
+)
 from engine.core.errors import CommandError, RecordingError
 
 if TYPE_CHECKING:
@@ -52,7 +60,9 @@ def record(
     """
     loaded = load_world(world)
     state = new_state(loaded, seed)
-    result = write_recording(out, loaded, state, file_name(world), ticks, read_inputs(inputs))
+    given = read_inputs(inputs)
+    tell_left_out(given, state.tick, ticks)
+    result = write_recording(out, loaded, state, file_name(world), ticks, given)
     answer(
         as_json, result, "{file}: {world} seed {seed}, ticks {first_tick} to {ticks}, digest {digest}".format(**result)
     )
@@ -135,6 +145,7 @@ def fork(
         given = [c for tick in range(at_tick, recorded.last_tick) for c in recorded.commands(tick)]
     else:
         given = read_inputs(inputs)
+        tell_left_out(given, at_tick, last)
     result = write_recording(out, loaded, state, recorded.head.file, last, given)
     answer(as_json, result, WROTE.format(**result))
 

@@ -161,7 +161,7 @@ def run_to(
     by_tick: dict[int, list[Command]] = {}
     for command in recorded:
         by_tick.setdefault(command.tick, []).append(command)
-    noted(_left_out(recorded, state.tick, last_tick))
+    tell_left_out(recorded, state.tick, last_tick)
     while state.tick < last_tick:
         state = step(loaded.blueprint, state, by_tick.get(state.tick, []), loaded.script)
         report_failures(state)
@@ -169,17 +169,12 @@ def run_to(
     return state
 
 
-def _left_out(recorded: "list[Command]", first_tick: int, last_tick: int) -> list[str]:
-    """What is to be said of commands that no tick from the first to before the last takes."""
-    late = sum(command.tick >= last_tick for command in recorded)
-    early = sum(command.tick < first_tick for command in recorded)
-    found = []
+def tell_left_out(given: "list[Command]", first_tick: int, last_tick: int) -> None:
+    """Says of commands that no tick from the first to before the last takes."""
+    late = sum(command.tick >= last_tick for command in given)
+    early = sum(command.tick < first_tick for command in given)
     if early:
-        found.append(f"commands of ticks before {first_tick} were not given ({early} of {len(recorded)})")
+        noted([f"commands of ticks before {first_tick} were not given ({early} of {len(given)})"])
     if late:
-        end = max(command.tick for command in recorded) + 1
-        found.append(
-            f"commands of tick {last_tick} and later were not given ({late} of {len(recorded)}); "
-            f"with {end} ticks all are"
-        )
-    return found
+        end, which = max(command.tick for command in given) + 1, f"{late} of {len(given)}"
+        noted([f"commands of tick {last_tick} and later were not given ({which}); with {end} ticks all are"])

@@ -48,7 +48,9 @@ def read_text(path: Path, shown: str) -> str:
     try:
         if not path.is_file():
             kind = "is a folder" if path.is_dir() else "does not exist"
-            raise WorldFileError(f"the world file {shown} {kind}; `daguerre play` without a name opens the courtyard")
+            raise WorldFileError(
+                f"the world file {shown} {kind}; shipped worlds go by name, as in `daguerre play courtyard`"
+            )
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise WorldFileError(f"the world file {shown} is larger than {MAX_TEXT_BYTES:,} bytes")
         return path.read_bytes().decode("utf-8")

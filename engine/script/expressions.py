@@ -116,7 +116,10 @@ class Expressions(ABC):
         if name in self.words:
             word = self.words[name]
             return lambda f: word
-        known = {*self.words, *self.scope.names, *self.globals}
+        known, scope = {*self.words, *self.globals}, self.scope
+        while scope is not None:
+            known.update(scope.names)
+            scope = scope.up
         more = f"; {_MISSING_WORDS[name]}" if name in _MISSING_WORDS else hint(name, known)
         if name in KINDS:
             more = f"; the name of an event is a text: '{name}'"

@@ -76,10 +76,10 @@ OPTIONAL: Final[Mapping[str, Mapping[str, object]]] = {
 
 def check(command: Command) -> Command:
     """The command with its defaults filled in, or CommandError that names the field and what it must be."""
-    where = f"command {command.kind!r} at tick {command.tick}"
+    where = f"command {command.kind!r} at tick {command.tick!r}"
     if isinstance(command.tick, bool) or not isinstance(command.tick, int) or not 0 <= command.tick < 2**62:
         raise CommandError(f"{where}: tick must be a whole number from 0")
-    if command.kind not in KINDS:
+    if not isinstance(command.kind, str) or command.kind not in KINDS:
         raise CommandError(f"{where}: there is no such command; there are {', '.join(KINDS)}")
     if not isinstance(command.args, Mapping):
         raise CommandError(f"{where}: args must be an object with fields by name")

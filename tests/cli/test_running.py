@@ -51,6 +51,16 @@ def test_commands_that_no_tick_takes_are_told_of(daguerre: Daguerre, tmp_path: P
     assert daguerre("run", "gallery", "--ticks", "91", "--inputs", "in.jsonl", "--json").err == ""
 
 
+def test_recordings_tell_of_commands_that_no_tick_takes_too(daguerre: Daguerre, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"tick": 3, "kind": "jump"}\n{"tick": 64, "kind": "jump"}\n')
+    answer = daguerre("record", "gallery", "--ticks", "64", "--inputs", "in.jsonl", "--out", "a.rec", "--json")
+    late = "note: commands of tick 64 and later were not given (1 of 2); with 65 ticks all are\n"
+    assert answer.code == 0 and answer.err == late
+    answer = daguerre("fork", "a.rec", "--at-tick", "10", "--inputs", "in.jsonl", "--out", "b.rec", "--json")
+    assert answer.err == "note: commands of ticks before 10 were not given (1 of 2)\n" + late
+    assert daguerre("fork", "a.rec", "--at-tick", "10", "--ticks", "20", "--out", "c.rec", "--json").err == ""
+
+
 def test_a_handler_that_fails_is_named_and_the_world_goes_on(daguerre: Daguerre, tmp_path: Path) -> None:
     text = Path(WORLD).read_text() + '\ndef stumble():\n    fail("ouch")\n\non("start", "stumble")\n'
     (tmp_path / "limping.star").write_text(text)

@@ -57,6 +57,7 @@ BAD_LINES = [
     ('say("hello")', "works in handlers only"),
     ('on("use", "nobody")', "names the handler 'nobody', which is no function of this file"),
     ('on("use", lambda who: 1)', "on('use', ...) takes a handler with a name"),
+    ("def light_up(): pass\ndef hi(): light_upp()", "there is no 'light_upp'; did you mean 'light_up'?"),
     ("x = 1 +", "the line ends too early"),
     (f'sphere((1, 1, 1), 1{"0" * 40}, "stone")', "does not fit into 64 bits"),
     ("fil()", "there is no 'fil'; did you mean 'fill'?"),
