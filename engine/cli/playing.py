@@ -11,7 +11,16 @@ import typer
 from engine.cli.options import MAX_SECONDS, Inputs, Load, Look, Seed, Size, World, look_from_text, size_from_text
 from engine.cli.picturing import FILM_S, renderer_for
 from engine.cli.speech import say
-from engine.cli.worlds import file_name, load_state, load_world, new_state, own_save, read_inputs, save_folder
+from engine.cli.worlds import (
+    file_name,
+    load_state,
+    load_world,
+    new_state,
+    own_save,
+    read_inputs,
+    report_failures,
+    save_folder,
+)
 from engine.core import garbage
 from engine.core.errors import CommandError, GraphicsError
 from engine.play.ahead import Ahead
@@ -129,7 +138,16 @@ def play_in_window(
         notice = "" if renderer.look == look else f"no usable weights: the look is {renderer.look}"
         # Without a rehearsal: who saves it has just written it.
         author = Author(loaded, lambda before: read_world(world, before))
-        session = Session(loaded, state, renderer, recorded=recorded, notice=notice, keeping=keeping, author=author)
+        session = Session(
+            loaded,
+            state,
+            renderer,
+            recorded=recorded,
+            notice=notice,
+            keeping=keeping,
+            author=author,
+            after_tick=report_failures,
+        )
         window.say(compiling or "Tracing light", 0.6)
         try:
             pace = loop(window, session, frames_per_s=PLAY_FRAMES_PER_S, seconds=seconds)
