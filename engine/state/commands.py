@@ -64,6 +64,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Number | _Triple | _Flag | _Entity]]] = 
     "use": {},  # the door, lamp or switch that the player faces within reach
     "jump": {},
     "teleport": {"position": _Triple(_Number(-FARTHEST_M, FARTHEST_M)), "yaw": _TURN, "pitch": _TURN},
+    # a box of voxels of 0.25 m, `high` beyond the last; an index into Blueprint.materials.names, 0 for air
     "set_voxels": {"low": _VOXEL, "high": _VOXEL, "material": _Number(0, 255, whole=True)},
     "set_lamp": {"entity": _Entity(), "on": _Flag()},
     "set_clock": {"hour": _Number(0.0, 24.0)},
