@@ -156,11 +156,10 @@ def run_to(
     """The state at `last_tick`, with each command given at its tick; a script that fails on the way is reported, and so
     are commands of other ticks.
     """
+    from engine.sim.recording import commands_by_tick
     from engine.sim.step import step
 
-    by_tick: dict[int, list[Command]] = {}
-    for command in recorded:
-        by_tick.setdefault(command.tick, []).append(command)
+    by_tick = commands_by_tick(recorded)
     tell_left_out(recorded, state.tick, last_tick)
     while state.tick < last_tick:
         state = step(loaded.blueprint, state, by_tick.get(state.tick, []), loaded.script)

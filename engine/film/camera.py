@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.looks import LOOKS
-from engine.film.canvas import Canvas, Settings
+from engine.film.canvas import Canvas
 from engine.film.knownworlds import KnownWorlds
+from engine.film.settings import Settings
 from engine.film.window import Window
 from engine.light.cache import UNLIKE, LightCache
 from engine.light.network import SHIPPED, Network, load

@@ -5,7 +5,6 @@ give the same bits.
 """
 
 import time
-from dataclasses import dataclass
 from functools import partial
 
 import moderngl
@@ -16,8 +15,8 @@ from engine.film import tiles
 from engine.film.bodyglow import BodyGlow
 from engine.film.drawn import Drawn, shading_of
 from engine.film.gloss import Gloss
+from engine.film.settings import Settings
 from engine.film.window import Window
-from engine.light.archive import Archive
 from engine.light.cache import LightCache
 from engine.raster.atlas import Atlas
 from engine.raster.bodies import PosedBodies, Poser
@@ -30,31 +29,12 @@ from engine.raster.shadow import SunShadow
 from engine.raster.visibility import Rect, Sight, clip_from_world, frustum_planes
 from engine.view import REGENERATED, STALE, Frame, View
 
-BRICKS_PER_FRAME = 4096  # that a new hour's light takes through a pass: about 15 ms on two cores
 BODIES_PER_FRAME = 8  # that stand as they did and get other light
 SHADOW_REACH_M = 400.0  # metres: shadows of a sun at the horizon are followed this far
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-
-
-@dataclass(eq=False)
-class Settings:
-    """How pictures are made; may be set between any two of them."""
-
-    look: str = ""
-    cache: bool = True  # else light and tiles are forgotten before every frame
-    texels_per_frame: int | None = None  # the budget mode; None is the exact mode
-    antialias: bool = True
-    archive: Archive | None = None  # of transport; not used without `cache`
-    frozen: bool = False  # debugging: light stays what it was, whatever happens to the world
-    profile: bool = False  # waits for the GPU after every stage, so that its time is told apart
-
-    @property
-    def most_bricks(self) -> int | None:
-        """That an update of light may take through a pass."""
-        return None if self.texels_per_frame is None or not self.cache else BRICKS_PER_FRAME
 
 
 class Canvas:

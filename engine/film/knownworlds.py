@@ -4,7 +4,8 @@ All that is kept from one picture to the next goes by objects and stamps, which 
 brings other objects: a file that is saved while it is played, a test that begins anew, one of several environments that
 learn side by side. Here equal materials and prefabs become one object, and the voxels of a world that was made much
 like a known one are told as edits of that. Everything that follows edits (light, meshes, shadows, tiles of the screen)
-then follows from one world to the other too, and a second identical room costs nothing.
+then follows from one world to the other too, and a second identical world costs nothing. One
+that light would not follow (ANEW) is known for itself.
 
 Of large worlds every window is a world of its own; they are left as they are.
 """
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.units import BRICK
+from engine.light.cache import ANEW
 from engine.raster.meshes import filled_bricks
 from engine.state.blueprint import Materials, Prefab
 from engine.state.voxels import stamp_of
@@ -29,7 +31,6 @@ T = TypeVar("T")
 
 MOST_KNOWN = 4  # worlds, and as many sets of materials and of prefabs
 MOST_TOLD = 16  # worlds that are told in terms of those
-MOST_APART = 0.3  # part of the filled bricks in which a world may differ from one that it is told in terms of
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class KnownWorlds:
         alike = [origin for origin in self._origins if origin.shape == base.shape]
         differing = [bricks_that_differ(origin, base) for origin in alike]
         counts = [int(differs.sum()) for differs in differing]
-        if not alike or min(counts) > MOST_APART * filled_bricks(base).sum():
+        if not alike or min(counts) > ANEW * filled_bricks(base).sum():
             return None
         nearest = int(np.argmin(counts))
         origin, brick = alike[nearest], np.flatnonzero(differing[nearest])

@@ -71,10 +71,8 @@ class LightCache:
         return self.is_built and self.transport.origin is view.voxels.origin
 
     def can_follow(self, view: View) -> bool:
-        """Whether there is light that to bring up to date is no more work than to make it from nothing. That of one
-        window of a large world never is for the next: nearly everything is somewhere else.
-        """
-        if not self.is_built or (view.land is not None and not self.is_of(view)):
+        """Whether there is light that to bring up to date is no more work than to make it from nothing."""
+        if not self.is_of(view):
             return False
         transport = self.transport
         n_most = ANEW * transport.surface.n_with_texels

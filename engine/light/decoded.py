@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.light import pages
+from engine.light.distinct import each_once
 from engine.light.furniture import FurnitureChange
 from engine.light.lamps import LampChange
 from engine.light.lightstats import LightStats
@@ -258,4 +259,4 @@ class DecodedPages:
     def take_dirty_slots(self) -> I32:
         """Slots [n] whose pages look different since the last call."""
         found, self._dirty_slots = self._dirty_slots, []
-        return np.unique(np.concatenate([np.zeros(0, np.int32), *found]))
+        return each_once(np.zeros(0, np.int32), *found)

@@ -14,8 +14,8 @@ FEW = 24  # fewer than one in so many of a world's texels
 
 
 def each_once(*parts: I32) -> I32:
-    """All numbers of some arrays, each once, in order. As numpy's `unique`, which since version 2.3 hashes integers: of
-    five million that takes 25 times as long (5.4 s), of a thousand 16 times.
+    """All numbers of some arrays, each once, in order. As numpy's `unique`, which hashes integers (2.4): of a thousand
+    that takes 4 times as long, of five million 20 times (3.8 s; medians of five, in turns).
     """
     found = np.sort(np.concatenate(parts))
     return found[np.append(True, found[1:] != found[:-1])] if len(found) else found

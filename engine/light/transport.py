@@ -122,8 +122,10 @@ class Transport:
         return Change(low, high, texels, texels[:0], texels, rows, bricks)
 
     def is_like(self, voxels: VoxelView) -> bool:
-        """Whether a grid can be followed: its stamps are of what those of the grid are that was read last."""
-        return self.origin is voxels.origin and self._stamp.shape == voxels.stamp.shape
+        """Whether a grid of the same origin is as large as the one that was read last: all those of which nobody knows
+        how they were made have one.
+        """
+        return self._stamp.shape == voxels.stamp.shape
 
     def changed_bricks(self, voxels: VoxelView) -> int:
         """In how many bricks a grid that is like it holds others than the one that was read last."""

@@ -226,7 +226,7 @@ def test_what_returns_while_light_is_on_its_way_is_followed(gl, monkeypatch):
     right = fresh.render(dusk).rgb.copy()
     for view in (dusk, stepped):
         renderer.render(view)
-    monkeypatch.setattr("engine.film.canvas.BRICKS_PER_FRAME", 20)
+    monkeypatch.setattr("engine.film.settings.BRICKS_PER_FRAME", 20)
     renderer.texels_per_frame = 50
     renderer.render(later(stepped))
     renderer.render(later(stepped))

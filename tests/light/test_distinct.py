@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.light.distinct import FEW, Distinct
+from engine.light.distinct import FEW, Distinct, each_once
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 9), st.booleans())
@@ -20,6 +20,13 @@ def test_each_is_found_once_and_in_order_with_the_largest_of_its_values(seed: in
         found, largest = distinct.with_largest(texels, value)
         assert np.array_equal(found, wanted) and found.dtype == largest.dtype == np.int32
         assert largest.tolist() == [value[(texels == t).any(1)].max() for t in wanted]
+
+
+@given(st.lists(st.lists(st.integers(0, 50), max_size=30), min_size=1, max_size=4))
+def test_numbers_of_some_arrays_are_each_there_once(parts: list[list[int]]) -> None:
+    arrays = [np.array(part, np.int32) for part in parts]
+    found = each_once(*arrays)
+    assert np.array_equal(found, np.unique(np.concatenate(arrays))) and found.dtype == np.int32
 
 
 def test_a_world_may_get_more_texels() -> None:
